@@ -1,6 +1,6 @@
 /**
- * Bootstrap tokens: `<id>.<secret>`, kept as Secrets of type bootstrap.kubernetes.io/token in `kube-system`, as kubeadm and
- * kube-apiserver know them. Besides upstream's keys a Secret may say how many workers may still join with it.
+ * Bootstrap tokens: `<id>.<secret>`, kept as Secrets of type bootstrap.kubernetes.io/token in `kube-system`, as kubeadm
+ * and kube-apiserver know them. Besides upstream's keys a Secret may say how many workers may still join with it.
  */
 import type { Secret } from './gen/types.js';
 
@@ -40,7 +40,10 @@ export const isTokenId = (text: string): boolean => ID.test(text);
 export const isBootstrapGroup = (text: string): boolean => GROUP.test(text);
 export const tokenSecretName = (id: string): string => `${NAME_PREFIX}${id}`;
 /** The user that somebody with the token is. */
-export const bootstrapUser = (token: BootstrapToken) => ({ name: `system:bootstrap:${token.id}`, groups: [BOOTSTRAPPERS, ...token.extraGroups] });
+export const bootstrapUser = (token: BootstrapToken) => ({
+  name: `system:bootstrap:${token.id}`,
+  groups: [BOOTSTRAPPERS, ...token.extraGroups],
+});
 
 const USAGE_PREFIX = 'usage-bootstrap-';
 export const TOKEN_USAGES: readonly string[] = ['signing', 'authentication'];
@@ -57,8 +60,12 @@ export function readTokenSecret(secret: Secret): BootstrapToken | undefined {
   const expires_ms = expiration === '' ? undefined : expirationOf(expiration);
   if (!extraGroups.every(isBootstrapGroup) || (uses !== '' && !/^\d{1,9}$/.test(uses))) return undefined;
   return {
-    ...token, description: text('description'), usages: TOKEN_USAGES.filter((usage) => text(`${USAGE_PREFIX}${usage}`) === 'true'),
-    extraGroups, expires_ms, uses: uses === '' ? undefined : Number(uses),
+    ...token,
+    description: text('description'),
+    usages: TOKEN_USAGES.filter((usage) => text(`${USAGE_PREFIX}${usage}`) === 'true'),
+    extraGroups,
+    expires_ms,
+    uses: uses === '' ? undefined : Number(uses),
   };
 }
 
@@ -76,12 +83,16 @@ export function tokenExpiration(secret: Secret): number | undefined {
 }
 
 export function tokenSecret(token: BootstrapToken): Secret {
-  const expiration = token.expires_ms === undefined ? undefined : `${new Date(token.expires_ms).toISOString().slice(0, 19)}Z`;
+  const expiration =
+    token.expires_ms === undefined ? undefined : `${new Date(token.expires_ms).toISOString().slice(0, 19)}Z`;
   return {
-    apiVersion: 'v1', kind: 'Secret', type: BOOTSTRAP_TOKEN_TYPE,
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: BOOTSTRAP_TOKEN_TYPE,
     metadata: { name: tokenSecretName(token.id), namespace: BOOTSTRAP_TOKEN_NAMESPACE },
     data: encoded({
-      'token-id': token.id, 'token-secret': token.secret,
+      'token-id': token.id,
+      'token-secret': token.secret,
       ...Object.fromEntries(token.usages.map((usage) => [`${USAGE_PREFIX}${usage}`, 'true'])),
       ...(token.description === '' ? {} : { description: token.description }),
       ...(expiration === undefined ? {} : { expiration }),
@@ -99,4 +110,5 @@ export function spendUse(secret: Secret, uses: number): Secret {
 const encoded = (values: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
 
-export const hasExpired = (token: Pick<BootstrapToken, 'expires_ms'>, now_ms: number): boolean => token.expires_ms !== undefined && now_ms >= token.expires_ms;
+export const hasExpired = (token: Pick<BootstrapToken, 'expires_ms'>, now_ms: number): boolean =>
+  token.expires_ms !== undefined && now_ms >= token.expires_ms;

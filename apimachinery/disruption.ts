@@ -1,4 +1,7 @@
-/** The condition `DisruptionAllowed` of a PodDisruptionBudget, which the eviction subresource and the disruption controller both write. */
+/**
+ * The condition `DisruptionAllowed` of a PodDisruptionBudget, which the eviction subresource and the disruption
+ * controller both write.
+ */
 import type { Condition } from './gen/types.js';
 import type { Int64 } from './int64.js';
 
@@ -21,9 +24,12 @@ export function withDisruptionAllowed(conditions: readonly Condition[], verdict:
   const isAllowed = failure === undefined && disruptionsAllowed > 0;
   const status = isAllowed ? 'True' : 'False';
   const condition: Condition = {
-    type: DISRUPTION_ALLOWED, status, observedGeneration,
+    type: DISRUPTION_ALLOWED,
+    status,
+    observedGeneration,
     reason: failure !== undefined ? SYNC_FAILED : isAllowed ? 'SufficientPods' : 'InsufficientPods',
-    message: failure ?? '', lastTransitionTime: old?.status === status ? old.lastTransitionTime : now,
+    message: failure ?? '',
+    lastTransitionTime: old?.status === status ? old.lastTransitionTime : now,
   };
   return old === undefined ? [...conditions, condition] : conditions.map((one) => (one === old ? condition : one));
 }

@@ -1,6 +1,6 @@
 /**
- * Times as Go reads and writes them (time.Parse with RFC 3339 layouts): what it accepts beyond the RFC is accepted here, and
- * what it refuses is refused in its words, since clients see them.
+ * Times as Go reads and writes them (time.Parse with RFC 3339 layouts): what it accepts beyond the RFC is accepted
+ * here, and what it refuses is refused in its words, since clients see them.
  */
 
 interface GoTime {
@@ -48,8 +48,25 @@ const DAYS_MIN = 28;
 /** A time as it is stored: nearly all are, and the parser takes twenty times as long. */
 function isCanonical(text: string): boolean {
   const [, year, month, day, hour, minute, second] = CANONICAL.exec(text)?.map(Number) ?? [];
-  if (year === undefined || month === undefined || day === undefined || hour === undefined || minute === undefined || second === undefined) return false;
-  return year > ZERO_YEAR && month >= 1 && month <= 12 && day >= 1 && day <= DAYS_MIN && hour <= 23 && minute <= 59 && second <= 59;
+  if (
+    year === undefined ||
+    month === undefined ||
+    day === undefined ||
+    hour === undefined ||
+    minute === undefined ||
+    second === undefined
+  )
+    return false;
+  return (
+    year > ZERO_YEAR &&
+    month >= 1 &&
+    month <= 12 &&
+    day >= 1 &&
+    day <= DAYS_MIN &&
+    hour <= 23 &&
+    minute <= 59 &&
+    second <= 59
+  );
 }
 
 /** metav1.Time: UTC and whole seconds. Null for the zero time. Throws TimeError. */
@@ -69,14 +86,26 @@ export function canonicalMicroTime(text: string): string | null {
 const wholeSeconds = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, -'.000Z'.length);
 
 const RANGES = {
-  '01': ['month', 1, 12], '15': ['hour', 0, 23], '04': ['minute', 0, 59], '05': ['second', 0, 59],
+  '01': ['month', 1, 12],
+  '15': ['hour', 0, 23],
+  '04': ['minute', 0, 59],
+  '05': ['second', 0, 59],
 } as const satisfies Partial<Record<Element, readonly [string, number, number]>>;
 
 class LayoutParser {
   readonly #layout: readonly Element[];
   readonly #text: string;
   #rest: string;
-  readonly #values: Record<string, number> = { '2006': 0, '01': 1, '02': 1, '15': 0, '04': 0, '05': 0, nanos: 0, offset: 0 };
+  readonly #values: Record<string, number> = {
+    '2006': 0,
+    '01': 1,
+    '02': 1,
+    '15': 0,
+    '04': 0,
+    '05': 0,
+    nanos: 0,
+    offset: 0,
+  };
 
   constructor(layout: readonly Element[], text: string) {
     this.#layout = layout;
@@ -87,7 +116,16 @@ class LayoutParser {
   run(): GoTime {
     for (const element of this.#layout) this.#element(element);
     if (this.#rest !== '') throw this.#wrong(`: extra text: ${quote(this.#rest)}`);
-    const { '2006': year = 0, '01': month = 1, '02': day = 1, '15': hour = 0, '04': minute = 0, '05': second = 0, nanos = 0, offset = 0 } = this.#values;
+    const {
+      '2006': year = 0,
+      '01': month = 1,
+      '02': day = 1,
+      '15': hour = 0,
+      '04': minute = 0,
+      '05': second = 0,
+      nanos = 0,
+      offset = 0,
+    } = this.#values;
     const date = new Date(0);
     date.setUTCFullYear(year, month - 1, day);
     if (day < 1 || date.getUTCDate() !== day) throw this.#wrong(': day out of range');
@@ -96,18 +134,33 @@ class LayoutParser {
 
   #element(element: Element): void {
     switch (element) {
-      case '-': case 'T': case ':': this.#take(/^./su, element, (match) => match === element); return;
-      case '2006': this.#values[element] = Number(this.#take(/^\d{4}/, element)); return;
+      case '-':
+      case 'T':
+      case ':':
+        this.#take(/^./su, element, (match) => match === element);
+        return;
+      case '2006':
+        this.#values[element] = Number(this.#take(/^\d{4}/, element));
+        return;
       // One digit is enough for an hour.
-      case '15': this.#number(element, /^\d\d?/); return;
-      case '01': case '02': case '04': this.#number(element, /^\d\d/); return;
+      case '15':
+        this.#number(element, /^\d\d?/);
+        return;
+      case '01':
+      case '02':
+      case '04':
+        this.#number(element, /^\d\d/);
+        return;
       case '05':
         this.#number(element, /^\d\d/);
         // A fraction may follow where the layout has none.
         if (!this.#layout.includes('.000000')) this.#fraction(/^[.,]\d+/.exec(this.#rest)?.[0] ?? '');
         return;
-      case '.000000': this.#values['nanos'] = nanosOf(this.#take(/^[.,]\d{6}/, element)); return;
-      case 'Z07:00': this.#zone(element);
+      case '.000000':
+        this.#values['nanos'] = nanosOf(this.#take(/^[.,]\d{6}/, element));
+        return;
+      case 'Z07:00':
+        this.#zone(element);
     }
   }
 

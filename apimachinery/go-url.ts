@@ -1,4 +1,7 @@
-/** What Go's net/url makes of a URL (RFC 3986, leniently), and its complaints: the API server's texts quote them. WHATWG's parser accepts and mends other things. */
+/**
+ * What Go's net/url makes of a URL (RFC 3986, leniently), and its complaints: the API server's texts quote them.
+ * WHATWG's parser accepts and mends other things.
+ */
 
 interface ParsedUrl {
   readonly scheme: string;
@@ -8,7 +11,9 @@ interface ParsedUrl {
   readonly fragment: string;
 }
 
-export type UrlResult = { readonly kind: 'url'; readonly url: ParsedUrl } | { readonly kind: 'bad'; readonly why: string };
+export type UrlResult =
+  | { readonly kind: 'url'; readonly url: ParsedUrl }
+  | { readonly kind: 'bad'; readonly why: string };
 
 class Bad extends Error {}
 

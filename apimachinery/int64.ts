@@ -1,6 +1,6 @@
 /**
- * Integers of 64 bits in decoded objects: a `number` up to 2^53-1, a `bigint` beyond, where a double would lose digits. A
- * bigint in an object is therefore never a safe integer, and never outside int64.
+ * Integers of 64 bits in decoded objects: a `number` up to 2^53-1, a `bigint` beyond, where a double would lose digits.
+ * A bigint in an object is therefore never a safe integer, and never outside int64.
  */
 export type Int64 = number | bigint;
 
@@ -37,5 +37,7 @@ export function sameNumber(a: Int64, b: Int64): boolean {
 
 /** The digits as Go prints them; JavaScript fills up with zeros what a double does not need to be told apart. */
 export function decimalText(value: Int64): string {
-  return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 1e21 ? BigInt(value).toString() : String(value);
+  return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) < 1e21
+    ? BigInt(value).toString()
+    : String(value);
 }

@@ -1,5 +1,6 @@
 /**
- * A parser for JSON that JSON.parse has accepted, and whose integers need every digit. It looks for no errors of syntax.
+ * A parser for JSON that JSON.parse has accepted, and whose integers need every digit. It looks for no errors of
+ * syntax.
  */
 import { int64Of } from './int64.js';
 import { setOwn } from './value.js';
@@ -39,13 +40,19 @@ class ExactParser {
   #value(): unknown {
     const first = this.#text[this.#at] ?? '';
     switch (first) {
-      case '{': return this.#object();
-      case '[': return this.#list();
-      case '"': return this.#string();
-      case 't': case 'f': case 'n':
+      case '{':
+        return this.#object();
+      case '[':
+        return this.#list();
+      case '"':
+        return this.#string();
+      case 't':
+      case 'f':
+      case 'n':
         this.#at += first === 'f' ? 'false'.length : 'true'.length;
         return LITERALS[first];
-      default: return this.#numberHere();
+      default:
+        return this.#numberHere();
     }
   }
 

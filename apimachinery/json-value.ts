@@ -2,9 +2,9 @@
  * JSON text to the values that objects are made of, and back, without losing a digit of an int64. The only place where
  * bodies of objects are parsed and printed.
  *
- * In memory an integer is a `number` up to 2^53-1 and a `bigint` beyond (apimachinery/int64.ts). Few objects hold one, so
- * JSON.parse and JSON.stringify do the work of nearly all: text is first searched for a run of 16 digits, which is much
- * cheaper than parsing it, and printing falls back when JSON.stringify meets a bigint.
+ * In memory an integer is a `number` up to 2^53-1 and a `bigint` beyond (apimachinery/int64.ts). Few objects hold one,
+ * so JSON.parse and JSON.stringify do the work of nearly all: text is first searched for a run of 16 digits, which is
+ * much cheaper than parsing it, and printing falls back when JSON.stringify meets a bigint.
  */
 import { isObject } from './value.js';
 import { parseExactly } from './json-parser.js';

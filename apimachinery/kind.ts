@@ -1,6 +1,6 @@
 /**
- * A kind is a row of facts plus, where it needs one, a small strategy. The registry and the fronts read rows and know no
- * kind by name; CRDs make rows at run time by the same path.
+ * A kind is a row of facts plus, where it needs one, a small strategy. The registry and the fronts read rows and know
+ * no kind by name; CRDs make rows at run time by the same path.
  */
 import type { Work } from '../platform/work.js';
 import type { UserInfo } from './object-service.js';
@@ -40,8 +40,8 @@ export interface StrategyContext {
 }
 
 /**
- * Behaviour of one kind, after k8s.io/apiserver's rest.RESTCreateStrategy and friends. Functions that prepare change the
- * draft in place; functions that validate never do.
+ * Behaviour of one kind, after k8s.io/apiserver's rest.RESTCreateStrategy and friends. Functions that prepare change
+ * the draft in place; functions that validate never do.
  */
 export interface Strategy {
   /** Defaults that the schema cannot express. Runs on every write, and must be idempotent. */
@@ -51,15 +51,26 @@ export interface Strategy {
   validate?(object: KubeObject, context?: StrategyContext): FieldError[];
   /** `validate` in slices, where it may take long. */
   validateWork?(object: KubeObject, context?: StrategyContext): Work<FieldError[]>;
-  /** `validate` is complete: nothing but it judges the object. Without it, the schema's required fields and list keys count too. */
+  /**
+   * `validate` is complete: nothing but it judges the object. Without it, the schema's required fields and list keys
+   * count too.
+   */
   readonly validatesAll?: boolean;
   /** Metadata is judged only when `validate` finds nothing. */
   readonly metadataLast?: boolean;
-  /** The context tells the subresource: a pod's `resize` and `ephemeralcontainers` allow what a plain update must refuse. */
+  /**
+   * The context tells the subresource: a pod's `resize` and `ephemeralcontainers` allow what a plain update must
+   * refuse.
+   */
   validateUpdate?(object: KubeObject, old: KubeObject, context?: StrategyContext): FieldError[];
-  /** Seconds between the request to delete and the removal, when the client named none (pods: 30). Undefined: at once. */
+  /**
+   * Seconds between the request to delete and the removal, when the client named none (pods: 30). Undefined: at once.
+   */
   defaultGracePeriodSeconds?(object: KubeObject): number | undefined;
-  /** Fields of metadata that a write to the status subresource leaves as they are stored, and nobody comes to own by one. */
+  /**
+   * Fields of metadata that a write to the status subresource leaves as they are stored, and nobody comes to own by
+   * one.
+   */
   readonly statusKeeps?: readonly string[];
   /** Deletion at once is answered with the object that went, not with a Status. */
   readonly returnsDeleted?: boolean;

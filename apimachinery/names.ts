@@ -1,6 +1,6 @@
 /**
- * Forms of names (k8s.io/apimachinery/pkg/util/validation). Each function gives the complaints, in Kubernetes' words; an
- * empty list means the name is good.
+ * Forms of names (k8s.io/apimachinery/pkg/util/validation). Each function gives the complaints, in Kubernetes' words;
+ * an empty list means the name is good.
  */
 import { isIP } from 'node:net';
 
@@ -18,24 +18,31 @@ const LABEL_VALUE = new RegExp(`^(${QUALIFIED})?$`);
 const PORT_NAME = /^[-a-z0-9]+$/;
 const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
 
-const tooLong = (max: number, unit: 'characters' | 'bytes' = 'characters'): string => `must be no more than ${max} ${unit}`;
+const tooLong = (max: number, unit: 'characters' | 'bytes' = 'characters'): string =>
+  `must be no more than ${max} ${unit}`;
 
-const DNS1123_LABEL_RULE = 'a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \'-\', and must start and end with an '
-  + 'alphanumeric character (e.g. \'my-name\',  or \'123-abc\', regex used for validation is \'[a-z0-9]([-a-z0-9]*[a-z0-9])?\')';
-const DNS1123_SUBDOMAIN_RULE = 'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \'-\' or \'.\', and must start and '
-  + 'end with an alphanumeric character (e.g. \'example.com\', regex used for validation is '
-  + '\'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\')';
-const DNS1035_LABEL_RULE = 'a DNS-1035 label must consist of lower case alphanumeric characters or \'-\', start with an alphabetic character, and end '
-  + 'with an alphanumeric character (e.g. \'my-name\',  or \'abc-123\', regex used for validation is \'[a-z]([-a-z0-9]*[a-z0-9])?\')';
+const DNS1123_LABEL_RULE =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an " +
+  "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const DNS1123_SUBDOMAIN_RULE =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and " +
+  "end with an alphanumeric character (e.g. 'example.com', regex used for validation is " +
+  "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const DNS1035_LABEL_RULE =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end " +
+  "with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 const WILDCARD_SUBDOMAIN = new RegExp(`^\\*\\.${LABEL}(\\.${LABEL})*$`);
-const WILDCARD_SUBDOMAIN_RULE = 'a wildcard DNS-1123 subdomain must start with \'*.\', followed by a valid DNS subdomain, which must consist of lower case '
-  + 'alphanumeric characters, \'-\' or \'.\' and end with an alphanumeric character (e.g. \'*.example.com\', regex used for validation is '
-  + '\'\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\')';
-const QUALIFIED_RULE = 'must consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end with an alphanumeric character (e.g. '
-  + '\'MyName\',  or \'my.name\',  or \'123-abc\', regex used for validation is \'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]\')';
-const LABEL_VALUE_RULE = 'a valid label must be an empty string or consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end '
-  + 'with an alphanumeric character (e.g. \'MyValue\',  or \'my_value\',  or \'12345\', regex used for validation is '
-  + '\'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?\')';
+const WILDCARD_SUBDOMAIN_RULE =
+  "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case " +
+  "alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is " +
+  "'\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const QUALIFIED_RULE =
+  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. " +
+  "'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+const LABEL_VALUE_RULE =
+  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end " +
+  "with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is " +
+  "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
 /** Patterns never see more than this: what is longer is refused by its length alone. */
 const PATTERN_CHARS_MAX = 1024;
@@ -55,14 +62,23 @@ function check(name: string, { max, unit, pattern, rule }: Form): string[] {
 }
 
 export function dns1123Label(name: string): string[] {
-  const hasOnlyDotsWrong = name.length <= PATTERN_CHARS_MAX && !DNS1123_LABEL.test(name) && DNS1123_SUBDOMAIN.test(name);
-  return check(name, { max: DNS1123_LABEL_MAX, pattern: DNS1123_LABEL, rule: hasOnlyDotsWrong ? 'must not contain dots' : DNS1123_LABEL_RULE });
+  const hasOnlyDotsWrong =
+    name.length <= PATTERN_CHARS_MAX && !DNS1123_LABEL.test(name) && DNS1123_SUBDOMAIN.test(name);
+  return check(name, {
+    max: DNS1123_LABEL_MAX,
+    pattern: DNS1123_LABEL,
+    rule: hasOnlyDotsWrong ? 'must not contain dots' : DNS1123_LABEL_RULE,
+  });
 }
-export const dns1123Subdomain = (name: string): string[] => check(name, { max: DNS1123_SUBDOMAIN_MAX, pattern: DNS1123_SUBDOMAIN, rule: DNS1123_SUBDOMAIN_RULE });
+export const dns1123Subdomain = (name: string): string[] =>
+  check(name, { max: DNS1123_SUBDOMAIN_MAX, pattern: DNS1123_SUBDOMAIN, rule: DNS1123_SUBDOMAIN_RULE });
 /** `*.example.com`: the star stands for one whole label. */
-export const wildcardSubdomain = (name: string): string[] => check(name, { max: DNS1123_SUBDOMAIN_MAX, pattern: WILDCARD_SUBDOMAIN, rule: WILDCARD_SUBDOMAIN_RULE });
-export const dns1035Label = (name: string): string[] => check(name, { max: DNS1123_LABEL_MAX, pattern: DNS1035_LABEL, rule: DNS1035_LABEL_RULE });
-export const labelValue = (value: string): string[] => check(value, { max: LABEL_VALUE_MAX, unit: 'bytes', pattern: LABEL_VALUE, rule: LABEL_VALUE_RULE });
+export const wildcardSubdomain = (name: string): string[] =>
+  check(name, { max: DNS1123_SUBDOMAIN_MAX, pattern: WILDCARD_SUBDOMAIN, rule: WILDCARD_SUBDOMAIN_RULE });
+export const dns1035Label = (name: string): string[] =>
+  check(name, { max: DNS1123_LABEL_MAX, pattern: DNS1035_LABEL, rule: DNS1035_LABEL_RULE });
+export const labelValue = (value: string): string[] =>
+  check(value, { max: LABEL_VALUE_MAX, unit: 'bytes', pattern: LABEL_VALUE, rule: LABEL_VALUE_RULE });
 
 /** Keys of annotations and taints; names of extended resources: `[prefix/]name`. */
 export const qualifiedName = (text: string): string[] => prefixedName(text, 'a qualified name');
@@ -91,7 +107,11 @@ function prefixedName(text: string, what: string): string[] {
     else complaints.push(...dns1123Subdomain(first).map((complaint) => `prefix part ${complaint}`));
   }
   if (name === '') complaints.push('name part must be non-empty');
-  complaints.push(...check(name, { max: LABEL_VALUE_MAX, unit: 'bytes', pattern: QUALIFIED_NAME, rule: QUALIFIED_RULE }).map((complaint) => `name part ${complaint}`));
+  complaints.push(
+    ...check(name, { max: LABEL_VALUE_MAX, unit: 'bytes', pattern: QUALIFIED_NAME, rule: QUALIFIED_RULE }).map(
+      (complaint) => `name part ${complaint}`,
+    ),
+  );
   return complaints;
 }
 
@@ -114,39 +134,50 @@ export function portNumber(port: number): string[] {
 
 /** Names of environment variables as Kubernetes takes them since 1.34 (RelaxedEnvironmentVariableValidation). */
 export function printableName(name: string): string[] {
-  return /^[\x20-\x3c\x3e-\x7e]*$/.test(name) ? [] : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
+  return /^[\x20-\x3c\x3e-\x7e]*$/.test(name)
+    ? []
+    : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
 }
 
 export function httpHeaderName(name: string): string[] {
-  return /^[-A-Za-z0-9]+$/.test(name) ? [] : [
-    'a valid HTTP header must consist of alphanumeric characters or \'-\' (e.g. \'X-Header-Name\', regex used for validation is \'[-A-Za-z0-9]+\')'];
+  return /^[-A-Za-z0-9]+$/.test(name)
+    ? []
+    : [
+        "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')",
+      ];
 }
 
 const UNDERSCORED_LABEL = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
 const UNDERSCORED_SUBDOMAIN = new RegExp(`^${UNDERSCORED_LABEL}(\\.${UNDERSCORED_LABEL})*$`);
-const UNDERSCORED_SUBDOMAIN_RULE = 'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \'_\', \'-\' or \'.\', and must start '
-  + 'and end with an alphanumeric character (e.g. \'example.com\', regex used for validation is '
-  + '\'_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*\')';
+const UNDERSCORED_SUBDOMAIN_RULE =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start " +
+  "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is " +
+  "'_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')";
 
 /** Search domains of resolvers, where names of service records occur. */
-export const underscoredSubdomain = (name: string): string[] => check(name, { max: DNS1123_SUBDOMAIN_MAX, pattern: UNDERSCORED_SUBDOMAIN, rule: UNDERSCORED_SUBDOMAIN_RULE });
+export const underscoredSubdomain = (name: string): string[] =>
+  check(name, { max: DNS1123_SUBDOMAIN_MAX, pattern: UNDERSCORED_SUBDOMAIN, rule: UNDERSCORED_SUBDOMAIN_RULE });
 
 /** An address of either family. */
-export const ipAddress = (text: string): string[] => (isIP(text) === 0 ? ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'] : []);
+export const ipAddress = (text: string): string[] =>
+  isIP(text) === 0 ? ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'] : [];
 
 export function configMapKey(key: string): string[] {
   if (key.length > DNS1123_SUBDOMAIN_MAX) return [tooLong(DNS1123_SUBDOMAIN_MAX)];
-  const complaints = CONFIG_KEY.test(key) ? [] : [
-    'a valid config key must consist of alphanumeric characters, \'-\', \'_\' or \'.\' (e.g. \'key.name\',  or \'KEY_NAME\',  or \'key-name\', '
-    + 'regex used for validation is \'[-._a-zA-Z0-9]+\')'];
+  const complaints = CONFIG_KEY.test(key)
+    ? []
+    : [
+        "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', " +
+          "regex used for validation is '[-._a-zA-Z0-9]+')",
+      ];
   return [...complaints, ...dots(key)];
 }
 
 /** Names that become file names must not lead out of their folder. */
 function dots(name: string): string[] {
-  if (name === '.') return ['must not be \'.\''];
-  if (name === '..') return ['must not be \'..\''];
-  return name.startsWith('..') ? ['must not start with \'..\''] : [];
+  if (name === '.') return ["must not be '.'"];
+  if (name === '..') return ["must not be '..'"];
+  return name.startsWith('..') ? ["must not start with '..'"] : [];
 }
 
 /** Names of RBAC objects and other kinds whose names only have to fit into a URL's path. */
@@ -160,6 +191,7 @@ export function domainPrefixedPath(text: string): string[] {
   const slash = text.indexOf('/');
   if (slash <= 0 || slash === text.length - 1) return ['must be a domain-prefixed path (such as "acme.io/foo")'];
   const complaints = dns1123Subdomain(text.slice(0, slash));
-  if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(text.slice(slash + 1))) complaints.push('Invalid path (regex used for validation is \'[A-Za-z0-9/\\-._~%!$&\\\'()*+,;=:]+\')');
+  if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(text.slice(slash + 1)))
+    complaints.push("Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&\\'()*+,;=:]+')");
   return complaints;
 }

@@ -1,4 +1,7 @@
-/** The two ways a handle comes to be: from an object in memory, or from bytes off the wire. The other form is made on demand. */
+/**
+ * The two ways a handle comes to be: from an object in memory, or from bytes off the wire. The other form is made on
+ * demand.
+ */
 import { encodeJsonBytes, parseJsonBytes } from './json-value.js';
 import type { ObjectHandle } from './object-service.js';
 import type { KubeObject } from './object.js';
@@ -46,7 +49,13 @@ export function handleOfObject<T extends KubeObject>(object: T): ObjectHandle<T>
   return new FromObject(object);
 }
 
-/** `resourceVersion`, where the carrier tells it, spares parsing. Reading `object` throws SyntaxError for bytes that are no JSON. */
-export function handleOfJson<T extends KubeObject = KubeObject>(json: Uint8Array, resourceVersion?: string): ObjectHandle<T> {
+/**
+ * `resourceVersion`, where the carrier tells it, spares parsing. Reading `object` throws SyntaxError for bytes that are
+ * no JSON.
+ */
+export function handleOfJson<T extends KubeObject = KubeObject>(
+  json: Uint8Array,
+  resourceVersion?: string,
+): ObjectHandle<T> {
   return new FromJson<T>(json, resourceVersion);
 }

@@ -1,9 +1,9 @@
 /**
  * The verbs of the API on objects: the one contract between fronts and registry, and between clients and either.
  *
- * The API server's registry implements it for one authenticated user; the REST and gRPC fronts call it; the SDK's client
- * is built on it, in process (on the registry itself) and over gRPC (on a transport that implements it). What one
- * accepts, the others accept, with the same ApiErrors.
+ * The API server's registry implements it for one authenticated user; the REST and gRPC fronts call it; the SDK's
+ * client is built on it, in process (on the registry itself) and over gRPC (on a transport that implements it). What
+ * one accepts, the others accept, with the same ApiErrors.
  */
 import type { KubeObject, ListMeta, Resource, ResourceId } from './object.js';
 
@@ -24,15 +24,18 @@ export interface CallOptions {
   readonly report?: CallReport;
   /** Awaited before each step of the work; absent: all of it is done at once. */
   readonly pace?: Pace;
-  /** Throws Forbidden: asked before a PUT or apply makes what was not there, since its caller may be allowed to change alone. Absent: trusted. */
+  /**
+   * Throws Forbidden: asked before a PUT or apply makes what was not there, since its caller may be allowed to change
+   * alone. Absent: trusted.
+   */
   readonly mayCreate?: () => Promise<void>;
 }
 
 /** How work on large objects shares its thread with others. */
 export interface Pace {
   /**
-   * Resolves when the caller may hold the thread for the named step, on an object of so many bytes as far as they are known. Infinity:
-   * the step may be long whatever the size.
+   * Resolves when the caller may hold the thread for the named step, on an object of so many bytes as far as they are
+   * known. Infinity: the step may be long whatever the size.
    */
   step(name: string, bytes?: number): Promise<void>;
 }
@@ -59,7 +62,10 @@ interface NamedTarget extends Target {
 
 /** What is known of a body beside its value: keys that stand twice, and the order of its fields. */
 export interface BodyIssues {
-  /** `duplicate field "a"`, `unknown field "b"`, in the order in which kube-apiserver finds them. `unknown`: paths, in the order of the value. */
+  /**
+   * `duplicate field "a"`, `unknown field "b"`, in the order in which kube-apiserver finds them. `unknown`: paths, in
+   * the order of the value.
+   */
   lines(unknown: readonly string[]): string[];
   /** The same as parts of one error. Absent: the lines. */
   errors?(unknown: readonly string[]): string[];
@@ -174,8 +180,8 @@ export interface ServedResource extends Resource {
 
 export interface ObjectService {
   /**
-   * All resources that are served: now, and all of them again whenever one came, went or changed its verbs. Preferred versions come
-   * first. Ends when the server ends it.
+   * All resources that are served: now, and all of them again whenever one came, went or changed its verbs. Preferred
+   * versions come first. Ends when the server ends it.
    */
   discover(options?: CallOptions): AsyncIterable<readonly ServedResource[]>;
   get(request: GetRequest, options?: CallOptions): Promise<ObjectHandle>;

@@ -53,7 +53,9 @@ export interface ListMeta {
   remainingItemCount?: number;
 }
 
-/** Names a resource as a URL does: `{ group: 'apps', version: 'v1', resource: 'deployments' }`; the core group is ''. */
+/**
+ * Names a resource as a URL does: `{ group: 'apps', version: 'v1', resource: 'deployments' }`; the core group is ''.
+ */
 export interface ResourceId {
   readonly group: string;
   readonly version: string;
@@ -76,7 +78,9 @@ export function groupResourceOf(id: { readonly group: string; readonly resource:
   return id.group === '' ? id.resource : `${id.resource}.${id.group}`;
 }
 
-/** A resource with the type of its objects; `apimachinery/gen/resources.ts` has one constant for each built-in resource. */
+/**
+ * A resource with the type of its objects; `apimachinery/gen/resources.ts` has one constant for each built-in resource.
+ */
 export interface Resource<T extends KubeObject = KubeObject> extends ResourceId {
   readonly kind: string;
   readonly namespaced: boolean;

@@ -1,6 +1,7 @@
 /**
- * The streaming subresources of a pod: what the API server's fronts ask of whoever reaches the node (nodelink), and what
- * the node's agent serves. Transport-neutral: the fronts translate WebSocket and SPDY, nodelink translates gRPC tunnels.
+ * The streaming subresources of a pod: what the API server's fronts ask of whoever reaches the node (nodelink), and
+ * what the node's agent serves. Transport-neutral: the fronts translate WebSocket and SPDY, nodelink translates gRPC
+ * tunnels.
  */
 
 export interface PodCommandRequest {
@@ -47,7 +48,10 @@ export type PodStreamRequest =
       readonly address?: string;
     }
   | {
-      /** One connection to the port that the worker itself serves, with frames as of 'port-forward'. Refused for other ports. */
+      /**
+       * One connection to the port that the worker itself serves, with frames as of 'port-forward'. Refused for other
+       * ports.
+       */
       readonly kind: 'node-port';
       readonly port: number;
     };
@@ -65,7 +69,10 @@ export type PodStreamOutput =
   | { readonly kind: 'stderr'; readonly data: Uint8Array }
   | { readonly kind: 'exit'; readonly code: number; readonly message?: string };
 
-/** A stream that is open. Iterating yields output until the far end is done; it throws an ApiError when the far end failed. */
+/**
+ * A stream that is open. Iterating yields output until the far end is done; it throws an ApiError when the far end
+ * failed.
+ */
 export interface PodStream extends AsyncIterable<PodStreamOutput> {
   /** Resolves when the frame may be followed by another (backpressure). */
   write(input: PodStreamInput): Promise<void>;
@@ -73,9 +80,15 @@ export interface PodStream extends AsyncIterable<PodStreamOutput> {
   close(): void;
 }
 
-/** Opens streams to pods on a node. Fails with 503 ServiceUnavailable when the node has no session with this cluster now. */
+/**
+ * Opens streams to pods on a node. Fails with 503 ServiceUnavailable when the node has no session with this cluster
+ * now.
+ */
 export interface PodStreamer {
-  /** Whether the node can be asked for streams now, for whoever must promise a client that before it knows which stream. Rejects as `open` does. */
+  /**
+   * Whether the node can be asked for streams now, for whoever must promise a client that before it knows which stream.
+   * Rejects as `open` does.
+   */
   reach(node: string): Promise<void>;
   open(node: string, request: PodStreamRequest, options: { readonly signal: AbortSignal }): Promise<PodStream>;
 }

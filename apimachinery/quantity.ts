@@ -1,7 +1,7 @@
 /**
- * Resource quantities, exact: `100m`, `1.5Gi`, `12e6` (k8s.io/apimachinery/pkg/api/resource). A value is an integer number
- * of nano units, which is the finest Kubernetes keeps; finer ones are rounded up, as there. Of several texts for one value some are kept as
- * they were written, as there, and all others have one form.
+ * Resource quantities, exact: `100m`, `1.5Gi`, `12e6` (k8s.io/apimachinery/pkg/api/resource). A value is an integer
+ * number of nano units, which is the finest Kubernetes keeps; finer ones are rounded up, as there. Of several texts for
+ * one value some are kept as they were written, as there, and all others have one form.
  */
 
 import { isNumeric } from './int64.js';
@@ -14,12 +14,26 @@ export interface ParsedQuantity {
 }
 
 const NANO = 1_000_000_000n;
-const DECIMAL_EXPONENT: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, '': 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
+const DECIMAL_EXPONENT: Readonly<Record<string, number>> = {
+  n: -9,
+  u: -6,
+  m: -3,
+  '': 0,
+  k: 3,
+  M: 6,
+  G: 9,
+  T: 12,
+  P: 15,
+  E: 18,
+};
 const BINARY_SHIFT: Readonly<Record<string, bigint>> = { Ki: 10n, Mi: 20n, Gi: 30n, Ti: 40n, Pi: 50n, Ei: 60n };
 const MILLI_NANO = NANO / 1000n;
 const DECIMAL_SUFFIXES = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
 const BINARY_SUFFIXES = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
-/** Binary quantities are capped at int64's range of whole units, as Kubernetes caps them; decimal ones are kept, however large. */
+/**
+ * Binary quantities are capped at int64's range of whole units, as Kubernetes caps them; decimal ones are kept, however
+ * large.
+ */
 const UNITS_MAX = (1n << 63n) - 1n;
 const LENGTH_MAX = 64;
 const EXPONENT_MAX = 64;
@@ -43,7 +57,10 @@ export function parseQuantity(value: unknown): ParsedQuantity | undefined {
   const scaled = shift === undefined ? digits : digits << shift;
   const exact = scaleTen(scaled, 9 + (shift === undefined ? exponent : 0) - fraction.length);
   const nano = shift === undefined ? exact : capped(exact);
-  return { nano: sign === '-' ? -nano : nano, format: shift !== undefined ? 'BinarySI' : e !== undefined ? 'DecimalExponent' : 'DecimalSI' };
+  return {
+    nano: sign === '-' ? -nano : nano,
+    format: shift !== undefined ? 'BinarySI' : e !== undefined ? 'DecimalExponent' : 'DecimalSI',
+  };
 }
 
 /** Spaces around it do not count. */
@@ -88,7 +105,10 @@ function formatBinary(units: bigint): string {
   return `${digits}${BINARY_SUFFIXES[step]}`;
 }
 
-/** The text that is stored: what Kubernetes keeps as it was written, and the canonical form of all else; what is no quantity comes back as it was. */
+/**
+ * The text that is stored: what Kubernetes keeps as it was written, and the canonical form of all else; what is no
+ * quantity comes back as it was.
+ */
 export function canonicalQuantity(value: unknown): unknown {
   const parsed = parseQuantity(value);
   if (parsed === undefined) return value;
@@ -96,7 +116,10 @@ export function canonicalQuantity(value: unknown): unknown {
   return text !== undefined && isKept(text) ? text : formatQuantity(parsed);
 }
 
-/** As `canonicalQuantity`, of one in a list of resources: those have no finer unit than a thousandth, and are rounded up. */
+/**
+ * As `canonicalQuantity`, of one in a list of resources: those have no finer unit than a thousandth, and are rounded
+ * up.
+ */
 export function canonicalResourceAmount(value: unknown): unknown {
   const parsed = parseQuantity(value);
   if (parsed === undefined || parsed.nano % MILLI_NANO === 0n) return canonicalQuantity(value);
@@ -110,7 +133,10 @@ export function canonicalResourceAmount(value: unknown): unknown {
 const KEPT_DIGITS_MAX = 18;
 const KEPT_BINARY_DIGITS_MAX = 14;
 
-/** Kubernetes keeps the text where it takes its exponent, sign and point for usual ones: `+5`, `5.`, `1E3`, but not `1000`, `0.5` or `8Ki`. */
+/**
+ * Kubernetes keeps the text where it takes its exponent, sign and point for usual ones: `+5`, `5.`, `1E3`, but not
+ * `1000`, `0.5` or `8Ki`.
+ */
 function isKept(text: string): boolean {
   const [, , padded = '', fraction = '', e, exponentText, suffix = ''] = FORM.exec(text) ?? [];
   const whole = padded.replace(/^0+/, '');
@@ -121,7 +147,13 @@ function isKept(text: string): boolean {
     return fraction === '' && room >= 0 && BigInt(digits) % 8n !== 0n;
   }
   const scale = (e === undefined ? (DECIMAL_EXPONENT[suffix] ?? 0) : Number(exponentText)) - fraction.length;
-  return digits.length <= KEPT_DIGITS_MAX && scale >= -9 && scale % 3 === 0 && !digits.startsWith('0') && !digits.endsWith('000');
+  return (
+    digits.length <= KEPT_DIGITS_MAX &&
+    scale >= -9 &&
+    scale % 3 === 0 &&
+    !digits.startsWith('0') &&
+    !digits.endsWith('000')
+  );
 }
 
 /** Nano units; 0 for what is absent or no quantity. */

@@ -1,10 +1,13 @@
 /**
- * A structural schema: what validation, pruning, defaulting, strategic merge, server-side apply and OpenAPI need to know
- * about a type. Built-in kinds compile to it from the facts of Kubernetes, CRDs from their openAPIV3Schema.
+ * A structural schema: what validation, pruning, defaulting, strategic merge, server-side apply and OpenAPI need to
+ * know about a type. Built-in kinds compile to it from the facts of Kubernetes, CRDs from their openAPIV3Schema.
  */
 
 export interface Schema {
-  /** Name of a definition to use in this one's place, as `io.k8s.api.core.v1.PodSpec`. The list facts beside it stay valid. */
+  /**
+   * Name of a definition to use in this one's place, as `io.k8s.api.core.v1.PodSpec`. The list facts beside it stay
+   * valid.
+   */
   readonly ref?: string;
   readonly type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean';
   /** int32, int64, double, byte, date-time, int-or-string, quantity, ... */
@@ -62,7 +65,10 @@ export interface Schema {
   readonly closed?: boolean;
   /** Of properties that are not named nothing is known: what is in them is dropped, they are not. */
   readonly prunesBelow?: boolean;
-  /** Of apiVersion, kind and metadata at the root: what the definition says of them. It is held against values, nothing more. */
+  /**
+   * Of apiVersion, kind and metadata at the root: what the definition says of them. It is held against values, nothing
+   * more.
+   */
   readonly given?: Schema;
   /** Published, and nothing more. */
   readonly title?: string;

@@ -15,7 +15,8 @@ export function getOwn(object: JsonObject, key: string): unknown {
 
 /** Sets an own property whatever its name; plain assignment to `__proto__` would change the prototype. */
 export function setOwn(object: JsonObject, key: string, value: unknown): void {
-  if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key === '__proto__')
+    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
   else object[key] = value;
 }
 

@@ -1,4 +1,7 @@
-/** Labels and taints by which rooms that do not know each other agree (k8s.io/api/*: well_known_labels.go, well_known_taints.go). */
+/**
+ * Labels and taints by which rooms that do not know each other agree (k8s.io/api/*: well_known_labels.go,
+ * well_known_taints.go).
+ */
 
 /** By which an EndpointSlice names its Service (KEP-0752). */
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
@@ -26,6 +29,13 @@ export const PV_PROTECTION = 'kubernetes.io/pv-protection';
 export const VAC_PROTECTION = 'kubernetes.io/vac-protection';
 
 /** Users that components of the control plane are. */
-export const COMPONENT_USERS = { apiserver: 'system:apiserver', controllers: 'system:kube-controller-manager' } as const;
+export const COMPONENT_USERS = {
+  apiserver: 'system:apiserver',
+  controllers: 'system:kube-controller-manager',
+} as const;
 /** Accounts of kube-system whose controllers say where a Service's endpoints are. */
-export const ENDPOINT_ACCOUNTS = ['endpoint-controller', 'endpointslice-controller', 'endpointslicemirroring-controller'] as const;
+export const ENDPOINT_ACCOUNTS = [
+  'endpoint-controller',
+  'endpointslice-controller',
+  'endpointslicemirroring-controller',
+] as const;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The `navarch` command: composes the services into processes. Each subcommand is one file in commands/, and is loaded only when it is
- * asked for: an agent need not carry an API server's code about, nor `status` wait for it.
+ * The `navarch` command: composes the services into processes. Each subcommand is one file in commands/, and is loaded
+ * only when it is asked for: an agent need not carry an API server's code about, nor `status` wait for it.
  */
 import { Command } from 'commander';
 import { describeFailure } from './lib/errors.js';
@@ -32,18 +32,26 @@ async function createProgram(): Promise<Command> {
     .version(VERSION, '-V, --version')
     .showSuggestionAfterError()
     .showHelpAfterError('(navarch <command> --help tells more)')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Begin here:
   navarch up          a whole cluster on this machine
   navarch status      how it is
-  navarch down        its end`);
+  navarch down        its end`,
+    );
   const [, , asked = ''] = process.argv;
   const known = SUBCOMMANDS.filter(({ names }) => names.includes(asked));
   // Help, and what is no command, concern all of them.
   for (const { load } of known.length > 0 ? known : SUBCOMMANDS) (await load())(program);
-  program.command('version').description('print versions').action(() => {
-    process.stdout.write(`navarch ${VERSION}\nserves Kubernetes ${KUBERNETES_VERSION.gitVersion}\nnode ${process.version}\n`);
-  });
+  program
+    .command('version')
+    .description('print versions')
+    .action(() => {
+      process.stdout.write(
+        `navarch ${VERSION}\nserves Kubernetes ${KUBERNETES_VERSION.gitVersion}\nnode ${process.version}\n`,
+      );
+    });
   return program;
 }
 

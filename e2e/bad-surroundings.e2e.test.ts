@@ -1,7 +1,7 @@
 /**
- * What operators and machines get wrong with `navarch server`: a data directory in use, of another cluster, of another member; a port
- * in use; a full disk; words it does not know. Each ends with a message that says what to do and the right exit code, harms nothing
- * that runs, and loses nothing that was acknowledged.
+ * What operators and machines get wrong with `navarch server`: a data directory in use, of another cluster, of another
+ * member; a port in use; a full disk; words it does not know. Each ends with a message that says what to do and the
+ * right exit code, harms nothing that runs, and loses nothing that was acknowledged.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
@@ -46,10 +46,24 @@ interface Flags {
 }
 
 async function argsOf({ dataDir, name = 'm1', pkiDir, ports }: Flags): Promise<string[]> {
-  const [api, grpc, peer] = ports ?? await ownPorts();
+  const [api, grpc, peer] = ports ?? (await ownPorts());
   return [
-    'server', '--name', name, '--data-dir', dataDir, '--advertise-address', '127.0.0.1', '--listen-address', '127.0.0.1',
-    '--api-port', String(api), '--grpc-port', String(grpc), '--peer-port', String(peer), ...(pkiDir === undefined ? [] : ['--pki-dir', pkiDir]),
+    'server',
+    '--name',
+    name,
+    '--data-dir',
+    dataDir,
+    '--advertise-address',
+    '127.0.0.1',
+    '--listen-address',
+    '127.0.0.1',
+    '--api-port',
+    String(api),
+    '--grpc-port',
+    String(grpc),
+    '--peer-port',
+    String(peer),
+    ...(pkiDir === undefined ? [] : ['--pki-dir', pkiDir]),
   ];
 }
 
@@ -66,17 +80,31 @@ class Member {
   }
 
   static async start(flags: Flags): Promise<Member> {
-    const ports = flags.ports ?? await ownPorts();
-    const child = new Child(process.execPath, [CLI, ...await argsOf({ ...flags, ports })]);
+    const ports = flags.ports ?? (await ownPorts());
+    const child = new Child(process.execPath, [CLI, ...(await argsOf({ ...flags, ports }))]);
     try {
-      await until('the member to be ready', () => {
-        if (child.code !== undefined) throw new Error(`it ended with ${child.code}`);
-        return child.stderr.includes('"ready"') || child.stdout.includes('"ready"');
-      }, { timeout_ms: 30_000, show: () => Promise.resolve(child.stderr.slice(-3000)) });
+      await until(
+        'the member to be ready',
+        () => {
+          if (child.code !== undefined) throw new Error(`it ended with ${child.code}`);
+          return child.stderr.includes('"ready"') || child.stdout.includes('"ready"');
+        },
+        { timeout_ms: 30_000, show: () => Promise.resolve(child.stderr.slice(-3000)) },
+      );
       const kubeconfig = join(flags.dataDir, 'kubeconfig.test');
-      const { stdout } = await navarch(['kubeconfig', '--pki-dir', flags.pkiDir ?? join(flags.dataDir, 'pki'), '--server', `https://127.0.0.1:${ports[0]}`]);
+      const { stdout } = await navarch([
+        'kubeconfig',
+        '--pki-dir',
+        flags.pkiDir ?? join(flags.dataDir, 'pki'),
+        '--server',
+        `https://127.0.0.1:${ports[0]}`,
+      ]);
       writeFileSync(kubeconfig, stdout, { mode: 0o600 });
-      return new Member(child, await connect({ endpoints: [`127.0.0.1:${ports[1]}`], tls: adminTls(kubeconfig) }), ports);
+      return new Member(
+        child,
+        await connect({ endpoints: [`127.0.0.1:${ports[1]}`], tls: adminTls(kubeconfig) }),
+        ports,
+      );
     } catch (error) {
       await child.stop('SIGKILL');
       throw error;
@@ -129,7 +157,9 @@ describe('bad surroundings', () => {
   /** Whatever the other one did: this one lives and has what it acknowledged. */
   afterEach(async () => {
     expect(member.code).toBeUndefined();
-    expect((await member.client.get(configMaps, { namespace: 'default', name: 'acknowledged' })).data).toEqual({ value: 'yes' });
+    expect((await member.client.get(configMaps, { namespace: 'default', name: 'acknowledged' })).data).toEqual({
+      value: 'yes',
+    });
   });
 
   const fails = async (flags: Flags | readonly string[], code: number, message: RegExp) => {
@@ -171,61 +201,120 @@ describe('bad surroundings', () => {
   it('words it does not know: exit 2 or 1, and help', async () => {
     await fails(['serve'], 1, /unknown command 'serve'.*(\n.*)*server/);
     await fails(['server', '--nmae', 'x'], 1, /unknown option '--nmae'/);
-    await fails(['server', '--data-dir', join(directory, 'x'), '--api-port', 'http'], 2, /--api-port must be a port from 1 to 65535, not "http"/);
+    await fails(
+      ['server', '--data-dir', join(directory, 'x'), '--api-port', 'http'],
+      2,
+      /--api-port must be a port from 1 to 65535, not "http"/,
+    );
     await fails(['up', '--data-dir', join(directory, 'x'), '--members', '2'], 2, /--members must be odd/);
-    await fails(['agent', '--data-dir', join(directory, 'x'), '--server', `127.0.0.1:${member.ports[1]}`, '--token', 'garbage', '--name', 'w9'], 2, /not a join token/);
+    await fails(
+      [
+        'agent',
+        '--data-dir',
+        join(directory, 'x'),
+        '--server',
+        `127.0.0.1:${member.ports[1]}`,
+        '--token',
+        'garbage',
+        '--name',
+        'w9',
+      ],
+      2,
+      /not a join token/,
+    );
     await fails(['status', '--data-dir', join(directory, 'nothing')], 1, /no cluster runs from/);
   });
 
   it('a join token of another cluster: exit 1, and no word is said to that cluster', async () => {
     const otherPki = join(directory, 'other-pki');
     expect((await navarch(['pki', 'init', '--pki-dir', otherPki])).code).toBe(0);
-    const token = (await navarch(['token', '--member', '--pki-dir', otherPki])).stdout.trim().replace(/\.member\..*/, '.worker.abcdef.0123456789abcdef');
-    await fails(['agent', '--data-dir', join(directory, 'agent'), '--server', `127.0.0.1:${member.ports[1]}`, '--token', token, '--name', 'w9', '--runtime', 'hollow'], 1, /is not the one this token is for/);
+    const token = (await navarch(['token', '--member', '--pki-dir', otherPki])).stdout
+      .trim()
+      .replace(/\.member\..*/, '.worker.abcdef.0123456789abcdef');
+    await fails(
+      [
+        'agent',
+        '--data-dir',
+        join(directory, 'agent'),
+        '--server',
+        `127.0.0.1:${member.ports[1]}`,
+        '--token',
+        token,
+        '--name',
+        'w9',
+        '--runtime',
+        'hollow',
+      ],
+      1,
+      /is not the one this token is for/,
+    );
   });
 
-  it.skipIf(noRoot.length > 0)('a full disk: writes are refused or the member ends with a message; nothing acknowledged is lost', async () => {
-    const disk = join(directory, 'disk');
-    mkdirSync(disk);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=192m', 'navarch-test', disk]);
-    try {
-      const full = await Member.start({ dataDir: disk });
-      const writer = new Writer('full', (name, value) => full.put(name, value + 'x'.repeat(200_000)));
-      await until('the first refusal', () => writer.failures.length > 0 || full.code !== undefined, { timeout_ms: 60_000 });
-      await writer.stop();
-      expect(writer.acknowledged.length).toBeGreaterThan(10);
-      process.stderr.write(`full disk: after ${writer.acknowledged.length} writes: ${writer.failures[0]?.slice(0, 200) ?? ''}; the member ${full.code === undefined ? 'lives' : `ended with ${full.code}`}\n`);
-      if (full.code === undefined) {
-        expect((await full.client.get(configMaps, { namespace: 'default', name: 'full-0' })).data?.['value']).toMatch(/^value of full-0/);
-      } else {
-        expect(full.code).toBe(1);
-        expect(full.output).toMatch(/disk.*full|ENOSPC|no space/i);
+  it.skipIf(noRoot.length > 0)(
+    'a full disk: writes are refused or the member ends with a message; nothing acknowledged is lost',
+    async () => {
+      const disk = join(directory, 'disk');
+      mkdirSync(disk);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=192m', 'navarch-test', disk]);
+      try {
+        const full = await Member.start({ dataDir: disk });
+        const writer = new Writer('full', (name, value) => full.put(name, value + 'x'.repeat(200_000)));
+        await until('the first refusal', () => writer.failures.length > 0 || full.code !== undefined, {
+          timeout_ms: 60_000,
+        });
+        await writer.stop();
+        expect(writer.acknowledged.length).toBeGreaterThan(10);
+        process.stderr.write(
+          `full disk: after ${writer.acknowledged.length} writes: ${writer.failures[0]?.slice(0, 200) ?? ''}; the member ${full.code === undefined ? 'lives' : `ended with ${full.code}`}\n`,
+        );
+        if (full.code === undefined) {
+          expect((await full.client.get(configMaps, { namespace: 'default', name: 'full-0' })).data?.['value']).toMatch(
+            /^value of full-0/,
+          );
+        } else {
+          expect(full.code).toBe(1);
+          expect(full.output).toMatch(/disk.*full|ENOSPC|no space/i);
+        }
+        await full.stop(full.code === undefined ? 'SIGKILL' : 'SIGTERM');
+        execFileSync('mount', ['-o', 'remount,size=512m', disk]);
+        const after = await Member.start({ dataDir: disk });
+        const { items } = await after.client.list(configMaps, { namespace: 'default' });
+        const found = new Map(
+          items.map(({ metadata, data }) => [metadata?.name ?? '', (data?.['value'] ?? '').replace(/x+$/, '')]),
+        );
+        expect(writer.lost(found)).toEqual([]);
+        await after.put('room-again', 'yes');
+        await after.stop();
+      } finally {
+        execFileSync('umount', ['-l', disk]);
       }
-      await full.stop(full.code === undefined ? 'SIGKILL' : 'SIGTERM');
-      execFileSync('mount', ['-o', 'remount,size=512m', disk]);
-      const after = await Member.start({ dataDir: disk });
-      const { items } = await after.client.list(configMaps, { namespace: 'default' });
-      const found = new Map(items.map(({ metadata, data }) => [metadata?.name ?? '', (data?.['value'] ?? '').replace(/x+$/, '')]));
-      expect(writer.lost(found)).toEqual([]);
-      await after.put('room-again', 'yes');
-      await after.stop();
-    } finally {
-      execFileSync('umount', ['-l', disk]);
-    }
-  });
+    },
+  );
 
-  it.skipIf(findKubectl() === undefined)('kubectl with the kubeconfig of another cluster: it trusts nobody it should not', async () => {
-    const otherPki = join(directory, 'foreign-pki');
-    await navarch(['pki', 'init', '--pki-dir', otherPki]);
-    const { stdout } = await navarch(['kubeconfig', '--pki-dir', otherPki, '--server', `https://127.0.0.1:${member.ports[0]}`]);
-    const path = join(directory, 'foreign-kubeconfig');
-    writeFileSync(path, stdout, { mode: 0o600 });
-    const kubectl = new Kubectl(findKubectl() ?? '', path);
-    try {
-      const { code, stderr } = await kubectl.run(['get', 'nodes']);
-      expect([code, stderr]).toEqual([1, expect.stringMatching(/certificate signed by unknown authority|failed to verify certificate/)]);
-    } finally {
-      await kubectl.close();
-    }
-  });
+  it.skipIf(findKubectl() === undefined)(
+    'kubectl with the kubeconfig of another cluster: it trusts nobody it should not',
+    async () => {
+      const otherPki = join(directory, 'foreign-pki');
+      await navarch(['pki', 'init', '--pki-dir', otherPki]);
+      const { stdout } = await navarch([
+        'kubeconfig',
+        '--pki-dir',
+        otherPki,
+        '--server',
+        `https://127.0.0.1:${member.ports[0]}`,
+      ]);
+      const path = join(directory, 'foreign-kubeconfig');
+      writeFileSync(path, stdout, { mode: 0o600 });
+      const kubectl = new Kubectl(findKubectl() ?? '', path);
+      try {
+        const { code, stderr } = await kubectl.run(['get', 'nodes']);
+        expect([code, stderr]).toEqual([
+          1,
+          expect.stringMatching(/certificate signed by unknown authority|failed to verify certificate/),
+        ]);
+      } finally {
+        await kubectl.close();
+      }
+    },
+  );
 });

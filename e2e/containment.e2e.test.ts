@@ -1,6 +1,7 @@
 /**
- * Faults in a worker with real containers (issue 6 row 27): callbacks of its agent process throw, where nothing catches them. Each part
- * fails for itself, is counted, and starts again; what is of no part ends the process, which its supervisor starts again.
+ * Faults in a worker with real containers (issue 6 row 27): callbacks of its agent process throw, where nothing catches
+ * them. Each part fails for itself, is counted, and starts again; what is of no part ends the process, which its
+ * supervisor starts again.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,8 +17,8 @@ const lacking = missing('containment', ['kubectl', 'containers']);
 const IMAGE = 'navarch.example/web:1';
 
 /**
- * Loaded into every process of the cluster, and active in the agent of w1 alone: DNS throws when it connects to its upstream, the proxy when
- * a command of its has ended (once), and a probe's connection when it is there.
+ * Loaded into every process of the cluster, and active in the agent of w1 alone: DNS throws when it connects to its
+ * upstream, the proxy when a command of its has ended (once), and a probe's connection when it is there.
  */
 const INJECTION = `
 import { ChildProcess } from 'node:child_process';
@@ -74,27 +75,59 @@ describe.skipIf(lacking.length > 0)('faults in a worker', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const apply = (name: string, script: string, more: object = {}) => kubectl.ok(['apply', '-f', '-'], { stdin: JSON.stringify({
-    apiVersion: 'v1', kind: 'Pod', metadata: { name },
-    spec: { nodeName: 'w1', terminationGracePeriodSeconds: 1, containers: [{ name: 'c', image: IMAGE, command: ['node', '-e', script], ...more }] },
-  }) });
+  const apply = (name: string, script: string, more: object = {}) =>
+    kubectl.ok(['apply', '-f', '-'], {
+      stdin: JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name },
+        spec: {
+          nodeName: 'w1',
+          terminationGracePeriodSeconds: 1,
+          containers: [{ name: 'c', image: IMAGE, command: ['node', '-e', script], ...more }],
+        },
+      }),
+    });
   const status = async () => (await navarch(['status', '--data-dir', cluster.dataDir])).stdout;
-  const resolve = (name: string) => kubectl.ok(['exec', 'asks', '--', 'node', '-e', `require('dns').resolve4('${name}', (error, found) => console.log(error ? error.code : found.join()))`]);
+  const resolve = (name: string) =>
+    kubectl.ok([
+      'exec',
+      'asks',
+      '--',
+      'node',
+      '-e',
+      `require('dns').resolve4('${name}', (error, found) => console.log(error ? error.code : found.join()))`,
+    ]);
 
   it('end neither the agent nor each other: names, Services and pods of the node go on', async () => {
     const agent = cluster.pidOf('w1');
     await apply('asks', 'setInterval(() => {}, 1000)');
-    await apply('probed', "require('net').createServer((socket) => socket.end()).listen(8099)", { readinessProbe: { tcpSocket: { port: 8099 }, periodSeconds: 1 } });
+    await apply('probed', "require('net').createServer((socket) => socket.end()).listen(8099)", {
+      readinessProbe: { tcpSocket: { port: 8099 }, periodSeconds: 1 },
+    });
     await kubectl.ok(['wait', '--for=condition=Ready', 'pod/asks', '--timeout=60s']);
     expect(await resolve('outside.example.test')).toBe('ESERVFAIL\n');
     expect(await resolve('kubernetes.default.svc.cluster.local')).toBe('10.96.0.1\n');
-    const shown = await until('the faults of DNS, proxy and a pod', async () => {
-      const text = (await status()).split('\n').find((line) => line.startsWith('w1 contained faults:')) ?? '';
-      return ['dns-question ', 'proxy 1', 'pod '].every((part) => text.includes(part)) ? text : undefined;
-    }, { show: status });
+    const shown = await until(
+      'the faults of DNS, proxy and a pod',
+      async () => {
+        const text = (await status()).split('\n').find((line) => line.startsWith('w1 contained faults:')) ?? '';
+        return ['dns-question ', 'proxy 1', 'pod '].every((part) => text.includes(part)) ? text : undefined;
+      },
+      { show: status },
+    );
     expect(shown).toContain('injected: ');
     // The proxy of the next life has written the rules: a Service can be reached.
-    expect(await kubectl.ok(['exec', 'asks', '--', 'node', '-e', "require('net').connect(443, '10.96.0.1', () => { console.log('reached'); process.exit(); })"])).toBe('reached\n');
+    expect(
+      await kubectl.ok([
+        'exec',
+        'asks',
+        '--',
+        'node',
+        '-e',
+        "require('net').connect(443, '10.96.0.1', () => { console.log('reached'); process.exit(); })",
+      ]),
+    ).toBe('reached\n');
     expect(cluster.pidOf('w1')).toBe(agent);
     expect(await status()).not.toContain('w2 contained');
     await kubectl.ok(['delete', 'pod', 'asks', 'probed', '--wait']);

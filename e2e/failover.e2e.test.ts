@@ -1,7 +1,7 @@
 /**
- * kill -9 of the leading member while kubectl, the SDK and etcdctl write and watch (point 4), and `@kubernetes/client-node`, a client
- * nobody here wrote, through a member's death (point 8). Members are processes on loopback, workers hollow: needs neither root nor
- * containers.
+ * kill -9 of the leading member while kubectl, the SDK and etcdctl write and watch (point 4), and
+ * `@kubernetes/client-node`, a client nobody here wrote, through a member's death (point 8). Members are processes on
+ * loopback, workers hollow: needs neither root nor containers.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configMaps, namespaces } from '../apimachinery/gen/resources.js';
@@ -52,7 +52,9 @@ describe.skipIf(lacking.length > 0)('failover', () => {
     const watch = new WatchRecord(client, namespace, metadata.resourceVersion ?? '');
     const etcdWatch = etcdctl.start(['watch', '--prefix', '/writes/']);
     const writers = [
-      kubectlWriter(kubectl, { namespace, servers: servers() }), sdkWriter(client, { namespace }), etcdctlWriter(etcdctl, { keyPrefix: '/writes/' }),
+      kubectlWriter(kubectl, { namespace, servers: servers() }),
+      sdkWriter(client, { namespace }),
+      etcdctlWriter(etcdctl, { keyPrefix: '/writes/' }),
     ] as const;
     const [byKubectl, bySdk, byEtcdctl] = writers;
     const gaps_ms: number[] = [];
@@ -66,7 +68,9 @@ describe.skipIf(lacking.length > 0)('failover', () => {
       await cluster.returned(leader, pid);
       await storeAgrees(etcdctl);
     }
-    process.stderr.write(`failover: longest time without an acknowledged write of the SDK around kill -9 of the leader: ${gaps_ms.join(', ')} ms\n`);
+    process.stderr.write(
+      `failover: longest time without an acknowledged write of the SDK around kill -9 of the leader: ${gaps_ms.join(', ')} ms\n`,
+    );
     await Promise.all(writers.map((writer) => writer.stop()));
 
     const found = await configMapValues(kubectl, namespace);
@@ -79,7 +83,11 @@ describe.skipIf(lacking.length > 0)('failover', () => {
     await watch.stop();
     expect(watch.added.filter((name) => name !== ROOT_CA).toSorted()).toEqual(created);
     expect(watch.versions).toEqual(watch.versions.toSorted((a, b) => a - b));
-    const puts = () => etcdWatch.stdout.split('\n').filter((line) => line.startsWith('/writes/')).map((key) => key.slice('/writes/'.length));
+    const puts = () =>
+      etcdWatch.stdout
+        .split('\n')
+        .filter((line) => line.startsWith('/writes/'))
+        .map((key) => key.slice('/writes/'.length));
     await until('etcdctl watch to have seen all', () => puts().length >= keys.size);
     await etcdWatch.stop('SIGINT');
     expect(puts().toSorted()).toEqual([...keys.keys()].toSorted());
@@ -97,7 +105,7 @@ describe.skipIf(lacking.length > 0)('failover', () => {
     await storeAgrees(etcdctl);
   });
 
-  it('up\'s kubeconfig outlives each member: kubectl goes on, its watch is cut at once and begun again (issue 6, row 30)', async () => {
+  it("up's kubeconfig outlives each member: kubectl goes on, its watch is cut at once and begun again (issue 6, row 30)", async () => {
     const namespace = 'default';
     const seen = new Set<string>();
     let stopped = false;
@@ -105,16 +113,30 @@ describe.skipIf(lacking.length > 0)('failover', () => {
     // As a person does, and every informer: again when the connection ends.
     const watching = (async () => {
       while (!stopped) {
-        child = kubectl.start(['get', 'configmaps', '-n', namespace, '--watch', '-o', 'jsonpath={.metadata.name}{"\\n"}']);
+        child = kubectl.start([
+          'get',
+          'configmaps',
+          '-n',
+          namespace,
+          '--watch',
+          '-o',
+          'jsonpath={.metadata.name}{"\\n"}',
+        ]);
         await child.ended();
         for (const name of child.stdout.split('\n')) seen.add(name);
       }
     })();
-    // kubectl does not send a POST again by itself: one that was under way at the member that died is the person's to repeat.
-    const created = (name: string) => until(`configmap ${name}`, async () => {
-      const { code, stderr } = await kubectl.run(['create', 'configmap', name, '-n', namespace]);
-      return code === 0 || stderr.includes('already exists');
-    }, { timeout_ms: 10_000, interval_ms: 100 });
+    // kubectl does not send a POST again by itself: one that was under way at the member that died is the person's to
+    // repeat.
+    const created = (name: string) =>
+      until(
+        `configmap ${name}`,
+        async () => {
+          const { code, stderr } = await kubectl.run(['create', 'configmap', name, '-n', namespace]);
+          return code === 0 || stderr.includes('already exists');
+        },
+        { timeout_ms: 10_000, interval_ms: 100 },
+      );
     let made = 0;
     for (const { name } of cluster.state().members) {
       const pid = await cluster.kill(name);
@@ -123,22 +145,29 @@ describe.skipIf(lacking.length > 0)('failover', () => {
       await kubectl.ok(['get', 'configmaps', '-n', namespace]);
     }
     const last = `front-${made - 1}`;
-    await until(`the watch shows ${last}`, async () => child?.stdout.split('\n').includes(last) === true || seen.has(last), { timeout_ms: 20_000 });
+    await until(
+      `the watch shows ${last}`,
+      async () => child?.stdout.split('\n').includes(last) === true || seen.has(last),
+      { timeout_ms: 20_000 },
+    );
     stopped = true;
     await child?.stop('SIGTERM');
     await watching;
     for (let i = 0; i < made; i++) expect(seen).toContain(`front-${i}`);
     const { stdout } = await navarch(['status', '--data-dir', cluster.dataDir]);
-    for (const { name } of cluster.state().members) expect(stdout).toMatch(new RegExp(`^  ${name}: \\d+ times?, last after killed by SIGKILL`, 'm'));
+    for (const { name } of cluster.state().members)
+      expect(stdout).toMatch(new RegExp(`^  ${name}: \\d+ times?, last after killed by SIGKILL`, 'm'));
   });
 
-  it('8: @kubernetes/client-node lists, creates, patches, deletes, and watches through a member\'s death', () => clientNodeThroughDeath({
-    kubeconfig: cluster.kubeconfig, client,
-    // The kubeconfig names the front: whichever member the client reached, it must not care.
-    async dies() {
-      const member = await cluster.leader();
-      const pid = await cluster.kill(member);
-      return async () => void (await cluster.returned(member, pid));
-    },
-  }));
+  it("8: @kubernetes/client-node lists, creates, patches, deletes, and watches through a member's death", () =>
+    clientNodeThroughDeath({
+      kubeconfig: cluster.kubeconfig,
+      client,
+      // The kubeconfig names the front: whichever member the client reached, it must not care.
+      async dies() {
+        const member = await cluster.leader();
+        const pid = await cluster.kill(member);
+        return async () => void (await cluster.returned(member, pid));
+      },
+    }));
 });

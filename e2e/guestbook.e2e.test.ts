@@ -1,12 +1,23 @@
 /**
- * The whole scenario with real containers: `navarch up` as root makes three members and two workers, each a host of its own, and
- * real kubectl and etcdctl do what a newcomer, an operator and bad luck would do (points 1, 2, 3, 5 and 6 of the scenario).
+ * The whole scenario with real containers: `navarch up` as root makes three members and two workers, each a host of its
+ * own, and real kubectl and etcdctl do what a newcomer, an operator and bad luck would do (points 1, 2, 3, 5 and 6 of
+ * the scenario).
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Node, Pod } from '../apimachinery/gen/types.js';
 import { systemExecutor } from '../platform/exec.js';
 import { Asker } from './lib/asker.js';
-import { deleteGuestbook, guestbookSteps, IMAGE, isReady, NODE_PORT, rolledOut, rolloutSteps, situation, webPods } from './lib/guestbook.js';
+import {
+  deleteGuestbook,
+  guestbookSteps,
+  IMAGE,
+  isReady,
+  NODE_PORT,
+  rolledOut,
+  rolloutSteps,
+  situation,
+  webPods,
+} from './lib/guestbook.js';
 import { tracesOnMachine, WorkerHost } from './lib/host.js';
 import { findKubectl, Kubectl } from './lib/kubectl.js';
 import { showLogsOnFailure } from './lib/on-failure.js';
@@ -20,10 +31,15 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
   let cluster: UpCluster;
   showLogsOnFailure(() => cluster);
   let kubectl: Kubectl;
-  const workerURL = (index: number, path = '/') => `http://${cluster.state().workers[index]?.address ?? ''}:${NODE_PORT}${path}`;
+  const workerURL = (index: number, path = '/') =>
+    `http://${cluster.state().workers[index]?.address ?? ''}:${NODE_PORT}${path}`;
 
   async function ask(index: number, path: string, init: RequestInit = {}): Promise<string> {
-    const response = await fetch(workerURL(index, path), { ...init, headers: { connection: 'close' }, signal: AbortSignal.timeout(5000) });
+    const response = await fetch(workerURL(index, path), {
+      ...init,
+      headers: { connection: 'close' },
+      signal: AbortSignal.timeout(5000),
+    });
     const text = await response.text();
     if (!response.ok) throw new Error(`${response.status} ${text}`);
     return text;
@@ -40,9 +56,18 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
   });
 
   it('1: up says what to type next, and a shell understands it', async () => {
-    for (const hint of ['export KUBECONFIG=', 'kubectl get nodes', 'examples/guestbook.yaml', `down --data-dir ${cluster.dataDir}`]) expect(cluster.output).toContain(hint);
+    for (const hint of [
+      'export KUBECONFIG=',
+      'kubectl get nodes',
+      'examples/guestbook.yaml',
+      `down --data-dir ${cluster.dataDir}`,
+    ])
+      expect(cluster.output).toContain(hint);
     const [status = ''] = /^ {2}.* status --data-dir .*$/m.exec(cluster.output) ?? [];
-    expect(await systemExecutor.run('sh', ['-c', status])).toMatchObject({ code: 0, stdout: expect.stringContaining('MEMBER') as string });
+    expect(await systemExecutor.run('sh', ['-c', status])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('MEMBER') as string,
+    });
     expect(cluster.state().mode).toBe('hosts');
   });
 
@@ -53,7 +78,10 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
       expect(node.status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
       expect(node.status?.nodeInfo?.kubeletVersion).toMatch(/^v1\.36/);
       expect(node.status?.nodeInfo?.containerRuntimeVersion).toMatch(/^containerd:/);
-      expect(node.status?.addresses).toContainEqual({ type: 'InternalIP', address: cluster.state().workers[index]?.address });
+      expect(node.status?.addresses).toContainEqual({
+        type: 'InternalIP',
+        address: cluster.state().workers[index]?.address,
+      });
       expect(Number(node.status?.capacity?.['cpu'])).toBeGreaterThan(0);
     }
   });
@@ -66,7 +94,9 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
       nodes: { status: string }[];
       commandLevels: { inForce: number; members: { name: string; understood: number }[] };
     };
-    expect(commandLevels.members.map(({ name, understood }) => `${name} ${understood}`)).toEqual(['m1', 'm2', 'm3'].map((name) => `${name} ${commandLevels.inForce}`));
+    expect(commandLevels.members.map(({ name, understood }) => `${name} ${understood}`)).toEqual(
+      ['m1', 'm2', 'm3'].map((name) => `${name} ${commandLevels.inForce}`),
+    );
     expect(members.map(({ role }) => role).toSorted()).toEqual(['follower', 'follower', 'leader']);
     expect(nodes.map(({ status }) => status)).toEqual(['Ready', 'Ready']);
     expect((await navarch(['status', '--data-dir', cluster.dataDir])).stdout).toMatch(/^m1 +\S+ +(leader|follower)/m);
@@ -84,7 +114,9 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
 
   it('2: web reads its ConfigMap and Secret, and finds the backend by its name in DNS', async () => {
     await ask(0, '/', { method: 'POST', body: 'Kilroy was here' });
-    expect(await ask(1, '/')).toMatch(/^Welcome to the guestbook\nWrite what you like, but be kind.\n\nweb 1, .*; backend backend-\S+ on w\d\n1 entries\n- Kilroy was here\n$/);
+    expect(await ask(1, '/')).toMatch(
+      /^Welcome to the guestbook\nWrite what you like, but be kind.\n\nweb 1, .*; backend backend-\S+ on w\d\n1 entries\n- Kilroy was here\n$/,
+    );
     const response = await fetch(workerURL(0), { method: 'DELETE', headers: { 'x-admin-key': 'open sesame' } });
     expect(await response.text()).toBe('the key fits\n');
   });
@@ -106,27 +138,43 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
     shell.write('tty; id -u; exit 7\n');
     expect(await shell.ended()).toBe(7);
     expect(shell.stdout).toMatch(/\/dev\/pts\/\d+\r?\n65534/);
-    const piped = await kubectl.run(['exec', '-i', name, '--', 'sh', '-c', 'cat; echo done >&2'], { stdin: 'through and back' });
+    const piped = await kubectl.run(['exec', '-i', name, '--', 'sh', '-c', 'cat; echo done >&2'], {
+      stdin: 'through and back',
+    });
     expect(piped).toEqual({ code: 0, stdout: 'through and back', stderr: 'done\n' });
   });
 
   it('6: etcdctl get /registry --prefix --keys-only shows the objects', async () => {
     const keys = (await cluster.etcd().ok(['get', '/registry', '--prefix', '--keys-only'])).split('\n');
-    expect(keys).toEqual(expect.arrayContaining(['/registry/deployments/default/web', '/registry/secrets/default/guestbook', '/registry/minions/w2']));
+    expect(keys).toEqual(
+      expect.arrayContaining([
+        '/registry/deployments/default/web',
+        '/registry/secrets/default/guestbook',
+        '/registry/minions/w2',
+      ]),
+    );
   });
 
   it('3: set image and undo: not one failed request while two clients ask ten times a second', async () => {
     const urls = [workerURL(0), workerURL(1)];
-    const askers = [new Asker(urls, { perSecond: 10, keepAlive: false }), new Asker(urls, { perSecond: 10, keepAlive: true })];
+    const askers = [
+      new Asker(urls, { perSecond: 10, keepAlive: false }),
+      new Asker(urls, { perSecond: 10, keepAlive: true }),
+    ];
     for (const [args, image, version] of [
-      [['set', 'image', 'deployment/web', `web=${IMAGE.web2}`], IMAGE.web2, '2'], [['rollout', 'undo', 'deployment/web'], IMAGE.web1, '1'],
+      [['set', 'image', 'deployment/web', `web=${IMAGE.web2}`], IMAGE.web2, '2'],
+      [['rollout', 'undo', 'deployment/web'], IMAGE.web1, '1'],
     ] as const) {
       await kubectl.ok(args);
       await rolledOut(kubectl, 'web', 90);
-      await until('only new pods', async () => {
-        const pods = await webPods(kubectl);
-        return pods.length === 3 && pods.every((pod) => pod.spec?.containers[0]?.image === image);
-      }, { show: () => situation(kubectl) });
+      await until(
+        'only new pods',
+        async () => {
+          const pods = await webPods(kubectl);
+          return pods.length === 3 && pods.every((pod) => pod.spec?.containers[0]?.image === image);
+        },
+        { show: () => situation(kubectl) },
+      );
       expect((JSON.parse(await ask(0, '/whoami')) as { version: string }).version).toBe(version);
     }
     for (const asked of await Promise.all(askers.map((asker) => asker.stop()))) {
@@ -140,22 +188,34 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
 
   it('5: kill -9 of an agent: containers live on and are adopted', async () => {
     const host = await WorkerHost.withAddress(cluster.state().workers[0]?.address ?? '');
-    const identities = (pods: readonly Pod[]) => pods.map((pod) => [pod.metadata?.name, pod.status?.podIP, pod.status?.containerStatuses?.map(({ containerID, restartCount }) => `${containerID} ${restartCount}`)]);
+    const identities = (pods: readonly Pod[]) =>
+      pods.map((pod) => [
+        pod.metadata?.name,
+        pod.status?.podIP,
+        pod.status?.containerStatuses?.map(({ containerID, restartCount }) => `${containerID} ${restartCount}`),
+      ]);
     const [pods, containers] = [await webPods(kubectl), await host.containers()];
     expect(containers.size).toBeGreaterThan(1);
-    // The Service's rules are the kernel's: they answer on. Names are answered by the agent, so what needs DNS waits for it.
+    // The Service's rules are the kernel's: they answer on. Names are answered by the agent, so what needs DNS waits
+    // for it.
     const asker = new Asker([workerURL(0, '/whoami'), workerURL(1, '/whoami')], { perSecond: 10, keepAlive: false });
     const pid = await cluster.kill('w1');
     await cluster.returned('w1', pid);
     await until('the node to be Ready', async () => /^w1 +Ready/m.test(await kubectl.ok(['get', 'nodes'])));
     // It must be the new agent that serves this: a pod on its node is asked for something only an agent can do.
     const onFirst = pods.find((pod) => pod.spec?.nodeName === 'w1')?.metadata?.name ?? '';
-    await until('exec through the new agent', async () => (await kubectl.run(['exec', onFirst, '--', 'hostname'])).stdout.trim() === onFirst);
+    await until(
+      'exec through the new agent',
+      async () => (await kubectl.run(['exec', onFirst, '--', 'hostname'])).stdout.trim() === onFirst,
+    );
     await sleep(2000);
     expect(identities(await webPods(kubectl))).toEqual(identities(pods));
     expect(await host.containers()).toEqual(containers);
     expect((await asker.stop()).failures).toEqual([]);
-    await until('names to be resolved again', async () => (await Promise.all(Array.from({ length: 8 }, () => ask(0, '/')))).length === 8);
+    await until(
+      'names to be resolved again',
+      async () => (await Promise.all(Array.from({ length: 8 }, () => ask(0, '/')))).length === 8,
+    );
   });
 
   it('5: a worker cut off: NotReady, its pods run elsewhere; it returns and cleans up', async () => {
@@ -163,21 +223,35 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
     const before = await host.containers();
     await host.cutOff();
     try {
-      await until('w2 to be NotReady', async () => /^w2 +NotReady/m.test(await kubectl.ok(['get', 'nodes'])), { timeout_ms: 40_000 });
-      await until('three ready pods on w1', async () => (
-        (await webPods(kubectl)).filter((pod) => isReady(pod) && pod.spec?.nodeName === 'w1').length === 3
-      ), { timeout_ms: 60_000, show: () => situation(kubectl) });
+      await until('w2 to be NotReady', async () => /^w2 +NotReady/m.test(await kubectl.ok(['get', 'nodes'])), {
+        timeout_ms: 40_000,
+      });
+      await until(
+        'three ready pods on w1',
+        async () => (await webPods(kubectl)).filter((pod) => isReady(pod) && pod.spec?.nodeName === 'w1').length === 3,
+        { timeout_ms: 60_000, show: () => situation(kubectl) },
+      );
       await until('the guestbook to answer', () => ask(0, '/'), { timeout_ms: 30_000 });
       expect([...(await host.containers()).keys()].toSorted()).toEqual([...before.keys()].toSorted());
     } finally {
       await host.connect();
     }
-    await until('w2 to be Ready', async () => /^w2 +Ready/m.test(await kubectl.ok(['get', 'nodes'])), { timeout_ms: 40_000 });
-    await until('its old containers to be gone', async () => {
-      const now = await host.containers();
-      return [...before.keys()].every((id) => !now.has(id));
-    }, { timeout_ms: 60_000, show: () => situation(kubectl) });
-    await until('four pods, none of them leaving', async () => (await kubectl.ok(['get', 'pods', '-o', 'name'])).trim().split('\n').length === 4, { show: () => situation(kubectl) });
+    await until('w2 to be Ready', async () => /^w2 +Ready/m.test(await kubectl.ok(['get', 'nodes'])), {
+      timeout_ms: 40_000,
+    });
+    await until(
+      'its old containers to be gone',
+      async () => {
+        const now = await host.containers();
+        return [...before.keys()].every((id) => !now.has(id));
+      },
+      { timeout_ms: 60_000, show: () => situation(kubectl) },
+    );
+    await until(
+      'four pods, none of them leaving',
+      async () => (await kubectl.ok(['get', 'pods', '-o', 'name'])).trim().split('\n').length === 4,
+      { show: () => situation(kubectl) },
+    );
     expect((await ask(1, '/whoami')).length).toBeGreaterThan(0);
   });
 
@@ -189,7 +263,11 @@ describe.skipIf(lacking.length > 0)('the scenario with containers', () => {
     for (const { id } of before.processes) if (id !== undefined) killProcess(id.pid);
     await cluster.again();
     await rolledOut(kubectl, 'web');
-    await until('both NodePorts to answer', async () => (await ask(0, '/')).includes('Welcome') && (await ask(1, '/')).includes('Welcome'), { timeout_ms: 30_000, show: () => situation(kubectl) });
+    await until(
+      'both NodePorts to answer',
+      async () => (await ask(0, '/')).includes('Welcome') && (await ask(1, '/')).includes('Welcome'),
+      { timeout_ms: 30_000, show: () => situation(kubectl) },
+    );
   });
 
   it('kubectl delete takes everything with it', () => deleteGuestbook(kubectl));

@@ -1,6 +1,7 @@
 /**
- * The whole scenario in one process: `startCluster` with three members and two hollow workers, real TLS and gRPC on loopback, and
- * the real kubectl and etcdctl where this machine has them (point 7 of the scenario; the containers' own traffic is not in it).
+ * The whole scenario in one process: `startCluster` with three members and two hollow workers, real TLS and gRPC on
+ * loopback, and the real kubectl and etcdctl where this machine has them (point 7 of the scenario; the containers' own
+ * traffic is not in it).
  */
 import { mkdtempSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
@@ -40,7 +41,11 @@ describe.skipIf(lacking.length > 0)('the scenario in one process', () => {
     cluster = await startCluster({ members: 3, nodes: 2 });
     kubectl = new Kubectl(findKubectl() ?? '', await cluster.kubeconfig());
     directory = mkdtempSync(join(tmpdir(), 'navarch-e2e-'));
-    const files = { ca: join(directory, 'ca.crt'), certificate: join(directory, 'admin.crt'), key: join(directory, 'admin.key') };
+    const files = {
+      ca: join(directory, 'ca.crt'),
+      certificate: join(directory, 'admin.crt'),
+      key: join(directory, 'admin.key'),
+    };
     await writeFile(files.ca, cluster.pki.clusterAuthority.certificate);
     await writeFile(files.certificate, cluster.admin.certificate);
     await writeFile(files.key, cluster.admin.privateKey, { mode: 0o600 });
@@ -53,7 +58,12 @@ describe.skipIf(lacking.length > 0)('the scenario in one process', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  const place = (): Place => ({ kubectl, etcdctl, client: cluster.client, servers: cluster.members.map(({ api }) => api) });
+  const place = (): Place => ({
+    kubectl,
+    etcdctl,
+    client: cluster.client,
+    servers: cluster.members.map(({ api }) => api),
+  });
 
   userSteps(place);
 
@@ -61,18 +71,26 @@ describe.skipIf(lacking.length > 0)('the scenario in one process', () => {
     const [, second] = cluster.nodes;
     await second?.stop();
     await until('w2 to be NotReady', async () => /^w2 +NotReady/m.test(await kubectl.ok(['get', 'nodes'])));
-    await until('three ready pods on w1', async () => (
-      (await webPods(kubectl)).filter((pod) => isReady(pod) && pod.spec?.nodeName === 'w1').length === 3
-    ), { timeout_ms: 60_000, show: () => situation(kubectl) });
+    await until(
+      'three ready pods on w1',
+      async () => (await webPods(kubectl)).filter((pod) => isReady(pod) && pod.spec?.nodeName === 'w1').length === 3,
+      { timeout_ms: 60_000, show: () => situation(kubectl) },
+    );
     await second?.start();
     await cluster.whenNodesReady();
-    await until('no pod left that is being deleted', async () => (await webPods(kubectl)).length === 3, { timeout_ms: 60_000, show: () => situation(kubectl) });
+    await until('no pod left that is being deleted', async () => (await webPods(kubectl)).length === 3, {
+      timeout_ms: 60_000,
+      show: () => situation(kubectl),
+    });
   });
 
   deathStep(place, {
-    who: 'the leader', gap_ms_max: 10_000,
+    who: 'the leader',
+    gap_ms_max: 10_000,
     async victim() {
-      const leading = (await etcdctl.status()).find(({ Status }) => Status.leader === Status.header.member_id)?.Endpoint;
+      const leading = (await etcdctl.status()).find(
+        ({ Status }) => Status.leader === Status.header.member_id,
+      )?.Endpoint;
       const leader = cluster.members.find(({ grpc }) => grpc === leading);
       return { kill: async () => leader?.kill(), revive: async () => leader?.start() };
     },

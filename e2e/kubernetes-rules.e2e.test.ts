@@ -1,6 +1,7 @@
 /**
- * Rules of Kubernetes and etcd that odd inputs out of public bug reports once broke here, each with another case of its kind. One cluster
- * of three members and two hollow workers for all; every scenario has a namespace of its own, so that they run side by side.
+ * Rules of Kubernetes and etcd that odd inputs out of public bug reports once broke here, each with another case of its
+ * kind. One cluster of three members and two hollow workers for all; every scenario has a namespace of its own, so that
+ * they run side by side.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findKubectl, Kubectl } from './lib/kubectl.js';
@@ -28,7 +29,8 @@ describe.skipIf(lacking.length > 0)('rules of Kubernetes', () => {
     cluster = await UpCluster.start({ name: 'rules', loopback: true, members: 3, workers: 2 });
     const [member] = cluster.state().members;
     there = {
-      kubectl: new Kubectl(findKubectl() ?? '', cluster.kubeconfig), etcdctl: cluster.etcd(),
+      kubectl: new Kubectl(findKubectl() ?? '', cluster.kubeconfig),
+      etcdctl: cluster.etcd(),
       rest: new Rest(member?.api ?? '', adminTls(cluster.kubeconfig)),
     };
   });

@@ -1,6 +1,6 @@
 /**
- * The npm package: packed, unpacked into an empty folder with the dependencies that it declares and no others, imported by
- * each of its entries, and run.
+ * The npm package: packed, unpacked into an empty folder with the dependencies that it declares and no others, imported
+ * by each of its entries, and run.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -54,13 +54,17 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe('the npm package', () => {
   it('holds no tests, no scenarios and no build info', () => {
     const files = packedFiles();
-    expect(files.filter((path) => /\.test\.|^dist\/e2e\/|tsbuildinfo|\.map$|^dist\/raft\/(sim|golden)\//.test(path))).toEqual([]);
+    expect(
+      files.filter((path) => /\.test\.|^dist\/e2e\/|tsbuildinfo|\.map$|^dist\/raft\/(sim|golden)\//.test(path)),
+    ).toEqual([]);
     expect(files.filter((path) => !/^(dist|examples)\/|^(LICENSE|README\.md|package\.json)$/.test(path))).toEqual([]);
   });
 
   it('holds what its entries name', () => {
     const files = packedFiles();
-    const named = Object.values(manifest.exports).flatMap((entry) => (typeof entry === 'string' ? entry : Object.values(entry)));
+    const named = Object.values(manifest.exports).flatMap((entry) =>
+      typeof entry === 'string' ? entry : Object.values(entry),
+    );
     for (const path of [...named, ...Object.values(manifest.bin)]) expect(files).toContain(path.replace(/^\.\//, ''));
   });
 
@@ -75,9 +79,14 @@ describe('the npm package', () => {
     for (const file of files) {
       if (!file.endsWith('.js') || !file.startsWith('dist/')) continue;
       const text = readFileSync(join(home, file), 'utf8');
-      for (const [, specifier = ''] of text.matchAll(/^(?:import|export)\b[^;'"]*?from ['"]([^'"]+)['"]|^import ['"]([^'"]+)['"]/gm)) {
+      for (const [, specifier = ''] of text.matchAll(
+        /^(?:import|export)\b[^;'"]*?from ['"]([^'"]+)['"]|^import ['"]([^'"]+)['"]/gm,
+      )) {
         if (specifier === '' || specifier.startsWith('node:')) continue;
-        const name = specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+        const name = specifier
+          .split('/')
+          .slice(0, specifier.startsWith('@') ? 2 : 1)
+          .join('/');
         const isThere = specifier.startsWith('.')
           ? files.has(join(dirname(file), specifier))
           : Object.hasOwn(manifest.dependencies, name);

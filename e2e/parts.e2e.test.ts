@@ -1,6 +1,6 @@
 /**
- * The control plane in pieces: a member that is store and API alone, and scheduler and controllers in processes of their own, which
- * are clients of it with the rights of Kubernetes' roles. What dies is the process that schedules.
+ * The control plane in pieces: a member that is store and API alone, and scheduler and controllers in processes of
+ * their own, which are clients of it with the rights of Kubernetes' roles. What dies is the process that schedules.
  */
 import { mkdtempSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
@@ -73,22 +73,43 @@ describe.skipIf(lacking.length > 0)('a control plane in pieces', () => {
 
   const part = (name: string, ...args: readonly string[]) => {
     const child = new Child(process.execPath, [
-      CLI, 'server', '--name', name, '--data-dir', join(directory, name), '--server', member.grpc, '--pki-dir', pkiDir, ...args,
+      CLI,
+      'server',
+      '--name',
+      name,
+      '--data-dir',
+      join(directory, name),
+      '--server',
+      member.grpc,
+      '--pki-dir',
+      pkiDir,
+      ...args,
     ]);
     parts.set(name, child);
     return child;
   };
   const logs = () => [member.log, ...[...parts.values()].map(({ stderr }) => stderr)];
-  const show = () => Promise.resolve(logs().map((log) => log.slice(-2_000)).join('\n'));
-  const get = async (...args: readonly string[]) => (await kubectl.run(['-n', 'parts', 'get', ...args, '--ignore-not-found'])).stdout;
+  const show = () =>
+    Promise.resolve(
+      logs()
+        .map((log) => log.slice(-2_000))
+        .join('\n'),
+    );
+  const get = async (...args: readonly string[]) =>
+    (await kubectl.run(['-n', 'parts', 'get', ...args, '--ignore-not-found'])).stdout;
   const holder = (lease: string) => get('-n', 'kube-system', 'lease', lease, '-o', 'jsonpath={.spec.holderIdentity}');
-  const isReady = (pods: number) => async () => (await get('deployment', 'web', '-o', 'jsonpath={.status.readyReplicas}')) === String(pods);
+  const isReady = (pods: number) => async () =>
+    (await get('deployment', 'web', '-o', 'jsonpath={.status.readyReplicas}')) === String(pods);
 
   beforeAll(async () => {
     await printed('pki', 'init', '--pki-dir', pkiDir);
     member = await ServerProcess.at({ name: 'm1', directory, pkiDir, args: ['--only', 'apiserver'] });
     await member.start();
-    await writeFile(join(directory, 'kubeconfig'), await printed('kubeconfig', '--pki-dir', pkiDir, '--server', member.api), { mode: 0o600 });
+    await writeFile(
+      join(directory, 'kubeconfig'),
+      await printed('kubeconfig', '--pki-dir', pkiDir, '--server', member.api),
+      { mode: 0o600 },
+    );
     kubectl = new Kubectl(findKubectl() ?? '', join(directory, 'kubeconfig'));
     const token = (await printed('token', 'create', '--pki-dir', pkiDir, '--endpoints', member.grpc)).trim();
     worker = hollowWorker(directory, 'w1', { servers: [member.grpc], token });
@@ -96,7 +117,9 @@ describe.skipIf(lacking.length > 0)('a control plane in pieces', () => {
 
   afterAll(async () => {
     await kubectl?.close();
-    await Promise.all([...parts.values(), ...(worker === undefined ? [] : [worker])].map((child) => child.stop('SIGKILL')));
+    await Promise.all(
+      [...parts.values(), ...(worker === undefined ? [] : [worker])].map((child) => child.stop('SIGKILL')),
+    );
     await member?.stop('SIGKILL');
     await rm(directory, { recursive: true, force: true });
   });
@@ -111,11 +134,25 @@ describe.skipIf(lacking.length > 0)('a control plane in pieces', () => {
 
   it('controllers alone make pods, which nobody schedules; --controllers leaves out what it names', async () => {
     part('c1', '--only', 'controllers', '--controllers', '*,-disruption-controller');
-    await until('the pods', async () => (await get('pods', '-o', 'name')).split('\n').filter((line) => line !== '').length === 2, { show });
+    await until(
+      'the pods',
+      async () => (await get('pods', '-o', 'name')).split('\n').filter((line) => line !== '').length === 2,
+      { show },
+    );
     await kubectl.ok(['apply', '-f', '-'], { stdin: WORKLOADS });
-    await until('the endpoints of others', async () => (await get('endpointslices', '-o', 'name')).includes('manual-'), { show });
-    await until('the rules of others', async () => (await get('clusterrole', 'parts-sum', '-o', 'jsonpath={.rules[0].resources}')).includes('pods'), { show });
-    await until('the APIService', async () => (await get('apiservice', 'v1.parts.example.org', '-o', 'name')) !== '', { show });
+    await until(
+      'the endpoints of others',
+      async () => (await get('endpointslices', '-o', 'name')).includes('manual-'),
+      { show },
+    );
+    await until(
+      'the rules of others',
+      async () => (await get('clusterrole', 'parts-sum', '-o', 'jsonpath={.rules[0].resources}')).includes('pods'),
+      { show },
+    );
+    await until('the APIService', async () => (await get('apiservice', 'v1.parts.example.org', '-o', 'name')) !== '', {
+      show,
+    });
     expect(await get('pods', '-o', 'jsonpath={.items[*].spec.nodeName}')).toBe('');
     expect(await get('poddisruptionbudget', 'web', '-o', 'jsonpath={.status.expectedPods}')).toBe('0');
   });
@@ -132,7 +169,8 @@ describe.skipIf(lacking.length > 0)('a control plane in pieces', () => {
   });
 
   it('kinds that came while controllers run are collected, and their namespace goes', async () => {
-    const widget = (name: string, owner = '') => `{apiVersion: parts.example.org/v1, kind: Widget, metadata: {name: ${name}, namespace: parts${owner}}}`;
+    const widget = (name: string, owner = '') =>
+      `{apiVersion: parts.example.org/v1, kind: Widget, metadata: {name: ${name}, namespace: parts${owner}}}`;
     await kubectl.ok(['apply', '-f', '-'], { stdin: widget('owner') });
     const uid = await get('widget', 'owner', '-o', 'jsonpath={.metadata.uid}');
     const ownerReferences = `, ownerReferences: [{apiVersion: parts.example.org/v1, kind: Widget, name: owner, uid: ${uid}, blockOwnerDeletion: true}]`;
@@ -154,8 +192,12 @@ describe.skipIf(lacking.length > 0)('a control plane in pieces', () => {
     expect(await refusal('--only', 'scheduler')).toEqual(says('needs --server'));
     expect(await refusal('--only', 'dashboard')).toEqual(says('--only takes apiserver, scheduler, controllers'));
     expect(await refusal('--server', member.grpc)).toEqual(says('name them with --only'));
-    expect(await refusal('--controllers', '*,-no-such-controller')).toEqual(says('"no-such-controller" is not a controller; there are: '));
+    expect(await refusal('--controllers', '*,-no-such-controller')).toEqual(
+      says('"no-such-controller" is not a controller; there are: '),
+    );
     expect(await refusal('--only', 'apiserver', '--controllers', '*')).toEqual(says('--only leaves them out'));
-    expect(await refusal('--only', 'scheduler', '--server', member.grpc, '--join', member.grpc)).toEqual(says('make a member'));
+    expect(await refusal('--only', 'scheduler', '--server', member.grpc, '--join', member.grpc)).toEqual(
+      says('make a member'),
+    );
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Time as something that is handed in. Nothing outside platform/ reads the machine's clock or starts a timer of its own,
- * so that a test, or the simulator, owns time.
+ * Time as something that is handed in. Nothing outside platform/ reads the machine's clock or starts a timer of its
+ * own, so that a test, or the simulator, owns time.
  */
 
 /** A timer that has been started. Cancelling twice, or after it fired, does nothing. */
@@ -9,7 +9,9 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Wall-clock time in milliseconds since the Unix epoch. May jump: use it for stamps people read, never for durations. */
+  /**
+   * Wall-clock time in milliseconds since the Unix epoch. May jump: use it for stamps people read, never for durations.
+   */
   now(): number;
   /** Milliseconds since an arbitrary origin; never goes back. Use it for every duration and deadline. */
   monotonic(): number;
@@ -148,7 +150,11 @@ export class VirtualClock implements Clock {
     let next: VirtualTimer | undefined;
     for (const timer of this.#timers) {
       if (timer.due_ms > end_ms) continue;
-      if (next === undefined || timer.due_ms < next.due_ms || (timer.due_ms === next.due_ms && timer.order < next.order)) {
+      if (
+        next === undefined ||
+        timer.due_ms < next.due_ms ||
+        (timer.due_ms === next.due_ms && timer.order < next.order)
+      ) {
         next = timer;
       }
     }

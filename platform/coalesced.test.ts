@@ -13,7 +13,9 @@ function controlled() {
     return new Promise<void>((resolve, reject) => ends.push({ resolve, reject })).finally(() => (open -= 1));
   };
   const work = new Coalesced({
-    run, onFailure: (error) => events.push(String(error)), onIdle: () => events.push('idle'),
+    run,
+    onFailure: (error) => events.push(String(error)),
+    onIdle: () => events.push('idle'),
   });
   return { work, ends, events };
 }
@@ -103,27 +105,33 @@ describe('coalesced work', () => {
   });
 
   it('never overlaps, and a run begins after the last request, whatever the order of requests and ends', async () => {
-    await fc.assert(fc.asyncProperty(fc.array(fc.constantFrom('request', 'end', 'fail', 'turn'), { maxLength: 40 }), async (steps) => {
-      const { work, ends, events } = controlled();
-      let ended = 0;
-      let isOwed = false;
-      for (const step of steps) {
-        const before = ends.length;
-        if (step === 'request') {
-          work.request();
-          isOwed = true;
-        } else if (step !== 'turn' && ended < ends.length) {
-          if (step === 'end') ends[ended]?.resolve();
-          else ends[ended]?.reject(new Error('no'));
-          if (step === 'fail') isOwed = false;
-          ended += 1;
-        }
-        await settle();
-        if (ends.length > before) isOwed = false;
-        // Without a run under way nothing requested is left.
-        if (ended === ends.length) expect(isOwed).toBe(false);
-      }
-      expect(events).not.toContain('overlap');
-    }), { numRuns: 50 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom('request', 'end', 'fail', 'turn'), { maxLength: 40 }),
+        async (steps) => {
+          const { work, ends, events } = controlled();
+          let ended = 0;
+          let isOwed = false;
+          for (const step of steps) {
+            const before = ends.length;
+            if (step === 'request') {
+              work.request();
+              isOwed = true;
+            } else if (step !== 'turn' && ended < ends.length) {
+              if (step === 'end') ends[ended]?.resolve();
+              else ends[ended]?.reject(new Error('no'));
+              if (step === 'fail') isOwed = false;
+              ended += 1;
+            }
+            await settle();
+            if (ends.length > before) isOwed = false;
+            // Without a run under way nothing requested is left.
+            if (ended === ends.length) expect(isOwed).toBe(false);
+          }
+          expect(events).not.toContain('overlap');
+        },
+      ),
+      { numRuns: 50 },
+    );
   });
 });

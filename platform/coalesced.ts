@@ -1,10 +1,13 @@
 /**
- * Work that runs once at a time, and once more when it was requested while it ran: however many requests arrive meanwhile, one
- * further run serves them all, since it begins after the last of them.
+ * Work that runs once at a time, and once more when it was requested while it ran: however many requests arrive
+ * meanwhile, one further run serves them all, since it begins after the last of them.
  */
 export interface CoalescedOptions {
   readonly run: () => Promise<void>;
-  /** A run has failed, and requests that arrived during it are dropped: what is to be retried is requested anew. Must not throw. */
+  /**
+   * A run has failed, and requests that arrived during it are dropped: what is to be retried is requested anew. Must
+   * not throw.
+   */
   readonly onFailure: (error: unknown) => void;
   /** The last run has ended and none is requested. Must not throw. */
   readonly onIdle?: () => void;

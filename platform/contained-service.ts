@@ -1,6 +1,7 @@
 /**
- * A service that is restarted alone when it fails: its start rejects, or a callback of it throws. The others of the process do not
- * notice. Each life of the service is a part of its own, so that a late fault of an ended life does not end the next.
+ * A service that is restarted alone when it fails: its start rejects, or a callback of it throws. The others of the
+ * process do not notice. Each life of the service is a part of its own, so that a late fault of an ended life does not
+ * end the next.
  */
 import type { Clock, Timer } from './clock.js';
 import type { Containment, Part } from './containment.js';
@@ -101,7 +102,9 @@ export class ContainedService<T extends Service> implements Service {
   async #end(service: T | undefined): Promise<void> {
     if (service === undefined) return;
     const timeout = new AbortController();
-    const stopped = Promise.resolve().then(() => service.stop()).catch(() => undefined);
+    const stopped = Promise.resolve()
+      .then(() => service.stop())
+      .catch(() => undefined);
     const late = this.#options.clock.sleep(STOP_MS_MAX, timeout.signal).catch(() => undefined);
     await Promise.race([stopped, late]);
     timeout.abort(new Error('the service has stopped'));

@@ -1,4 +1,7 @@
-/** Issue 6 row 27, "every callback of a socket, process or watcher is contained": a table over the kinds of callback that Node has. */
+/**
+ * Issue 6 row 27, "every callback of a socket, process or watcher is contained": a table over the kinds of callback
+ * that Node has.
+ */
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { createReadStream, readFile, watch, writeFileSync } from 'node:fs';
@@ -22,16 +25,18 @@ const containment = () => new Containment({ clock: systemClock, logger: silentLo
 const outside = containment().part('outside');
 const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port;
 
-/** Each starts something whose callback throws, or whose error nobody handles. What provokes it happens in another part. */
+/**
+ * Each starts something whose callback throws, or whose error nobody handles. What provokes it happens in another part.
+ */
 const kinds: Readonly<Record<string, (part: Part, directory: string) => void>> = {
-  'timer': () => setTimeout(boom, 1),
-  'interval': () => {
+  timer: () => setTimeout(boom, 1),
+  interval: () => {
     const timer = setInterval(() => {
       clearInterval(timer);
       boom();
     }, 1);
   },
-  'immediate': () => void setImmediate(boom),
+  immediate: () => void setImmediate(boom),
   'next tick': () => process.nextTick(boom),
   'rejected promise': () => void Promise.reject(new Error('boom')),
   'rejection later': () => void systemClock.sleep(1).then(boom),
@@ -45,26 +50,41 @@ const kinds: Readonly<Record<string, (part: Part, directory: string) => void>> =
       socket.close();
       boom();
     });
-    socket.bind(0, '127.0.0.1', () => outside.run(() => {
-      const from = createSocket('udp4');
-      from.send('x', portOf(socket), '127.0.0.1', () => from.close());
-    }));
+    socket.bind(0, '127.0.0.1', () =>
+      outside.run(() => {
+        const from = createSocket('udp4');
+        from.send('x', portOf(socket), '127.0.0.1', () => from.close());
+      }),
+    );
   },
   'connection accepted': () => {
     const server = createServer((socket) => {
       socket.destroy();
       server.close();
       boom();
-    }).listen(0, '127.0.0.1', () => outside.run(() => connect(portOf(server), '127.0.0.1').on('error', () => undefined)));
+    }).listen(0, '127.0.0.1', () =>
+      outside.run(() => connect(portOf(server), '127.0.0.1').on('error', () => undefined)),
+    );
   },
   'data of an accepted connection, guarded': (part) => {
     const server = createServer((socket) => {
-      socket.on('error', () => undefined).on('data', part.guard(() => {
-        socket.destroy();
-        server.close();
-        boom();
-      }));
-    }).listen(0, '127.0.0.1', () => outside.run(() => connect(portOf(server), '127.0.0.1').on('error', () => undefined).write('x')));
+      socket
+        .on('error', () => undefined)
+        .on(
+          'data',
+          part.guard(() => {
+            socket.destroy();
+            server.close();
+            boom();
+          }),
+        );
+    }).listen(0, '127.0.0.1', () =>
+      outside.run(() =>
+        connect(portOf(server), '127.0.0.1')
+          .on('error', () => undefined)
+          .write('x'),
+      ),
+    );
   },
   'connection refused, no handler': () => void connect(1, '127.0.0.1'),
   'http request': () => {
@@ -72,7 +92,14 @@ const kinds: Readonly<Record<string, (part: Part, directory: string) => void>> =
       response.end();
       server.close();
       boom();
-    }).listen(0, '127.0.0.1', () => outside.run(() => get({ port: portOf(server), host: '127.0.0.1', agent: false }, (response) => response.resume()).on('error', () => undefined)));
+    }).listen(0, '127.0.0.1', () =>
+      outside.run(() =>
+        get({ port: portOf(server), host: '127.0.0.1', agent: false }, (response) => response.resume()).on(
+          'error',
+          () => undefined,
+        ),
+      ),
+    );
   },
   'process that is not there, no handler': () => void spawn('navarch-no-such-command'),
   'output of a process': () => void spawn('echo', ['x']).stdout.on('data', boom),
@@ -80,7 +107,7 @@ const kinds: Readonly<Record<string, (part: Part, directory: string) => void>> =
   'file read': () => readFile('/dev/null', boom),
   'stream of a file': () => void createReadStream('/etc/passwd').on('data', boom),
   'file that is not there, no handler': () => void createReadStream('/navarch/no/such/file'),
-  'watcher': (_part, directory) => {
+  watcher: (_part, directory) => {
     const file = join(directory, 'watched');
     writeFileSync(file, 'a');
     const watcher = watch(file, () => {
@@ -99,12 +126,16 @@ const kinds: Readonly<Record<string, (part: Part, directory: string) => void>> =
 describe('the callbacks of a part', () => {
   const events = ['uncaughtException', 'unhandledRejection'] as const;
   let directory = '';
-  let runner: { readonly event: (typeof events)[number]; readonly listeners: NodeJS.UncaughtExceptionListener[] }[] = [];
+  let runner: { readonly event: (typeof events)[number]; readonly listeners: NodeJS.UncaughtExceptionListener[] }[] =
+    [];
 
   // The test runner listens too, and would call a contained exception a failure of the test.
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'navarch-containment-'));
-    runner = events.map((event) => ({ event, listeners: process.rawListeners(event) as NodeJS.UncaughtExceptionListener[] }));
+    runner = events.map((event) => ({
+      event,
+      listeners: process.rawListeners(event) as NodeJS.UncaughtExceptionListener[],
+    }));
     for (const event of events) process.removeAllListeners(event);
   });
   afterEach(async () => {
@@ -115,19 +146,22 @@ describe('the callbacks of a part', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  it.each(Object.entries(kinds))('%s: the fault is counted and handed to the part that began it', async (_kind, begin) => {
-    const held = containment();
-    const fatal: unknown[] = [];
-    const release = held.guardProcess((error) => fatal.push(error));
-    const fault = new Promise<unknown>((resolve) => {
-      const part = held.part('mine', resolve);
-      part.contain(() => begin(part, directory));
-    });
-    expect(await fault).toBeInstanceOf(Error);
-    expect(held.faults()).toMatchObject([{ part: 'mine', count: 1 }]);
-    expect(fatal).toEqual([]);
-    release();
-  });
+  it.each(Object.entries(kinds))(
+    '%s: the fault is counted and handed to the part that began it',
+    async (_kind, begin) => {
+      const held = containment();
+      const fatal: unknown[] = [];
+      const release = held.guardProcess((error) => fatal.push(error));
+      const fault = new Promise<unknown>((resolve) => {
+        const part = held.part('mine', resolve);
+        part.contain(() => begin(part, directory));
+      });
+      expect(await fault).toBeInstanceOf(Error);
+      expect(held.faults()).toMatchObject([{ part: 'mine', count: 1 }]);
+      expect(fatal).toEqual([]);
+      release();
+    },
+  );
 
   it('an exception of no part is fatal', async () => {
     const held = containment();
@@ -141,7 +175,7 @@ describe('the callbacks of a part', () => {
   });
 });
 
-it('timers of a part\'s clock are contained without the process\'s help', async () => {
+it("timers of a part's clock are contained without the process's help", async () => {
   const clock = new VirtualClock();
   const held = new Containment({ clock, logger: silentLogger });
   const part = held.part('timers');
@@ -155,11 +189,16 @@ it('timers of a part\'s clock are contained without the process\'s help', async 
 
 describe('a contained service', () => {
   const clock = new VirtualClock();
-  const setup = (start: (life: number, part: Part) => Promise<void>, stop: () => Promise<void> = () => Promise.resolve()) => {
+  const setup = (
+    start: (life: number, part: Part) => Promise<void>,
+    stop: () => Promise<void> = () => Promise.resolve(),
+  ) => {
     const held = new Containment({ clock, logger: silentLogger });
     const parts: Part[] = [];
     const service = new ContainedService({
-      name: 'dns', containment: held, clock,
+      name: 'dns',
+      containment: held,
+      clock,
       create: (part) => {
         const life = parts.push(part);
         return { name: 'dns', start: () => start(life, part), stop };
@@ -189,7 +228,9 @@ describe('a contained service', () => {
   });
 
   it('whose start fails is tried again; its start does not reject', async () => {
-    const { parts, service } = setup((life) => (life < 4 ? Promise.reject(new Error('address in use')) : Promise.resolve()));
+    const { parts, service } = setup((life) =>
+      life < 4 ? Promise.reject(new Error('address in use')) : Promise.resolve(),
+    );
     await service.start();
     await clock.advance(100 + 200 + 400);
     expect([parts.length, service.current !== undefined]).toEqual([4, true]);
@@ -197,7 +238,11 @@ describe('a contained service', () => {
   });
 
   it('that hangs in its stop, or throws there, is replaced all the same', async () => {
-    for (const stop of [() => new Promise<void>(() => undefined), () => Promise.reject(new Error('no')), () => boom()]) {
+    for (const stop of [
+      () => new Promise<void>(() => undefined),
+      () => Promise.reject(new Error('no')),
+      () => boom(),
+    ]) {
       const { parts, service } = setup(() => Promise.resolve(), stop);
       await service.start();
       parts[0]?.fault(new Error('one'));

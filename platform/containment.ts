@@ -1,11 +1,12 @@
 /**
- * Containment: a fault in one part of a process stays in that part. Work runs inside a `Part`; whatever it starts (sockets, processes,
- * streams, timers, watchers, promises) belongs to that part too, because Node carries the asynchronous context along. An exception that
- * nobody catches is then logged and counted under the part's name and handed to its `onFault`, which ends or restarts that part alone.
+ * Containment: a fault in one part of a process stays in that part. Work runs inside a `Part`; whatever it starts
+ * (sockets, processes, streams, timers, watchers, promises) belongs to that part too, because Node carries the
+ * asynchronous context along. An exception that nobody catches is then logged and counted under the part's name and
+ * handed to its `onFault`, which ends or restarts that part alone.
  *
- * Two ways lead here. `guard` wraps a callback directly: needed where the emitter was made by somebody else (a gRPC call, an accepted
- * connection, an AbortSignal), because its events carry the context of its maker; and for `queueMicrotask`, whose context Node 20 drops.
- * `guardProcess` catches the rest, once for a process.
+ * Two ways lead here. `guard` wraps a callback directly: needed where the emitter was made by somebody else (a gRPC
+ * call, an accepted connection, an AbortSignal), because its events carry the context of its maker; and for
+ * `queueMicrotask`, whose context Node 20 drops. `guardProcess` catches the rest, once for a process.
  * An exception without a part is a broken process: it ends, as Node would end it.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -69,7 +70,10 @@ export class Containment {
   note(part: string, error: unknown): void {
     const last = error instanceof Error ? error.message : String(error);
     this.#faults.set(part, { part, count: (this.#faults.get(part)?.count ?? 0) + 1, last, last_ms: this.#clock.now() });
-    this.#logger.error({ part, error: error instanceof Error ? error.stack ?? error.message : String(error) }, 'a fault was contained');
+    this.#logger.error(
+      { part, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+      'a fault was contained',
+    );
   }
 }
 
@@ -90,7 +94,9 @@ export class Part {
     return this.#containment.part(name, onFault);
   }
 
-  /** Runs `work` in this part; its result and its errors are the caller's. What it leaves running belongs to the part. */
+  /**
+   * Runs `work` in this part; its result and its errors are the caller's. What it leaves running belongs to the part.
+   */
   run<T>(work: () => T): T {
     return current.run(this, work);
   }

@@ -21,4 +21,6 @@ const NATIVE_BYTES_MIN = 64;
 
 /** `seed`: the sum of what stands before. An unsigned 32-bit integer. */
 export const crc32: (data: Uint8Array, seed?: number) => number =
-  native === undefined ? crc32Table : (data, seed = 0) => (data.length < NATIVE_BYTES_MIN ? crc32Table(data, seed) : native(data, seed));
+  native === undefined
+    ? crc32Table
+    : (data, seed = 0) => (data.length < NATIVE_BYTES_MIN ? crc32Table(data, seed) : native(data, seed));

@@ -23,7 +23,9 @@ describe('systemExecutor', () => {
   });
 
   it('throws what the command said', async () => {
-    await expect(mustRun(systemExecutor, 'sh', ['-c', 'echo no such device >&2; exit 1'])).rejects.toThrow(/no such device/);
+    await expect(mustRun(systemExecutor, 'sh', ['-c', 'echo no such device >&2; exit 1'])).rejects.toThrow(
+      /no such device/,
+    );
     await expect(mustRun(systemExecutor, 'false', [])).rejects.toBeInstanceOf(CommandError);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Commands of the machine as something that is handed in: whoever talks to the kernel through `ip`, `nft` and their like
- * takes an Executor, so that unit tests see exact commands. No shell is ever involved: arguments are a list.
+ * Commands of the machine as something that is handed in: whoever talks to the kernel through `ip`, `nft` and their
+ * like takes an Executor, so that unit tests see exact commands. No shell is ever involved: arguments are a list.
  */
 import { spawn } from 'node:child_process';
 
@@ -36,7 +36,12 @@ export class CommandError extends Error {
 }
 
 /** Standard output of a command that must succeed; throws CommandError otherwise. */
-export async function mustRun(executor: Executor, command: string, args: readonly string[], options?: CommandOptions): Promise<string> {
+export async function mustRun(
+  executor: Executor,
+  command: string,
+  args: readonly string[],
+  options?: CommandOptions,
+): Promise<string> {
   const result = await executor.run(command, args, options);
   if (result.code !== 0) throw new CommandError(command, args, result);
   return result.stdout;
@@ -47,47 +52,49 @@ const TIMEOUT_MS_DEFAULT = 30_000;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
 export const systemExecutor: Executor = {
-  run: (command, args, options = {}) => new Promise((resolve) => {
-    const child = spawn(command, args, {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-      timeout: options.timeout_ms ?? TIMEOUT_MS_DEFAULT,
-      killSignal: 'SIGKILL',
-    });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    let bytes = 0;
-    let failure = '';
-    const take = (into: Buffer[]) => (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > OUTPUT_BYTES_MAX) {
-        failure = `printed more than ${OUTPUT_BYTES_MAX} bytes`;
-        child.kill('SIGKILL');
-        return;
-      }
-      into.push(chunk);
-    };
-    child.stdout.on('data', take(stdout));
-    child.stderr.on('data', take(stderr));
-    child.on('error', (error) => (failure = error.message));
-    // A command that does not read its input closes the pipe early: its exit code tells what came of it.
-    child.stdin.on('error', () => undefined);
-    child.on('close', (code, signal) => {
-      if (failure === '' && signal !== null) failure = `ended by ${signal}`;
-      const text = Buffer.concat(stderr).toString();
-      resolve({
-        code: failure === '' ? (code ?? -1) : -1,
-        stdout: Buffer.concat(stdout).toString(),
-        stderr: failure === '' ? text : `${text}${failure}`,
+  run: (command, args, options = {}) =>
+    new Promise((resolve) => {
+      const child = spawn(command, args, {
+        stdio: ['pipe', 'pipe', 'pipe'],
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+        timeout: options.timeout_ms ?? TIMEOUT_MS_DEFAULT,
+        killSignal: 'SIGKILL',
       });
-    });
-    child.stdin.end(options.stdin ?? '');
-  }),
+      const stdout: Buffer[] = [];
+      const stderr: Buffer[] = [];
+      let bytes = 0;
+      let failure = '';
+      const take = (into: Buffer[]) => (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > OUTPUT_BYTES_MAX) {
+          failure = `printed more than ${OUTPUT_BYTES_MAX} bytes`;
+          child.kill('SIGKILL');
+          return;
+        }
+        into.push(chunk);
+      };
+      child.stdout.on('data', take(stdout));
+      child.stderr.on('data', take(stderr));
+      child.on('error', (error) => (failure = error.message));
+      // A command that does not read its input closes the pipe early: its exit code tells what came of it.
+      child.stdin.on('error', () => undefined);
+      child.on('close', (code, signal) => {
+        if (failure === '' && signal !== null) failure = `ended by ${signal}`;
+        const text = Buffer.concat(stderr).toString();
+        resolve({
+          code: failure === '' ? (code ?? -1) : -1,
+          stdout: Buffer.concat(stdout).toString(),
+          stderr: failure === '' ? text : `${text}${failure}`,
+        });
+      });
+      child.stdin.end(options.stdin ?? '');
+    }),
 };
 
 /** Runs every command inside a named network namespace. By `nsenter`: `ip netns exec` would remount /sys as well. */
 export function inNetworkNamespace(executor: Executor, name: string): Executor {
   return {
-    run: (command, args, options) => executor.run('nsenter', [`--net=/run/netns/${name}`, '--', command, ...args], options),
+    run: (command, args, options) =>
+      executor.run('nsenter', [`--net=/run/netns/${name}`, '--', command, ...args], options),
   };
 }

@@ -18,15 +18,20 @@ it('are different, free, and none that a connection may be given', async () => {
 /** Two floods side by side took the same ports: each found them free before the other's members listened. */
 it.skipIf(process.platform !== 'linux')('are given once, whoever asks, for as long as the asker lives', async () => {
   const range = { low: 10_000, high: 10_200 };
-  const given = [...await freePorts(10, range), ...await freePorts(10, range), ...await freePorts(10, range)];
+  const given = [...(await freePorts(10, range)), ...(await freePorts(10, range)), ...(await freePorts(10, range))];
   expect(new Set(given).size).toBe(30);
   const [port = 0] = given;
-  const other = spawn(process.execPath, ['-e', `require('net').createServer().on('error', (error) => { console.log(error.code); process.exit(); }).listen('\\0navarch-port-${port}', () => console.log('taken'))`]);
-  const [said] = await once(other.stdout, 'data') as [Buffer];
+  const other = spawn(process.execPath, [
+    '-e',
+    `require('net').createServer().on('error', (error) => { console.log(error.code); process.exit(); }).listen('\\0navarch-port-${port}', () => console.log('taken'))`,
+  ]);
+  const [said] = (await once(other.stdout, 'data')) as [Buffer];
   other.kill('SIGKILL');
   expect(String(said)).toBe('EADDRINUSE\n');
 });
 
 it('says when there are not so many', async () => {
-  await expect(freePorts(5, { low: 10_300, high: 10_303 })).rejects.toThrow('no 5 ports between 10300 and 10303 are free');
+  await expect(freePorts(5, { low: 10_300, high: 10_303 })).rejects.toThrow(
+    'no 5 ports between 10300 and 10303 are free',
+  );
 });

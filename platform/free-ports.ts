@@ -29,8 +29,8 @@ function listen(place: Place): Promise<Server | undefined> {
 }
 
 /**
- * Keeps a port for what this process starts, until it ends: a name of the kernel (an abstract socket) that only one process may have.
- * False when another has it. Elsewhere than on Linux there are no such names, and nothing is kept.
+ * Keeps a port for what this process starts, until it ends: a name of the kernel (an abstract socket) that only one
+ * process may have. False when another has it. Elsewhere than on Linux there are no such names, and nothing is kept.
  */
 async function claim(port: number): Promise<boolean> {
   if (process.platform !== 'linux') return true;
@@ -47,8 +47,9 @@ export interface PortRange {
 }
 
 /**
- * Ports that are free now, and that nobody takes before somebody listens there: not a connection by chance, since the system does not
- * give them out, and not another process that asks here. None is given twice to a process and those beside it.
+ * Ports that are free now, and that nobody takes before somebody listens there: not a connection by chance, since the
+ * system does not give them out, and not another process that asks here. None is given twice to a process and those
+ * beside it.
  */
 export async function freePorts(count: number, range?: PortRange): Promise<number[]> {
   const { low, high } = range ?? { low: LOW, high: Math.max(Math.min(HIGH, firstEphemeral()), LOW + 1000) };

@@ -8,13 +8,21 @@ async function start(waited_ms: () => number | undefined = () => 0) {
   let ahead_ms = 0;
   const lines: object[] = [];
   const shifted = { ...clockOf(clock), monotonic: () => clock.monotonic() + ahead_ms };
-  const watch = new HoldWatch({ clock: shifted, logger: { ...silentLogger, warn: (fields: object) => void lines.push(fields) }, waited_ms });
+  const watch = new HoldWatch({
+    clock: shifted,
+    logger: { ...silentLogger, warn: (fields: object) => void lines.push(fields) },
+    waited_ms,
+  });
   await watch.start();
   return { clock, watch, lines, hold: (ms: number) => void (ahead_ms += ms) };
 }
 
 const clockOf = (clock: VirtualClock) => ({
-  now: () => clock.now(), monotonic: () => clock.monotonic(), after: clock.after.bind(clock), every: clock.every.bind(clock), sleep: clock.sleep.bind(clock),
+  now: () => clock.now(),
+  monotonic: () => clock.monotonic(),
+  after: clock.after.bind(clock),
+  every: clock.every.bind(clock),
+  sleep: clock.sleep.bind(clock),
   immediate: clock.immediate.bind(clock),
 });
 
@@ -41,8 +49,10 @@ it('what collections of garbage took of a hold is told, also of one that is coun
   let [ahead_ms, collected_ms] = [0, 7];
   const lines: object[] = [];
   const watch = new HoldWatch({
-    clock: { ...clockOf(clock), monotonic: () => clock.monotonic() + ahead_ms }, logger: { ...silentLogger, warn: (fields: object) => void lines.push(fields) },
-    waited_ms: () => 0, collected_ms: () => collected_ms,
+    clock: { ...clockOf(clock), monotonic: () => clock.monotonic() + ahead_ms },
+    logger: { ...silentLogger, warn: (fields: object) => void lines.push(fields) },
+    waited_ms: () => 0,
+    collected_ms: () => collected_ms,
   });
   await watch.start();
   await clock.advance(20);

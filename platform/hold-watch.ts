@@ -1,7 +1,8 @@
 /**
- * How long the main thread is held, and by what. A timer that should fire every few milliseconds and fires late was held up; what began in
- * between, as noted by those who begin work, is named. Time in which the machine gave the thread no processor is told apart, where
- * Linux counts it (run delay in schedstat): a busy machine is not a fault of a request.
+ * How long the main thread is held, and by what. A timer that should fire every few milliseconds and fires late was
+ * held up; what began in between, as noted by those who begin work, is named. Time in which the machine gave the thread
+ * no processor is told apart, where Linux counts it (run delay in schedstat): a busy machine is not a fault of a
+ * request.
  */
 import { readFileSync } from 'node:fs';
 import type { Clock, Timer } from './clock.js';
@@ -45,8 +46,10 @@ export class HoldWatch implements Service {
   readonly #options: HoldWatchOptions;
   readonly #registry = new Registry();
   readonly #holds = new Histogram({
-    name: 'navarch_main_thread_hold_seconds', help: 'Times for which the main thread was held longer than 20 ms, without what the machine withheld.',
-    buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30], registers: [this.#registry],
+    name: 'navarch_main_thread_hold_seconds',
+    help: 'Times for which the main thread was held longer than 20 ms, without what the machine withheld.',
+    buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
+    registers: [this.#registry],
   });
   #notes: Note[] = [];
   #timer: Timer | undefined;
@@ -61,7 +64,8 @@ export class HoldWatch implements Service {
     this.#options = options;
     const longest = () => this.longest_ms;
     new Gauge({
-      name: 'navarch_main_thread_hold_longest_seconds', help: 'The longest hold of the main thread in the last 30 to 60 seconds, without what the machine withheld.',
+      name: 'navarch_main_thread_hold_longest_seconds',
+      help: 'The longest hold of the main thread in the last 30 to 60 seconds, without what the machine withheld.',
       registers: [this.#registry],
       collect() {
         this.set(longest() / 1000);
@@ -103,12 +107,18 @@ export class HoldWatch implements Service {
     const waited_ms = this.#waited() ?? this.#waited_ms;
     const collected_ms = this.#options.collected_ms?.();
     this.#log(collected_ms);
-    if (late_ms > LOOK_INTERVAL_MS) this.#held({ held_ms: late_ms, withheld_ms: Math.min(waited_ms - this.#waited_ms, late_ms), work: this.#longestNote(now_ms) });
+    if (late_ms > LOOK_INTERVAL_MS)
+      this.#held({
+        held_ms: late_ms,
+        withheld_ms: Math.min(waited_ms - this.#waited_ms, late_ms),
+        work: this.#longestNote(now_ms),
+      });
     this.#seen_ms = now_ms;
     this.#waited_ms = waited_ms;
     if (this.#unlogged === undefined) this.#collected_ms = collected_ms ?? 0;
     this.#notes = [];
-    if (now_ms - this.#window.begun_ms >= WINDOW_MS) this.#window = { begun_ms: now_ms, longest_ms: 0, longestBefore_ms: this.#window.longest_ms };
+    if (now_ms - this.#window.begun_ms >= WINDOW_MS)
+      this.#window = { begun_ms: now_ms, longest_ms: 0, longestBefore_ms: this.#window.longest_ms };
   }
 
   #held(hold: Hold): void {
@@ -126,10 +136,15 @@ export class HoldWatch implements Service {
     this.#unlogged = undefined;
     this.#options.logger.warn(
       {
-        held_ms: Math.round(hold.held_ms), withheld_ms: Math.round(hold.withheld_ms), work: hold.work.slice(0, WORK_LENGTH_MAX),
-        ...(collected_ms === undefined ? {} : { collected_ms: Math.round(Math.min(collected_ms - this.#collected_ms, hold.held_ms)) }),
+        held_ms: Math.round(hold.held_ms),
+        withheld_ms: Math.round(hold.withheld_ms),
+        work: hold.work.slice(0, WORK_LENGTH_MAX),
+        ...(collected_ms === undefined
+          ? {}
+          : { collected_ms: Math.round(Math.min(collected_ms - this.#collected_ms, hold.held_ms)) }),
       },
-      'the main thread was held');
+      'the main thread was held',
+    );
   }
 
   #longestNote(now_ms: number): string {

@@ -26,7 +26,10 @@ export function createLogger(name: string, options: LogOptions = {}): Logger {
       level: options.level ?? 'info',
       base: { name },
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: { paths: ['token', 'password', 'key', 'privateKey', '*.token', '*.password', '*.privateKey'], censor: '[redacted]' },
+      redact: {
+        paths: ['token', 'password', 'key', 'privateKey', '*.token', '*.password', '*.privateKey'],
+        censor: '[redacted]',
+      },
     },
     destination,
   ) as unknown as Logger;

@@ -1,6 +1,6 @@
 /**
- * A process that can be told apart from a later one with the same number: pid and start time. Nothing is ever ended by name,
- * and nothing whose start time is not the one recorded.
+ * A process that can be told apart from a later one with the same number: pid and start time. Nothing is ever ended by
+ * name, and nothing whose start time is not the one recorded.
  */
 import { readFileSync } from 'node:fs';
 

@@ -63,9 +63,11 @@ describe('Turns', () => {
 
   it('end with what is thrown before a slice', async () => {
     let isClosed = false;
-    const stopped = expect(turns.do(work('d', 10), () => {
-      if (isClosed) throw new Error('closed');
-    })).rejects.toThrow('closed');
+    const stopped = expect(
+      turns.do(work('d', 10), () => {
+        if (isClosed) throw new Error('closed');
+      }),
+    ).rejects.toThrow('closed');
     isClosed = true;
     await clock.advance(10);
     await stopped;

@@ -1,6 +1,6 @@
 /**
- * Long work in slices: a generator whose every `yield` is a place where others may have their turn. What is done does not
- * depend on where, or whether, it is interrupted; only when it is done does.
+ * Long work in slices: a generator whose every `yield` is a place where others may have their turn. What is done does
+ * not depend on where, or whether, it is interrupted; only when it is done does.
  */
 import type { Clock } from './clock.js';
 
@@ -23,8 +23,8 @@ interface Job {
 }
 
 /**
- * Does long work of many in turns of the event loop: all of it together takes at most `turn_ms` of one, and a slice. What comes
- * when there is time left in a turn begins at once.
+ * Does long work of many in turns of the event loop: all of it together takes at most `turn_ms` of one, and a slice.
+ * What comes when there is time left in a turn begins at once.
  */
 export class Turns {
   readonly #clock: Clock;

@@ -6,7 +6,12 @@ import { SystemdWatchdog } from './systemd-watchdog.js';
 async function messages(environment: Record<string, string>, advance_ms: number) {
   const clock = new VirtualClock();
   const sent: string[] = [];
-  const executor = { run: (command: string, args: readonly string[]) => (sent.push([command, ...args].join(' ')), Promise.resolve({ code: 0, stdout: '', stderr: '' })) };
+  const executor = {
+    run: (command: string, args: readonly string[]) => (
+      sent.push([command, ...args].join(' ')),
+      Promise.resolve({ code: 0, stdout: '', stderr: '' })
+    ),
+  };
   const watchdog = new SystemdWatchdog({ executor, clock, logger: silentLogger, environment, pid: 7 });
   await watchdog.start();
   await clock.advance(advance_ms);

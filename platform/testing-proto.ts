@@ -27,7 +27,9 @@ export class ProtoFiles {
 
   /** `folder`: where all files of a set stand, as proto/etcd. */
   constructor(folder: URL) {
-    for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.proto'))) {
+    for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.proto'),
+    )) {
       this.#read(readFileSync(new URL(file, folder), 'utf8').replaceAll(/\/\/.*$/gm, ''));
     }
   }
@@ -46,7 +48,9 @@ export class ProtoFiles {
     const [, name = ''] = /^package ([\w.]+);/m.exec(text) ?? [];
     const scope = name.split('.');
     const names = [name];
-    for (const [, kind, named = '', method = '', request = '', type = '', field = '', number, close] of text.matchAll(STATEMENT)) {
+    for (const [, kind, named = '', method = '', request = '', type = '', field = '', number, close] of text.matchAll(
+      STATEMENT,
+    )) {
       const here = names.at(-1) ?? '';
       if (close !== undefined) names.pop();
       else if (method !== '') this.rpcs.push({ path: `/${here}/${method}`, request: `${name}.${request}` });
@@ -68,7 +72,8 @@ export class ProtoFiles {
 }
 
 /** A block's beginning, an RPC, a field, or a block's end. */
-const STATEMENT = /(message|oneof|enum|service)\s+(\w+)\s*\{|rpc\s+(\w+)\s*\(\s*(?:stream\s+)?([\w.]+)\s*\)|(?:(?:repeated|optional)\s+)?([\w.]+)\s+(\w+)\s*=\s*(\d+)\s*(?:\[[^\]]*\])?;|(\})/g;
+const STATEMENT =
+  /(message|oneof|enum|service)\s+(\w+)\s*\{|rpc\s+(\w+)\s*\(\s*(?:stream\s+)?([\w.]+)\s*\)|(?:(?:repeated|optional)\s+)?([\w.]+)\s+(\w+)\s*=\s*(\d+)\s*(?:\[[^\]]*\])?;|(\})/g;
 
 /** A message with nothing in it but this number. `value`: any of 64 bits, signed or not. */
 export function messageWith(path: NumberPath, value: bigint): Buffer {

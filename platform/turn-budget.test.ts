@@ -4,10 +4,16 @@ import { TurnBudget } from './turn-budget.js';
 /** Turns of a loop that the test takes. */
 function loop() {
   const callbacks: (() => void)[] = [];
-  return { immediate: (callback: () => void) => void callbacks.push(callback), async turn() {
-    for (const callback of callbacks.splice(0)) callback();
-    for (let i = 0; i < 10; i++) await Promise.resolve();
-  }, get isIdle() { return callbacks.length === 0; } };
+  return {
+    immediate: (callback: () => void) => void callbacks.push(callback),
+    async turn() {
+      for (const callback of callbacks.splice(0)) callback();
+      for (let i = 0; i < 10; i++) await Promise.resolve();
+    },
+    get isIdle() {
+      return callbacks.length === 0;
+    },
+  };
 }
 
 it('nobody waits while the budget of a turn lasts', async () => {

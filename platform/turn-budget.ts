@@ -1,6 +1,7 @@
 /**
- * Many who each do a little, shared out over turns of the event loop: in one turn all of them together do no more than so many units.
- * As long as that is enough nobody waits; afterwards whoever has waited longest goes on in the next turn.
+ * Many who each do a little, shared out over turns of the event loop: in one turn all of them together do no more than
+ * so many units. As long as that is enough nobody waits; afterwards whoever has waited longest goes on in the next
+ * turn.
  */
 import type { Clock } from './clock.js';
 

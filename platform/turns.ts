@@ -1,7 +1,7 @@
 /**
- * The main thread, shared: work that would hold it for long is done in steps, and each step waits here for its turn. One step runs in
- * each turn of the event loop, whoever waits; after it the thread belongs to others for as long as the step took, so that a connection,
- * which needs several turns, is not kept waiting for several steps.
+ * The main thread, shared: work that would hold it for long is done in steps, and each step waits here for its turn.
+ * One step runs in each turn of the event loop, whoever waits; after it the thread belongs to others for as long as the
+ * step took, so that a connection, which needs several turns, is not kept waiting for several steps.
  */
 import type { Clock } from './clock.js';
 
@@ -20,7 +20,10 @@ export class Turns {
   #busy = false;
 
   /** `onStep` is called when a step begins, with the name of the work. */
-  constructor(clock: Pick<Clock, 'monotonic' | 'after' | 'immediate'>, onStep: (work: string) => void = () => undefined) {
+  constructor(
+    clock: Pick<Clock, 'monotonic' | 'after' | 'immediate'>,
+    onStep: (work: string) => void = () => undefined,
+  ) {
     this.#clock = clock;
     this.#onStep = onStep;
   }

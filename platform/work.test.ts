@@ -9,7 +9,9 @@ function* count(times: number, units: number): Work<number> {
 
 it('pauses after each slice, and gives what it gives without pauses', async () => {
   let pauses = 0;
-  expect(await inSlices(count(10, SLICE_UNITS / 2), () => Promise.resolve(void pauses++))).toBe(finish(count(10, SLICE_UNITS / 2)));
+  expect(await inSlices(count(10, SLICE_UNITS / 2), () => Promise.resolve(void pauses++))).toBe(
+    finish(count(10, SLICE_UNITS / 2)),
+  );
   expect(pauses).toBe(5);
   await inSlices(count(10, 1), () => Promise.resolve(void pauses++));
   expect(pauses).toBe(5);
@@ -17,6 +19,8 @@ it('pauses after each slice, and gives what it gives without pauses', async () =
 
 it('ends with what a pause throws, and does nothing more', async () => {
   const work = count(10, SLICE_UNITS);
-  await expect(inSlices(work, () => Promise.reject(new Error('the caller has gone')))).rejects.toThrow('the caller has gone');
+  await expect(inSlices(work, () => Promise.reject(new Error('the caller has gone')))).rejects.toThrow(
+    'the caller has gone',
+  );
   expect([...work]).toHaveLength(9);
 });

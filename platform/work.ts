@@ -1,6 +1,6 @@
 /**
- * Computations that share their thread. A `Work` yields how much it has done since it last yielded, in units of about 0.1 µs; whoever
- * drives it decides when others get their turn. The result does not depend on the driver.
+ * Computations that share their thread. A `Work` yields how much it has done since it last yielded, in units of about
+ * 0.1 µs; whoever drives it decides when others get their turn. The result does not depend on the driver.
  */
 export type Work<T> = Generator<number, T, void>;
 

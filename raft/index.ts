@@ -1,6 +1,6 @@
 /**
- * `navarch/raft`: consensus as a library. Start a member with a state machine of yours, propose commands from any member,
- * read linearizably; see contract.ts for the promises. Nothing here knows what the commands mean.
+ * `navarch/raft`: consensus as a library. Start a member with a state machine of yours, propose commands from any
+ * member, read linearizably; see contract.ts for the promises. Nothing here knows what the commands mean.
  */
 import { join } from 'node:path';
 import type { Clock } from '../platform/clock.js';
@@ -34,7 +34,10 @@ interface CommonOptions {
   readonly name: string;
   /** The cluster's first members, the same list on each of them. Ignored once there is state. */
   readonly peers: readonly PeerInfo[];
-  /** The cluster exists: `peers` only tells where; this member waits until it is added (as a learner) and sent a snapshot. */
+  /**
+   * The cluster exists: `peers` only tells where; this member waits until it is added (as a learner) and sent a
+   * snapshot.
+   */
   readonly join?: boolean;
   readonly stateMachine: StateMachine;
   /** Up to which level the state machine understands commands; see driver/levels.ts. Undefined: there are no levels. */
@@ -61,7 +64,8 @@ export interface MemoryMemberOptions extends CommonOptions {
 
 /**
  * Opens the log, listens for peers and takes part. Rejects with RaftError: `wrong-cluster` (the directory is another
- * member's), `invalid` (directory in use, port taken), `corrupt` (the disk lost something; the message says what to do).
+ * member's), `invalid` (directory in use, port taken), `corrupt` (the disk lost something; the message says what to
+ * do).
  */
 export async function startRaftMember(options: RaftMemberOptions): Promise<RaftMember> {
   const { clusterId, id, clock, listen, tls } = options;
@@ -71,7 +75,17 @@ export async function startRaftMember(options: RaftMemberOptions): Promise<RaftM
     const logger = options.logger.child({ raft: options.name });
     const instance = openInstance(directory, options.random);
     const position = () => ({ term: log.view.hardState.term, index: log.view.lastIndex });
-    const transport = new GrpcTransport({ clusterId, self: id, listen, tls, instance, position, book: new PromiseBook(directory), clock, logger });
+    const transport = new GrpcTransport({
+      clusterId,
+      self: id,
+      listen,
+      tls,
+      instance,
+      position,
+      book: new PromiseBook(directory),
+      clock,
+      logger,
+    });
     try {
       return await Member.start({ ...common(options, logger), log, transport, instance });
     } catch (error) {
@@ -87,13 +101,26 @@ export async function startRaftMember(options: RaftMemberOptions): Promise<RaftM
 /** The same member without disk and sockets: for clusters in one process. */
 export function startMemoryMember(options: MemoryMemberOptions): Promise<RaftMember> {
   const logger = options.logger.child({ raft: options.name });
-  return Member.start({ ...common(options, logger), log: options.log, transport: options.network.transport(options.id) });
+  return Member.start({
+    ...common(options, logger),
+    log: options.log,
+    transport: options.network.transport(options.id),
+  });
 }
 
 function common(options: CommonOptions, logger: Logger) {
   const { clusterId, id, peers, stateMachine, clock, random, level } = options;
   return {
-    clusterId, id, peers, join: options.join ?? false, stateMachine, clock, random, logger, events: options.events ?? {}, ...(level === undefined ? {} : { level }),
+    clusterId,
+    id,
+    peers,
+    join: options.join ?? false,
+    stateMachine,
+    clock,
+    random,
+    logger,
+    events: options.events ?? {},
+    ...(level === undefined ? {} : { level }),
     settings: { ...DEFAULT_SETTINGS, ...options.settings },
   };
 }

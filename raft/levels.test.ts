@@ -9,7 +9,13 @@ import { memberOf, TestCluster, until } from './testing/cluster.js';
 import type { Seat } from './testing/cluster.js';
 import { ListDisk, ListMachine } from './testing/list-machine.js';
 
-const peers: PeerInfo[] = [1, 2, 3].map((id) => ({ id: id as NodeId, name: `m${id}`, peerAddress: '', clientAddresses: [], learner: false }));
+const peers: PeerInfo[] = [1, 2, 3].map((id) => ({
+  id: id as NodeId,
+  name: `m${id}`,
+  peerAddress: '',
+  clientAddresses: [],
+  learner: false,
+}));
 
 class Site {
   readonly #network = new MemoryNetwork(systemClock);
@@ -19,11 +25,22 @@ class Site {
   async start(id: number, level: number, join = false): Promise<Member> {
     const { log, disk } = this.#disks.get(id) ?? { log: new MemoryLog(), disk: new ListDisk() };
     this.#disks.set(id, { log, disk });
-    const member = await startMemoryMember({
-      clusterId: 'test', id: id as NodeId, name: `m${id}`, peers, join, network: this.#network, log, stateMachine: new ListMachine(disk), level,
-      clock: systemClock, random: seededRandom(id), logger: silentLogger, events: { onFatal: (error) => void this.ended.set(id, error) },
+    const member = (await startMemoryMember({
+      clusterId: 'test',
+      id: id as NodeId,
+      name: `m${id}`,
+      peers,
+      join,
+      network: this.#network,
+      log,
+      stateMachine: new ListMachine(disk),
+      level,
+      clock: systemClock,
+      random: seededRandom(id),
+      logger: silentLogger,
+      events: { onFatal: (error) => void this.ended.set(id, error) },
       settings: { heartbeat_ms: 10, election_ms: 100, request_ms: 3000, persist_ms: 20 },
-    }) as Member;
+    })) as Member;
     this.members.set(id, member);
     return member;
   }
@@ -57,7 +74,14 @@ afterEach(async () => {
 it('agree on what all understand, and only then; a program that understands less does not start again', async () => {
   site = new Site();
   await Promise.all([site.start(1, 2), site.start(2, 2), site.start(3, 1)]);
-  const told = () => [...site.members.values()].every((member) => member.status().membership.peers.map(({ level }) => level).join() === '2,2,1');
+  const told = () =>
+    [...site.members.values()].every(
+      (member) =>
+        member
+          .status()
+          .membership.peers.map(({ level }) => level)
+          .join() === '2,2,1',
+    );
   await until(told, 'all have told their levels');
   await site.members.get(1)?.propose(Buffer.from('x'));
   expect(site.levels()).toEqual([undefined, undefined, undefined]);
@@ -72,7 +96,10 @@ it('agree on what all understand, and only then; a program that understands less
   await site.agreedOn(2);
   await until(() => site.durableLevel(3) === 2, 'it is durable');
   await site.stop(3);
-  await expect(site.start(3, 1)).rejects.toMatchObject({ code: 'outdated', message: expect.stringContaining('level 2') as string });
+  await expect(site.start(3, 1)).rejects.toMatchObject({
+    code: 'outdated',
+    message: expect.stringContaining('level 2') as string,
+  });
   await site.start(3, 2);
   await site.agreedOn(2);
 });
@@ -98,7 +125,14 @@ it('are told in a snapshot over the wire, with what was agreed', async () => {
     const learner = { ...newcomer.peer, learner: true };
     await cluster.start(newcomer, [first.peer], { level: 2, join: true });
     await memberOf(first).changeMembership({ kind: 'add-learner', peer: learner });
-    await until(() => memberOf(newcomer).status().membership.peers.map(({ level }) => level).join() === '2,2', 'both have told');
+    await until(
+      () =>
+        memberOf(newcomer)
+          .status()
+          .membership.peers.map(({ level }) => level)
+          .join() === '2,2',
+      'both have told',
+    );
     expect(memberOf(newcomer).status().membership.level).toBe(2);
   } finally {
     await cluster.close();

@@ -99,13 +99,19 @@ describe('membership and snapshots', () => {
     const leader = await leaderOf(seats);
     for (let i = 0; i < 30; i++) await propose(leader, `c${i}`);
     const newcomer = await cluster.seat(4);
-    await cluster.start(newcomer, seats.map(({ peer }) => peer), { join: true });
+    await cluster.start(
+      newcomer,
+      seats.map(({ peer }) => peer),
+      { join: true },
+    );
     const learner: PeerInfo = { ...newcomer.peer, learner: true };
     const joined = await memberOf(leader).changeMembership({ kind: 'add-learner', peer: learner });
     expect(joined.learners).toEqual([4]);
     await until(() => newcomer.machine.list.length === 30, 'the learner has the snapshot');
     expect(newcomer.member?.status().role).toBe('learner');
-    await expect(memberOf(leader).changeMembership({ kind: 'add-learner', peer: learner })).rejects.toMatchObject({ code: 'invalid' });
+    await expect(memberOf(leader).changeMembership({ kind: 'add-learner', peer: learner })).rejects.toMatchObject({
+      code: 'invalid',
+    });
     await memberOf(leader).changeMembership({ kind: 'promote', id: newcomer.peer.id });
     await memberOf(leader).changeMembership({ kind: 'remove', id: leader.peer.id });
     const rest = [...others(seats, leader), newcomer];
@@ -125,7 +131,8 @@ describe('membership and snapshots', () => {
     const leader = known() as Seat;
     const [absent] = others(seats, leader);
     await crash(absent as Seat);
-    // Without the third, a machine that is busy may cost the leader its office: what became of a command is not known then.
+    // Without the third, a machine that is busy may cost the leader its office: what became of a command is not known
+    // then.
     const surely = async (command: string) => {
       while (!leader.machine.list.includes(command)) await propose(leader, command).catch(() => undefined);
     };
@@ -140,29 +147,39 @@ describe('membership and snapshots', () => {
 
 describe('refusals', () => {
   it('refuses a directory of another cluster, of another member, and one in use', async () => {
-    const [place] = await cluster.startAll(1) as [Seat];
+    const [place] = (await cluster.startAll(1)) as [Seat];
     const peers = [place.peer];
     const again = (changes: Parameters<TestCluster['start']>[2]) =>
       cluster.start({ ...place, peer: { ...place.peer, peerAddress: '127.0.0.1:0' } }, peers, changes);
-    await expect(again({})).rejects.toMatchObject({ code: 'invalid', message: expect.stringContaining('in use') as unknown });
+    await expect(again({})).rejects.toMatchObject({
+      code: 'invalid',
+      message: expect.stringContaining('in use') as unknown,
+    });
     await expect(again({ clusterId: 'other' })).rejects.toMatchObject({ code: 'wrong-cluster' });
     await expect(again({ id: 7 as NodeId })).rejects.toMatchObject({ code: 'wrong-cluster' });
     expect(await propose(place, 'still alive')).toBe(1);
   });
 
   it.each([
-    ['a flipped bit', (value: Buffer) => Buffer.concat([value.subarray(0, -1), Buffer.from([(value.at(-1) ?? 0) ^ 1])])],
+    [
+      'a flipped bit',
+      (value: Buffer) => Buffer.concat([value.subarray(0, -1), Buffer.from([(value.at(-1) ?? 0) ^ 1])]),
+    ],
     ['a hole', () => undefined],
   ])('refuses to start with %s in the log, and removes nothing', async (_, damage) => {
-    const [place] = await cluster.startAll(1) as [Seat];
+    const [place] = (await cluster.startAll(1)) as [Seat];
     for (let i = 0; i < 5; i++) await propose(place, `c${i}`);
     await crash(place);
-    const db = new Level<Buffer, Buffer>(join(place.directory, 'raft', 'log'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+    const db = new Level<Buffer, Buffer>(join(place.directory, 'raft', 'log'), {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+    });
     const damaged = damage((await db.get(entryKey(4))) as Buffer);
     if (damaged === undefined) await db.del(entryKey(4));
     else await db.put(entryKey(4), damaged);
     await db.close();
-    for (let i = 0; i < 2; i++) await expect(cluster.start(place, [place.peer])).rejects.toMatchObject({ code: 'corrupt' });
+    for (let i = 0; i < 2; i++)
+      await expect(cluster.start(place, [place.peer])).rejects.toMatchObject({ code: 'corrupt' });
   });
 
   it('leaves nothing open when the instance of a directory cannot be read: the next start finds the log free', async () => {
@@ -192,7 +209,7 @@ describe('refusals', () => {
   });
 
   it('refuses an empty command and work after the stop', async () => {
-    const [place] = await cluster.startAll(1) as [Seat];
+    const [place] = (await cluster.startAll(1)) as [Seat];
     await expect(memberOf(place).propose(Buffer.alloc(0))).rejects.toMatchObject({ code: 'invalid' });
     const member = memberOf(place);
     await member.stop();

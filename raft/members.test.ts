@@ -30,7 +30,11 @@ const allIdentified = (place: Seat) => membershipOf(place).peers.every(({ instan
 const joining = (place: Seat): PeerInfo => ({ ...place.peer, learner: true, joining: true });
 
 /** Starts a member and collects why it stopped. */
-async function startWatched(place: Seat, peers: readonly PeerInfo[], changes: Partial<RaftMemberOptions> = {}): Promise<Error[]> {
+async function startWatched(
+  place: Seat,
+  peers: readonly PeerInfo[],
+  changes: Partial<RaftMemberOptions> = {},
+): Promise<Error[]> {
   const faults: Error[] = [];
   await cluster.start(place, peers, { ...changes, events: { onFatal: (error) => faults.push(error) } });
   return faults;
@@ -104,13 +108,22 @@ describe('a new member', () => {
     await crash(dead);
     await memberOf(leader).changeMembership({ kind: 'remove', id: dead.peer.id });
     const newcomer = await cluster.seat(4);
-    await cluster.start(newcomer, seats.map(({ peer }) => peer), { join: true });
+    await cluster.start(
+      newcomer,
+      seats.map(({ peer }) => peer),
+      { join: true },
+    );
     await memberOf(leader).changeMembership({ kind: 'add-learner', peer: joining(newcomer) });
-    await until(() => memberOf(newcomer).status().role === 'follower' && membershipOf(newcomer).voters.includes(4 as NodeId), 'it votes');
+    await until(
+      () => memberOf(newcomer).status().role === 'follower' && membershipOf(newcomer).voters.includes(4 as NodeId),
+      'it votes',
+    );
     expect(newcomer.machine.list).toHaveLength(20);
     expect(membershipOf(newcomer).removed).toEqual([dead.peer.id]);
     expect(membershipOf(newcomer).peers.find(({ id }) => id === 4)).not.toHaveProperty('joining');
-    await expect(memberOf(leader).changeMembership({ kind: 'add-learner', peer: joining(dead) })).rejects.toMatchObject({ code: 'removed' });
+    await expect(memberOf(leader).changeMembership({ kind: 'add-learner', peer: joining(dead) })).rejects.toMatchObject(
+      { code: 'removed' },
+    );
   });
 
   it('that never comes is taken out again; a learner that is meant to stay one is not', async () => {
@@ -123,7 +136,9 @@ describe('a new member', () => {
     expect(membershipOf(only).learners).toContain(2);
     await until(() => !membershipOf(only).learners.includes(2 as NodeId), 'it is dropped');
     expect(membershipOf(only).learners).toEqual([3]);
-    await expect(memberOf(only).changeMembership({ kind: 'remove', id: only.peer.id })).rejects.toMatchObject({ code: 'invalid' });
+    await expect(memberOf(only).changeMembership({ kind: 'remove', id: only.peer.id })).rejects.toMatchObject({
+      code: 'invalid',
+    });
   });
 });
 
@@ -167,13 +182,19 @@ describe('a removed member', () => {
 
 describe('the peer listener', () => {
   /** The serial number that a peer is shown, or an error when the handshake fails. */
-  function serialShown(place: Seat, own: { readonly cert: string | Buffer; readonly key: string | Buffer }): Promise<string> {
+  function serialShown(
+    place: Seat,
+    own: { readonly cert: string | Buffer; readonly key: string | Buffer },
+  ): Promise<string> {
     const [host, port] = place.peer.peerAddress.split(':');
     return new Promise((resolve, reject) => {
-      const socket = connect({ host, port: Number(port), cert: own.cert, key: own.key, rejectUnauthorized: false, ALPNProtocols: ['h2'] }, () => {
-        resolve(socket.getPeerCertificate().serialNumber);
-        socket.destroy();
-      });
+      const socket = connect(
+        { host, port: Number(port), cert: own.cert, key: own.key, rejectUnauthorized: false, ALPNProtocols: ['h2'] },
+        () => {
+          resolve(socket.getPeerCertificate().serialNumber);
+          socket.destroy();
+        },
+      );
       socket.on('error', reject);
     });
   }
@@ -199,20 +220,26 @@ describe('the peer listener', () => {
     const [host = '', port = ''] = leader.peer.peerAddress.split(':');
     const frame = Buffer.alloc(9 + 16);
     frame.writeUIntBE(0xff_ff_ff, 0, 3);
-    const attack = (payload: Buffer, certificates?: { cert: string | Buffer; key: string | Buffer }) => new Promise<void>((resolve) => {
-      const options = { host, port: Number(port) };
-      const socket = certificates === undefined
-        ? connectTcp(options, () => socket.write(payload))
-        : connect({ ...options, ...certificates, rejectUnauthorized: false, ALPNProtocols: ['h2'] }, () => socket.write(payload));
-      socket.on('error', () => undefined);
-      socket.on('data', () => socket.destroy());
-      socket.on('close', () => resolve());
-      socket.setTimeout(300, () => socket.destroy());
-    });
+    const attack = (payload: Buffer, certificates?: { cert: string | Buffer; key: string | Buffer }) =>
+      new Promise<void>((resolve) => {
+        const options = { host, port: Number(port) };
+        const socket =
+          certificates === undefined
+            ? connectTcp(options, () => socket.write(payload))
+            : connect({ ...options, ...certificates, rejectUnauthorized: false, ALPNProtocols: ['h2'] }, () =>
+                socket.write(payload),
+              );
+        socket.on('error', () => undefined);
+        socket.on('data', () => socket.destroy());
+        socket.on('close', () => resolve());
+        socket.setTimeout(300, () => socket.destroy());
+      });
     for (let round = 0; round < 5; round++) {
       const garbage = Array.from({ length: 10 }, () => attack(randomBytes(4096)));
       const strangers = Array.from({ length: 5 }, () => attack(frame, foreign));
-      const huge = Array.from({ length: 3 }, () => attack(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame, randomBytes(1 << 16)]), insider));
+      const huge = Array.from({ length: 3 }, () =>
+        attack(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame, randomBytes(1 << 16)]), insider),
+      );
       await Promise.all([...garbage, ...strangers, ...huge, propose(leader, `r${round}`)]);
     }
     expect(memberOf(leader).status()).toMatchObject({ role: 'leader', term });
@@ -221,7 +248,7 @@ describe('the peer listener', () => {
 });
 
 it('keeps its instance over a restart', async () => {
-  const [place] = await cluster.startAll(1) as [Seat];
+  const [place] = (await cluster.startAll(1)) as [Seat];
   await until(() => allIdentified(place), 'it is recorded');
   const [before] = membershipOf(place).peers;
   await memberOf(place).stop();
@@ -257,13 +284,30 @@ describe('a disk that hangs', () => {
 
   async function startThree(logs: readonly HangingLog[], electionMs: number) {
     const network = new MemoryNetwork(systemClock);
-    const peers = logs.map((_, i): PeerInfo => ({ id: (i + 1) as NodeId, name: `m${i + 1}`, peerAddress: '', clientAddresses: [], learner: false }));
+    const peers = logs.map((_, i): PeerInfo => ({
+      id: (i + 1) as NodeId,
+      name: `m${i + 1}`,
+      peerAddress: '',
+      clientAddresses: [],
+      learner: false,
+    }));
     const members: Member[] = [];
     for (const [i, { id, name }] of peers.entries()) {
-      members.push(await startMemoryMember({
-        clusterId: 'test', id, name, peers, network, log: logs[i] as HangingLog, stateMachine: new ListMachine(new ListDisk()),
-        clock: systemClock, random: seededRandom(id), logger: silentLogger, settings: { heartbeat_ms: 20, election_ms: electionMs },
-      }) as Member);
+      members.push(
+        (await startMemoryMember({
+          clusterId: 'test',
+          id,
+          name,
+          peers,
+          network,
+          log: logs[i] as HangingLog,
+          stateMachine: new ListMachine(new ListDisk()),
+          clock: systemClock,
+          random: seededRandom(id),
+          logger: silentLogger,
+          settings: { heartbeat_ms: 20, election_ms: electionMs },
+        })) as Member,
+      );
     }
     await until(() => members.some((one) => one.status().role === 'leader'), 'a leader');
     return members;
@@ -295,9 +339,13 @@ describe('a disk that hangs', () => {
     const log = logs[members.indexOf(leader)] as HangingLog;
     log.hang();
     const pending = leader.propose(Buffer.from('slow'));
-    // The followers' disks work: two of three have it, and what tells them that it is committed does not wait for the leader's.
+    // The followers' disks work: two of three have it, and what tells them that it is committed does not wait for the
+    // leader's.
     const followers = members.filter((one) => one !== leader);
-    await until(() => followers.every((one) => one.status().appliedIndex === leader.status().lastIndex), 'the followers have it');
+    await until(
+      () => followers.every((one) => one.status().appliedIndex === leader.status().lastIndex),
+      'the followers have it',
+    );
     // A few heartbeats long.
     await systemClock.sleep(200);
     log.heal();

@@ -16,16 +16,30 @@ afterEach(async () => {
 
 async function start(size: number, settings: Partial<MemberSettings> = {}) {
   const network = new MemoryNetwork(systemClock);
-  const peers: PeerInfo[] = Array.from({ length: size }, (_, i) => (
-    { id: (i + 1) as NodeId, name: `m${i + 1}`, peerAddress: '', clientAddresses: [], learner: false }
-  ));
+  const peers: PeerInfo[] = Array.from({ length: size }, (_, i) => ({
+    id: (i + 1) as NodeId,
+    name: `m${i + 1}`,
+    peerAddress: '',
+    clientAddresses: [],
+    learner: false,
+  }));
   const machines = peers.map(() => new ListMachine(new ListDisk()));
   for (const [i, { id, name }] of peers.entries()) {
-    members.push(await startMemoryMember({
-      clusterId: 'test', id, name, peers, network, log: new MemoryLog(), stateMachine: machines[i] as ListMachine,
-      clock: systemClock, random: seededRandom(id), logger: silentLogger,
-      settings: { heartbeat_ms: 10, election_ms: 100, request_ms: 3000, ...settings },
-    }) as Member);
+    members.push(
+      (await startMemoryMember({
+        clusterId: 'test',
+        id,
+        name,
+        peers,
+        network,
+        log: new MemoryLog(),
+        stateMachine: machines[i] as ListMachine,
+        clock: systemClock,
+        random: seededRandom(id),
+        logger: silentLogger,
+        settings: { heartbeat_ms: 10, election_ms: 100, request_ms: 3000, ...settings },
+      })) as Member,
+    );
   }
   const running = [...members];
   const leader = async (among: readonly Member[] = running): Promise<Member> => {
@@ -63,7 +77,11 @@ describe('a leader that is cut off', () => {
     const { network, running, leader } = await start(3);
     const old = await leader();
     await old.readIndex();
-    isolate(network, old, running.filter((member) => member !== old));
+    isolate(
+      network,
+      old,
+      running.filter((member) => member !== old),
+    );
     await expect(old.readIndex({ signal: AbortSignal.timeout(300) })).rejects.toThrow();
   });
 });
@@ -71,7 +89,12 @@ describe('a leader that is cut off', () => {
 it('says that the outcome is unknown when nothing is decided in time, and that nothing happened when nobody took it', async () => {
   const { network, running, leader } = await start(3, { request_ms: 300 });
   const old = await leader();
-  for (const member of running) isolate(network, member, running.filter((other) => other !== member));
+  for (const member of running)
+    isolate(
+      network,
+      member,
+      running.filter((other) => other !== member),
+    );
   await expect(old.propose(Buffer.from('lost?'))).rejects.toMatchObject({ code: 'unknown-outcome' });
   await until(() => running.every((member) => member.status().leader === undefined), 'nobody leads');
   await expect(old.propose(Buffer.from('never'))).rejects.toMatchObject({ code: 'not-leader' });
@@ -82,7 +105,11 @@ it('refuses with `dropped` beyond the cap of uncommitted bytes', async () => {
   const { network, running, leader } = await start(3, { uncommitted_bytes_max: 1000, request_ms: 500 });
   const old = await leader();
   await old.propose(Buffer.from('x'));
-  isolate(network, old, running.filter((member) => member !== old));
+  isolate(
+    network,
+    old,
+    running.filter((member) => member !== old),
+  );
   const first = old.propose(Buffer.alloc(900, 'a'));
   const outcome = expect(first).rejects.toBeDefined();
   await until(() => old.status().lastIndex > old.status().commitIndex, 'it is in the log');
@@ -91,7 +118,9 @@ it('refuses with `dropped` beyond the cap of uncommitted bytes', async () => {
 });
 
 it('leads alone at once', async () => {
-  const { running: [only] } = await start(1);
+  const {
+    running: [only],
+  } = await start(1);
   expect(await only?.propose(Buffer.from('a'))).toBe(1);
   expect(await only?.readIndex()).toBeGreaterThan(1);
 });

@@ -1,5 +1,6 @@
 // Compiles the values that fields of built-in kinds are published with (`enum`) into apimachinery/data/enums.json.
-// Input: an OpenAPI v2 document of the release, whole, as `kubectl get --raw /openapi/v2` prints it. The result is committed:
+// Input: an OpenAPI v2 document of the release, whole, as `kubectl get --raw /openapi/v2` prints it. The result is
+// committed:
 //   node scripts/compile-enums.mjs openapi-v2.json
 // They are published, never validated: which values a field takes is its kind's strategy to decide.
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -17,10 +18,12 @@ const valuesOf = (property) => property?.enum ?? property?.items?.enum ?? proper
 
 const rows = [];
 for (const [name, { properties = {} }] of Object.entries(definitions)) {
-  const fields = Object.keys(properties).sort().flatMap((field) => {
-    const values = valuesOf(published[name]?.properties?.[field]);
-    return values === undefined ? [] : [[field, values]];
-  });
+  const fields = Object.keys(properties)
+    .sort()
+    .flatMap((field) => {
+      const values = valuesOf(published[name]?.properties?.[field]);
+      return values === undefined ? [] : [[field, values]];
+    });
   if (fields.length > 0) rows.push(`${JSON.stringify(name)}:${JSON.stringify(Object.fromEntries(fields))}`);
 }
 writeFileSync('apimachinery/data/enums.json', `{\n${rows.join(',\n')}\n}\n`);

@@ -8,7 +8,12 @@ const newest = (path) => {
   if (!existsSync(path)) return 0;
   const stat = statSync(path);
   if (!stat.isDirectory()) return stat.mtimeMs;
-  return Math.max(stat.mtimeMs, ...readdirSync(path).filter((n) => n !== 'gen').map((n) => newest(join(path, n))));
+  return Math.max(
+    stat.mtimeMs,
+    ...readdirSync(path)
+      .filter((n) => n !== 'gen')
+      .map((n) => newest(join(path, n))),
+  );
 };
 
 const step = (name, output, inputs, run) => {

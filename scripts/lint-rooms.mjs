@@ -10,7 +10,8 @@ const MAY_IMPORT = {
   proto: [],
   'raft/core': ['platform/assert'],
   raft: ['platform', 'proto'],
-  // The simulator runs whole members of the store; nothing else in raft/ may know of it, or of the store (SEALED below).
+  // The simulator runs whole members of the store; nothing else in raft/ may know of it, or of the store (SEALED
+  // below).
   'raft/sim': ['platform', 'proto', 'raft', 'services/store'],
   'services/store': ['platform', 'proto', 'raft'],
   apimachinery: ['platform', 'proto'],
@@ -29,13 +30,25 @@ const MAY_IMPORT = {
   'services/server': [...BELOW_SDK, 'raft', 'services'],
   cli: ['*'],
   testing: ['*'],
-  e2e: ['platform', 'proto', 'sdk', 'testing', 'apimachinery', 'raft/index.ts', 'raft/sim/check/index.ts', 'services/store/index.ts'],
+  e2e: [
+    'platform',
+    'proto',
+    'sdk',
+    'testing',
+    'apimachinery',
+    'raft/index.ts',
+    'raft/sim/check/index.ts',
+    'services/store/index.ts',
+  ],
 };
 const ROOMS = Object.keys(MAY_IMPORT).sort((a, b) => b.length - a.length);
 const inside = (path, prefix) => path === prefix || path.startsWith(`${prefix}/`) || path.startsWith(`${prefix}.`);
 const roomOf = (path) => ROOMS.find((room) => inside(path, room));
 
-/** Rooms that nobody imports from outside, not even the room around them, but for these entries: e2e's histories have the same judges. */
+/**
+ * Rooms that nobody imports from outside, not even the room around them, but for these entries: e2e's histories have
+ * the same judges.
+ */
 const SEALED = ['raft/sim'];
 const UNSEALED = { 'raft/sim/check/index.ts': ['e2e'] };
 
@@ -43,7 +56,8 @@ const UNSEALED = { 'raft/sim/check/index.ts': ['e2e'] };
 function refusalOf(file, room, target) {
   const targetRoom = roomOf(target);
   if (targetRoom === room) return undefined;
-  if (SEALED.includes(targetRoom) && UNSEALED[target]?.includes(room) !== true) return `${file}: nothing may import ${target}`;
+  if (SEALED.includes(targetRoom) && UNSEALED[target]?.includes(room) !== true)
+    return `${file}: nothing may import ${target}`;
   // raft's other rooms may import raft/core, and so for each room inside a room.
   if (targetRoom !== undefined && inside(targetRoom, room)) return undefined;
   const allowed = MAY_IMPORT[room];
@@ -56,11 +70,14 @@ function importBreaches(file, room, text) {
   if (isTest(file)) return [];
   return importsOf(file, text).flatMap(({ specifier, target }) => {
     if (target !== undefined) return refusalOf(file, room, target) ?? [];
-    return room === 'raft/core' ? `${file}: raft/core imports ${specifier}; it may import itself and platform/assert` : [];
+    return room === 'raft/core'
+      ? `${file}: raft/core imports ${specifier}; it may import itself and platform/assert`
+      : [];
   });
 }
 
-const TIME_OR_CHANCE = /\b(Date\.now\(|Math\.random\(|performance\.now\(|new Date\(\)|process\.hrtime|randomUUID\(|randomBytes\()/;
+const TIME_OR_CHANCE =
+  /\b(Date\.now\(|Math\.random\(|performance\.now\(|new Date\(\)|process\.hrtime|randomUUID\(|randomBytes\()/;
 
 function chanceBreaches(file, room, text) {
   if (isTest(file) || room === 'platform' || room === 'e2e') return [];
@@ -79,7 +96,9 @@ function breachesOf(file) {
 
 function cycleBreaches(files) {
   const cycles = importCycles(files);
-  return ['files', 'folders'].flatMap((kind) => cycles[kind].map((group) => `a cycle of imports between ${kind}: ${group.join(', ')}`));
+  return ['files', 'folders'].flatMap((kind) =>
+    cycles[kind].map((group) => `a cycle of imports between ${kind}: ${group.join(', ')}`),
+  );
 }
 
 const files = sourceFiles();

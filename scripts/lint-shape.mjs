@@ -1,7 +1,7 @@
 // The shape of the code, checked: length of files (500 lines) and functions (70), at most three positional parameters.
 // What broke these limits when they came is on record in scripts/shape-record.json, by rule and file; a record may only
-// shrink. `--record` writes the record anew, and refuses to let it grow, unless the record is empty (`{}`): so it is made
-// when limits or the format of the code change.
+// shrink. `--record` writes the record anew, and refuses to let it grow, unless the record is empty (`{}`): so it is
+// made when limits or the format of the code change.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,12 +17,28 @@ export function shapeBreaches(limits = LIMITS) {
     const config = join(folder, 'oxlint.json');
     const rules = Object.fromEntries(Object.entries(limits).map(([rule, max]) => [rule, ['error', { max }]]));
     const suite = { files: ['**/*.test.ts'], rules: { 'max-lines-per-function': 'off' } };
-    writeFileSync(config, JSON.stringify({ categories: { correctness: 'off' }, ignorePatterns: ['dist', '**/gen'], rules, overrides: [suite] }));
-    const { stdout } = spawnSync('node_modules/.bin/oxlint', ['-c', config, '--disable-nested-config', '-f', 'json', '.'], {
-      encoding: 'utf8', maxBuffer: 256 << 20,
-    });
+    writeFileSync(
+      config,
+      JSON.stringify({
+        categories: { correctness: 'off' },
+        ignorePatterns: ['dist', '**/gen'],
+        rules,
+        overrides: [suite],
+      }),
+    );
+    const { stdout } = spawnSync(
+      'node_modules/.bin/oxlint',
+      ['-c', config, '--disable-nested-config', '-f', 'json', '.'],
+      {
+        encoding: 'utf8',
+        maxBuffer: 256 << 20,
+      },
+    );
     return JSON.parse(stdout).diagnostics.map(({ code, filename, labels, message }) => ({
-      rule: /\((.*)\)/.exec(code)[1], file: filename, line: labels[0].span.line, message,
+      rule: /\((.*)\)/.exec(code)[1],
+      file: filename,
+      line: labels[0].span.line,
+      message,
     }));
   } finally {
     rmSync(folder, { recursive: true });
@@ -50,11 +66,19 @@ function compare(found, record) {
       const allowed = record[rule]?.[file] ?? 0;
       if (count <= allowed) continue;
       const places = found.filter((one) => one.rule === rule && one.file === file);
-      wrong.push(...places.map(({ line, message }) => `${file}:${line}: ${message}${allowed === 0 ? '' : ` (${count} here, ${allowed} on record)`}`));
+      wrong.push(
+        ...places.map(
+          ({ line, message }) =>
+            `${file}:${line}: ${message}${allowed === 0 ? '' : ` (${count} here, ${allowed} on record)`}`,
+        ),
+      );
     }
     for (const [file, allowed] of Object.entries(record[rule] ?? {})) {
       const count = counts[rule]?.[file] ?? 0;
-      if (count < allowed) wrong.push(`${file}: ${count} breaches of ${rule}, ${allowed} on record: run \`node scripts/lint-shape.mjs --record\``);
+      if (count < allowed)
+        wrong.push(
+          `${file}: ${count} breaches of ${rule}, ${allowed} on record: run \`node scripts/lint-shape.mjs --record\``,
+        );
     }
   }
   return wrong;
@@ -65,7 +89,8 @@ function main() {
   const record = JSON.parse(readFileSync(RECORD, 'utf8'));
   const isRecording = process.argv.includes('--record');
   const isEmpty = Object.keys(record).length === 0;
-  const wrong = isRecording && isEmpty ? [] : compare(found, record).filter((line) => !isRecording || !line.includes('run `node'));
+  const wrong =
+    isRecording && isEmpty ? [] : compare(found, record).filter((line) => !isRecording || !line.includes('run `node'));
   for (const line of wrong) console.error(line);
   if (wrong.length > 0) process.exit(1);
   if (isRecording) {

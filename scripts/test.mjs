@@ -1,6 +1,6 @@
 // `make test`: lint, unit and integration tests, then the scenarios against real processes. Ends with one line,
-// `N passed, N failed`, and exits 1 unless nothing failed. A scenario that passes only when it is run once more prints `FLAKY`.
-// `NAVARCH_TEST=unit` or `e2e` runs one part.
+// `N passed, N failed`, and exits 1 unless nothing failed. A scenario that passes only when it is run once more prints
+// `FLAKY`. `NAVARCH_TEST=unit` or `e2e` runs one part.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,8 @@ function check(name, command, args) {
   else fail(name);
 }
 
-const said = (how, what, why) => `${how} ${what}${why === '' ? '' : `\n  ${why.replace('Error: STACK_TRACE_ERROR', 'timed out').split('\n').slice(0, 20).join('\n  ').slice(0, 2400)}`}`;
+const said = (how, what, why) =>
+  `${how} ${what}${why === '' ? '' : `\n  ${why.replace('Error: STACK_TRACE_ERROR', 'timed out').split('\n').slice(0, 20).join('\n  ').slice(0, 2400)}`}`;
 
 function fail(what, why = '') {
   totals.failed++;
@@ -40,7 +41,15 @@ function fail(what, why = '') {
 /** What vitest found; undefined when it wrote no report. `files`: only these. */
 function vitest(name, config, files = []) {
   const report = join(scratch, `${name.replaceAll(/\W+/g, '-')}.json`);
-  const ok = step(name, 'node_modules/.bin/vitest', ['run', '--config', config, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...files]);
+  const ok = step(name, 'node_modules/.bin/vitest', [
+    'run',
+    '--config',
+    config,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    ...files,
+  ]);
   return existsSync(report) ? { ok, ...JSON.parse(readFileSync(report, 'utf8')) } : undefined;
 }
 
@@ -58,7 +67,8 @@ function suite(name, config, { secondChance = false } = {}) {
   const failedBefore = totals.failed;
   let flaky = 0;
   for (const file of found.testResults) {
-    for (const test of file.assertionResults) if (test.status === 'pending' || test.status === 'skipped') console.log(`skipped: ${test.fullName}`);
+    for (const test of file.assertionResults)
+      if (test.status === 'pending' || test.status === 'skipped') console.log(`skipped: ${test.fullName}`);
     if (file.status !== 'failed' && !file.assertionResults.some(hasFailed)) continue;
     if (secondChance && passesAlone(file, config)) flaky++;
     else failFile(file);
@@ -79,7 +89,10 @@ function passesAlone(file, config) {
   if (again?.ok !== true || again.numPassedTests === 0) return false;
   const failed = file.assertionResults.filter(hasFailed);
   totals.passed += failed.length;
-  const whys = failed.length === 0 ? [[pathOf(file), file.message]] : failed.map((test) => [`${pathOf(file)}: ${test.fullName}`, test.failureMessages.join('\n')]);
+  const whys =
+    failed.length === 0
+      ? [[pathOf(file), file.message]]
+      : failed.map((test) => [`${pathOf(file)}: ${test.fullName}`, test.failureMessages.join('\n')]);
   for (const [what, why] of whys) failures.push(said('FLAKY', what, why));
   return true;
 }

@@ -3,11 +3,15 @@
  * class serves in process (on the registry) and over gRPC (on a transport): both are an ObjectService.
  */
 import type {
-  CallOptions, DeleteOptions, DeleteResult, ObjectHandle, PatchType, ServedResource, WatchEventType,
+  CallOptions,
+  DeleteOptions,
+  DeleteResult,
+  ObjectHandle,
+  PatchType,
+  ServedResource,
+  WatchEventType,
 } from '../apimachinery/object-service.js';
 import type { KubeObject, ListMeta, Resource } from '../apimachinery/object.js';
-
-;
 
 export interface NamedRef {
   readonly namespace?: string;
@@ -62,21 +66,45 @@ export interface TypedWatchEvent<T extends KubeObject> {
 export interface Client {
   /** All resources that are served, now and at each change; see ResourceCatalog, which takes up again what ends. */
   discover(options?: CallOptions): AsyncIterable<readonly ServedResource[]>;
-  get<T extends KubeObject>(resource: Resource<T>, ref: NamedRef, options?: CallOptions & { readonly resourceVersion?: string; readonly subresource?: string }): Promise<T>;
+  get<T extends KubeObject>(
+    resource: Resource<T>,
+    ref: NamedRef,
+    options?: CallOptions & { readonly resourceVersion?: string; readonly subresource?: string },
+  ): Promise<T>;
   /** One page when `limit` is given, everything otherwise. */
   list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<TypedList<T>>;
-  /** Ends when the server ends it; throws ApiError 'Expired' when the version is too old. Informers resume by themselves. */
+  /**
+   * Ends when the server ends it; throws ApiError 'Expired' when the version is too old. Informers resume by
+   * themselves.
+   */
   watch<T extends KubeObject>(resource: Resource<T>, options?: WatchOptions): AsyncIterable<TypedWatchEvent<T>>;
   /** Namespace and name are the object's own, except with `subresource` (then `ref` names the parent). */
-  create<T extends KubeObject>(resource: Resource<T>, object: T, options?: WriteCallOptions & { readonly ref?: NamedRef }): Promise<T>;
+  create<T extends KubeObject>(
+    resource: Resource<T>,
+    object: T,
+    options?: WriteCallOptions & { readonly ref?: NamedRef },
+  ): Promise<T>;
   /** With `object.metadata.resourceVersion`: fails with Conflict unless it is still the newest. */
   update<T extends KubeObject>(resource: Resource<T>, object: T, options?: WriteCallOptions): Promise<T>;
   /** `subresource: 'status'` update. */
   updateStatus<T extends KubeObject>(resource: Resource<T>, object: T, options?: WriteCallOptions): Promise<T>;
-  patch<T extends KubeObject>(resource: Resource<T>, ref: NamedRef, patch: { readonly type: PatchType; readonly body: unknown; readonly force?: boolean }, options?: WriteCallOptions): Promise<T>;
+  patch<T extends KubeObject>(
+    resource: Resource<T>,
+    ref: NamedRef,
+    patch: { readonly type: PatchType; readonly body: unknown; readonly force?: boolean },
+    options?: WriteCallOptions,
+  ): Promise<T>;
   /** Server-side apply of `object` under `fieldManager`. */
-  apply<T extends KubeObject>(resource: Resource<T>, object: T, options: WriteCallOptions & { readonly fieldManager: string; readonly force?: boolean }): Promise<T>;
-  delete<T extends KubeObject>(resource: Resource<T>, ref: NamedRef, options?: CallOptions & DeleteOptions): Promise<DeleteResult>;
+  apply<T extends KubeObject>(
+    resource: Resource<T>,
+    object: T,
+    options: WriteCallOptions & { readonly fieldManager: string; readonly force?: boolean },
+  ): Promise<T>;
+  delete<T extends KubeObject>(
+    resource: Resource<T>,
+    ref: NamedRef,
+    options?: CallOptions & DeleteOptions,
+  ): Promise<DeleteResult>;
   deleteCollection<T extends KubeObject>(resource: Resource<T>, options?: ListOptions & DeleteOptions): Promise<void>;
   close(): Promise<void>;
 }

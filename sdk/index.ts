@@ -6,7 +6,13 @@
  * server or the store.
  */
 export type {
-  Client, ListOptions, NamedRef, TypedList, TypedWatchEvent, WatchOptions, WriteCallOptions,
+  Client,
+  ListOptions,
+  NamedRef,
+  TypedList,
+  TypedWatchEvent,
+  WatchOptions,
+  WriteCallOptions,
 } from './client.js';
 export { clientOf } from './object-client.js';
 export type { ClientOfOptions } from './object-client.js';
@@ -38,9 +44,26 @@ export type { LeaderElectorOptions } from './leaderelection/leader-elector.js';
 export { EventRecorder } from './events/event-recorder.js';
 export type { EventRecorderOptions, EventSubject, EventType } from './events/event-recorder.js';
 export type {
-  CallOptions, DeleteOptions, DeleteResult, ObjectHandle, ObjectService, PatchType, ServedResource, UserInfo, WatchEventType,
+  CallOptions,
+  DeleteOptions,
+  DeleteResult,
+  ObjectHandle,
+  ObjectService,
+  PatchType,
+  ServedResource,
+  UserInfo,
+  WatchEventType,
 } from '../apimachinery/object-service.js';
-export type { GroupVersionKind, KubeObject, ListMeta, ObjectMeta, OwnerReference, Resource, ResourceId, UnknownObject } from '../apimachinery/object.js';
+export type {
+  GroupVersionKind,
+  KubeObject,
+  ListMeta,
+  ObjectMeta,
+  OwnerReference,
+  Resource,
+  ResourceId,
+  UnknownObject,
+} from '../apimachinery/object.js';
 export { ApiError, apiErrors, isApiError } from '../apimachinery/status.js';
 export type { Status, StatusReason } from '../apimachinery/status.js';
 export { systemClock } from '../platform/clock.js';
@@ -49,7 +72,7 @@ export { systemRandom } from '../platform/random.js';
 export type { Random } from '../platform/random.js';
 export { createLogger, silentLogger } from '../platform/log.js';
 export type { Logger } from '../platform/log.js';
-// One constant for each built-in resource (pods, deployments, ...) and the types of their objects (Pod, Deployment, ...):
-// generated lists, each name explicit there.
+// One constant for each built-in resource (pods, deployments, ...) and the types of their objects (Pod, Deployment,
+// ...): generated lists, each name explicit there.
 export * from '../apimachinery/gen/resources.js';
 export type * from '../apimachinery/gen/types.js';

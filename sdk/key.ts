@@ -19,7 +19,9 @@ export function refOf({ metadata }: KubeObject): NamedRef {
 /** The reverse of `keyOf`; `namespace` is undefined for cluster-scoped objects. */
 export function splitKey(key: string): { readonly namespace: string | undefined; readonly name: string } {
   const slash = key.indexOf('/');
-  return slash < 0 ? { namespace: undefined, name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+  return slash < 0
+    ? { namespace: undefined, name: key }
+    : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
 /** A map key for a resource. */

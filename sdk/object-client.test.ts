@@ -10,7 +10,10 @@ import { FakeObjectService } from './testing/fake-object-service.js';
 
 const fake = () => new FakeObjectService({ clock: new VirtualClock(), random: seededRandom(1) });
 
-clientConformance('in process, on the fake', async () => ({ client: clientOf(fake()), close: () => Promise.resolve() }));
+clientConformance('in process, on the fake', async () => ({
+  client: clientOf(fake()),
+  close: () => Promise.resolve(),
+}));
 
 describe('clientOf', () => {
   it('lists afresh when the pages expire half-way', async () => {
@@ -33,6 +36,9 @@ describe('clientOf', () => {
     const broken: ObjectService = Object.assign(Object.create(fake()) as ObjectService, {
       get: () => Promise.reject(new TypeError('undefined is not a function')),
     });
-    await expect(clientOf(broken).get(configMaps, { namespace: 'd', name: 'a' })).rejects.toMatchObject({ code: 500, reason: 'InternalError' });
+    await expect(clientOf(broken).get(configMaps, { namespace: 'd', name: 'a' })).rejects.toMatchObject({
+      code: 500,
+      reason: 'InternalError',
+    });
   });
 });

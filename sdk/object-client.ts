@@ -3,12 +3,28 @@
  * promise that every failure is an ApiError. It holds no state and opens nothing.
  */
 import type {
-  CallOptions, DeleteOptions, DeleteResult, ListRequest, ObjectHandle, ObjectService, PatchType, ServedResource, WatchRequest,
+  CallOptions,
+  DeleteOptions,
+  DeleteResult,
+  ListRequest,
+  ObjectHandle,
+  ObjectService,
+  PatchType,
+  ServedResource,
+  WatchRequest,
 } from '../apimachinery/object-service.js';
 import type { KubeObject, ListMeta, Resource } from '../apimachinery/object.js';
 import { apiVersionOf } from '../apimachinery/object.js';
 import { ApiError, apiErrors, isApiError } from '../apimachinery/status.js';
-import type { Client, ListOptions, NamedRef, TypedList, TypedWatchEvent, WatchOptions, WriteCallOptions } from './client.js';
+import type {
+  Client,
+  ListOptions,
+  NamedRef,
+  TypedList,
+  TypedWatchEvent,
+  WatchOptions,
+  WriteCallOptions,
+} from './client.js';
 
 /** client-go's pager asks for pages of this size too. */
 const PAGE_SIZE = 500;
@@ -42,14 +58,24 @@ class ObjectClient implements Client {
   }
 
   async get<T extends KubeObject>(
-    resource: Resource<T>, ref: NamedRef, options: CallOptions & { readonly resourceVersion?: string; readonly subresource?: string } = {},
+    resource: Resource<T>,
+    ref: NamedRef,
+    options: CallOptions & { readonly resourceVersion?: string; readonly subresource?: string } = {},
   ): Promise<T> {
     const { resourceVersion, subresource } = options;
-    return objectOf(await this.#call(options, () => this.#service.get({
-      resource, ...ref,
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
-      ...(subresource === undefined ? {} : { subresource }),
-    }, callOf(options))));
+    return objectOf(
+      await this.#call(options, () =>
+        this.#service.get(
+          {
+            resource,
+            ...ref,
+            ...(resourceVersion === undefined ? {} : { resourceVersion }),
+            ...(subresource === undefined ? {} : { subresource }),
+          },
+          callOf(options),
+        ),
+      ),
+    );
   }
 
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}): Promise<TypedList<T>> {
@@ -59,7 +85,8 @@ class ObjectClient implements Client {
     try {
       return await this.#everything(request, options);
     } catch (error) {
-      // The version of the first page was compacted while later pages were read: ask for all at once, as client-go does.
+      // The version of the first page was compacted while later pages were read: ask for all at once, as client-go
+      // does.
       if (!isApiError(error, 'Expired') || options.resourceVersion !== undefined) throw error;
       return this.#page(request, options);
     }
@@ -83,13 +110,22 @@ class ObjectClient implements Client {
     return { metadata: list.metadata, items: list.items.map((handle) => handle.object as T) };
   }
 
-  async *watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions = {}): AsyncGenerator<TypedWatchEvent<T>> {
+  async *watch<T extends KubeObject>(
+    resource: Resource<T>,
+    options: WatchOptions = {},
+  ): AsyncGenerator<TypedWatchEvent<T>> {
     const { signal, ...selection } = options;
     const request: WatchRequest = { resource, ...selection };
     try {
       for await (const event of this.#service.watch(request, callOf(options))) {
         const handle = event.handle as ObjectHandle<T>;
-        yield { type: event.type, handle, get object() { return handle.object; } };
+        yield {
+          type: event.type,
+          handle,
+          get object() {
+            return handle.object;
+          },
+        };
       }
       // Some services end in silence when they are aborted; that must not pass for the server's own end.
       signal?.throwIfAborted();
@@ -99,21 +135,43 @@ class ObjectClient implements Client {
   }
 
   async create<T extends KubeObject>(
-    resource: Resource<T>, object: T, options: WriteCallOptions & { readonly ref?: NamedRef } = {},
+    resource: Resource<T>,
+    object: T,
+    options: WriteCallOptions & { readonly ref?: NamedRef } = {},
   ): Promise<T> {
     const { subresource, ref } = options;
     const namespace = ref?.namespace ?? object.metadata?.namespace;
-    return objectOf(await this.#call(options, () => this.#service.create({
-      resource, object, ...writeOf(options),
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(subresource === undefined ? {} : { subresource, name: ref?.name ?? object.metadata?.name ?? '' }),
-    }, callOf(options))));
+    return objectOf(
+      await this.#call(options, () =>
+        this.#service.create(
+          {
+            resource,
+            object,
+            ...writeOf(options),
+            ...(namespace === undefined ? {} : { namespace }),
+            ...(subresource === undefined ? {} : { subresource, name: ref?.name ?? object.metadata?.name ?? '' }),
+          },
+          callOf(options),
+        ),
+      ),
+    );
   }
 
   async update<T extends KubeObject>(resource: Resource<T>, object: T, options: WriteCallOptions = {}): Promise<T> {
-    return objectOf(await this.#call(options, () => this.#service.update({
-      resource, object, ...refOf(object), ...writeOf(options), ...subresourceOf(options),
-    }, callOf(options))));
+    return objectOf(
+      await this.#call(options, () =>
+        this.#service.update(
+          {
+            resource,
+            object,
+            ...refOf(object),
+            ...writeOf(options),
+            ...subresourceOf(options),
+          },
+          callOf(options),
+        ),
+      ),
+    );
   }
 
   updateStatus<T extends KubeObject>(resource: Resource<T>, object: T, options: WriteCallOptions = {}): Promise<T> {
@@ -121,30 +179,56 @@ class ObjectClient implements Client {
   }
 
   async patch<T extends KubeObject>(
-    resource: Resource<T>, ref: NamedRef,
-    patch: { readonly type: PatchType; readonly body: unknown; readonly force?: boolean }, options: WriteCallOptions = {},
+    resource: Resource<T>,
+    ref: NamedRef,
+    patch: { readonly type: PatchType; readonly body: unknown; readonly force?: boolean },
+    options: WriteCallOptions = {},
   ): Promise<T> {
-    return objectOf(await this.#call(options, () => this.#service.patch({
-      resource, ...ref, type: patch.type, patch: patch.body, ...writeOf(options), ...subresourceOf(options),
-      ...(patch.force === undefined ? {} : { force: patch.force }),
-    }, callOf(options))));
+    return objectOf(
+      await this.#call(options, () =>
+        this.#service.patch(
+          {
+            resource,
+            ...ref,
+            type: patch.type,
+            patch: patch.body,
+            ...writeOf(options),
+            ...subresourceOf(options),
+            ...(patch.force === undefined ? {} : { force: patch.force }),
+          },
+          callOf(options),
+        ),
+      ),
+    );
   }
 
   apply<T extends KubeObject>(
-    resource: Resource<T>, object: T,
+    resource: Resource<T>,
+    object: T,
     options: WriteCallOptions & { readonly fieldManager: string; readonly force?: boolean },
   ): Promise<T> {
-    const body = { ...object, apiVersion: object.apiVersion ?? apiVersionOf(resource), kind: object.kind ?? resource.kind };
+    const body = {
+      ...object,
+      apiVersion: object.apiVersion ?? apiVersionOf(resource),
+      kind: object.kind ?? resource.kind,
+    };
     const force = options.force === undefined ? {} : { force: options.force };
     return this.patch(resource, refOf(object), { type: 'apply', body, ...force }, options);
   }
 
-  delete<T extends KubeObject>(resource: Resource<T>, ref: NamedRef, options: CallOptions & DeleteOptions = {}): Promise<DeleteResult> {
+  delete<T extends KubeObject>(
+    resource: Resource<T>,
+    ref: NamedRef,
+    options: CallOptions & DeleteOptions = {},
+  ): Promise<DeleteResult> {
     const { signal: _, ...deletion } = options;
     return this.#call(options, () => this.#service.delete({ resource, ...ref, options: deletion }, callOf(options)));
   }
 
-  async deleteCollection<T extends KubeObject>(resource: Resource<T>, options: ListOptions & DeleteOptions = {}): Promise<void> {
+  async deleteCollection<T extends KubeObject>(
+    resource: Resource<T>,
+    options: ListOptions & DeleteOptions = {},
+  ): Promise<void> {
     const { signal: _, gracePeriodSeconds, propagationPolicy, preconditions, dryRun, ...selection } = options;
     const deletion: DeleteOptions = {
       ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
@@ -152,7 +236,9 @@ class ObjectClient implements Client {
       ...(preconditions === undefined ? {} : { preconditions }),
       ...(dryRun === undefined ? {} : { dryRun }),
     };
-    await this.#call(options, () => this.#service.deleteCollection({ resource, ...selection, options: deletion }, callOf(options)));
+    await this.#call(options, () =>
+      this.#service.deleteCollection({ resource, ...selection, options: deletion }, callOf(options)),
+    );
   }
 
   async close(): Promise<void> {
@@ -172,7 +258,8 @@ class ObjectClient implements Client {
 /** An aborted call fails with the signal's reason: whoever aborts knows why. Everything else is an ApiError. */
 function asApiError(error: unknown, signal: AbortSignal | undefined): Error {
   if (error instanceof ApiError) return error;
-  if (signal?.aborted === true) return signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
+  if (signal?.aborted === true)
+    return signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
   return apiErrors.internal(error instanceof Error ? error.message : String(error));
 }
 
@@ -195,4 +282,5 @@ const writeOf = (options: WriteCallOptions) => ({
   ...(options.fieldManager === undefined ? {} : { fieldManager: options.fieldManager }),
 });
 
-const subresourceOf = (options: WriteCallOptions) => (options.subresource === undefined ? {} : { subresource: options.subresource });
+const subresourceOf = (options: WriteCallOptions) =>
+  options.subresource === undefined ? {} : { subresource: options.subresource };

@@ -18,15 +18,26 @@ describe('a cluster inside a test', () => {
   it('has its nodes ready with subnets', async () => {
     const list = (await cluster.client.list(nodes)).items;
     expect(list.map((node) => node.metadata?.name)).toEqual(['w1', 'w2']);
-    await until(async () => (await cluster.client.list(nodes)).items.every((node) => node.spec?.podCIDR !== undefined && (node.spec.taints ?? []).length === 0));
+    await until(async () =>
+      (await cluster.client.list(nodes)).items.every(
+        (node) => node.spec?.podCIDR !== undefined && (node.spec.taints ?? []).length === 0,
+      ),
+    );
   });
 
   it('runs a deployment', async () => {
     await cluster.client.create(deployments, {
       metadata: { name: 'web', namespace: 'default' },
-      spec: { replicas: 3, selector: { matchLabels: { app: 'web' } }, template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'web:1' }] } } },
+      spec: {
+        replicas: 3,
+        selector: { matchLabels: { app: 'web' } },
+        template: { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'web:1' }] } },
+      },
     });
-    await until(async () => (await cluster.client.get(deployments, { namespace: 'default', name: 'web' })).status?.availableReplicas === 3);
+    await until(
+      async () =>
+        (await cluster.client.get(deployments, { namespace: 'default', name: 'web' })).status?.availableReplicas === 3,
+    );
     const placed = (await cluster.client.list(pods, { namespace: 'default' })).items.map((pod) => pod.spec?.nodeName);
     expect(new Set(placed)).toEqual(new Set(['w1', 'w2']));
   });

@@ -1,6 +1,7 @@
 /**
- * navarch/testing: a whole cluster inside a test. Members with the real store, API server, scheduler and controllers; hollow workers with
- * the real agent; real TLS and gRPC on loopback. Peers talk in memory, so that a test can cut them off from each other.
+ * navarch/testing: a whole cluster inside a test. Members with the real store, API server, scheduler and controllers;
+ * hollow workers with the real agent; real TLS and gRPC on loopback. Peers talk in memory, so that a test can cut them
+ * off from each other.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,7 +9,12 @@ import { join } from 'node:path';
 import { nodes } from '../apimachinery/gen/resources.js';
 import { issueAdminCertificate, issueMemberCertificates } from '../services/server/certificates.js';
 import { memberIdOf, peerInfoOf, type MemberAddress } from '../services/server/identity.js';
-import { apiServiceAddress, DEFAULT_NETWORK, dnsServiceAddress, type ClusterNetwork } from '../services/server/network.js';
+import {
+  apiServiceAddress,
+  DEFAULT_NETWORK,
+  dnsServiceAddress,
+  type ClusterNetwork,
+} from '../services/server/network.js';
 import { createServer, type Server } from '../services/server/index.js';
 import { kubeconfigText } from '../cli/lib/kubeconfig.js';
 import { holdProcess, systemClock, type Clock, type Timer } from '../platform/clock.js';
@@ -123,7 +129,9 @@ class TestCluster implements Cluster {
     this.#options = options;
     const clock = options.clock ?? systemClock;
     this.#parts = {
-      clock, random: options.random ?? systemRandom, logger: options.logger ?? silentLogger,
+      clock,
+      random: options.random ?? systemRandom,
+      logger: options.logger ?? silentLogger,
       network: { ...DEFAULT_NETWORK, ...options.network },
     };
     this.#wire = new MemoryNetwork(clock);
@@ -145,15 +153,31 @@ class TestCluster implements Cluster {
     this.#hold = holdProcess();
     const { members = 1, nodes: workers = 1 } = this.#options;
     const [pki, ports, directory] = await Promise.all([
-      createClusterPki(this.#parts), freePorts(members * 2), this.#options.dataDir ?? mkdtemp(join(tmpdir(), 'navarch-cluster-')),
+      createClusterPki(this.#parts),
+      freePorts(members * 2),
+      this.#options.dataDir ?? mkdtemp(join(tmpdir(), 'navarch-cluster-')),
     ]);
     this.#pki = pki;
     this.#directory = directory;
     const addresses = Array.from({ length: members }, (_, index): MemberAddress => ({
-      name: `m${index + 1}`, host: HOST, apiPort: ports[index * 2] ?? 0, grpcPort: ports[index * 2 + 1] ?? 0, peerPort: 1 + index,
+      name: `m${index + 1}`,
+      host: HOST,
+      apiPort: ports[index * 2] ?? 0,
+      grpcPort: ports[index * 2 + 1] ?? 0,
+      peerPort: 1 + index,
     }));
     for (const address of addresses) {
-      this.members.push(new MemberInTest({ ...this.#parts, options: this.#options, pki, wire: this.#wire, address, addresses, dataDir: join(directory, address.name) }));
+      this.members.push(
+        new MemberInTest({
+          ...this.#parts,
+          options: this.#options,
+          pki,
+          wire: this.#wire,
+          address,
+          addresses,
+          dataDir: join(directory, address.name),
+        }),
+      );
     }
     await Promise.all([
       ...this.members.map((member) => member.start()),
@@ -161,18 +185,28 @@ class TestCluster implements Cluster {
     ]);
     const endpoints = this.members.map((member) => member.grpc);
     for (let index = 1; index <= workers; index++) {
-      this.nodes.push(new NodeInTest({ ...this.#parts, pki, name: `w${index}`, endpoints, podCIDR: `10.244.${index}.0/24` }));
+      this.nodes.push(
+        new NodeInTest({ ...this.#parts, pki, name: `w${index}`, endpoints, podCIDR: `10.244.${index}.0/24` }),
+      );
     }
     await Promise.all(this.nodes.map((node) => node.start()));
     const { certificate, privateKey } = this.admin;
-    this.#client = await connect({ endpoints, tls: { ca: pki.clusterAuthority.certificate, certificate, privateKey }, clock: this.#parts.clock, random: this.#parts.random });
+    this.#client = await connect({
+      endpoints,
+      tls: { ca: pki.clusterAuthority.certificate, certificate, privateKey },
+      clock: this.#parts.clock,
+      random: this.#parts.random,
+    });
     if (this.#options.waitForNodes !== false) await this.whenNodesReady();
   }
 
   async kubeconfig(member = 0): Promise<string> {
     const path = join(started(this.#directory), `kubeconfig-${member}`);
     const text = kubeconfigText({
-      server: this.members[member]?.api ?? '', clusterAuthority: this.pki.clusterAuthority.certificate, user: 'kubernetes-admin', credential: this.admin,
+      server: this.members[member]?.api ?? '',
+      clusterAuthority: this.pki.clusterAuthority.certificate,
+      user: 'kubernetes-admin',
+      credential: this.admin,
     });
     await writeFile(path, text, { mode: 0o600 });
     return path;
@@ -188,7 +222,10 @@ class TestCluster implements Cluster {
     if (missing.size === 0) return;
     try {
       for await (const event of this.client.watch(nodes, { signal })) {
-        const ready = event.object.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true;
+        const ready =
+          event.object.status?.conditions?.some(
+            (condition) => condition.type === 'Ready' && condition.status === 'True',
+          ) === true;
         if (event.type !== 'BOOKMARK' && ready) missing.delete(event.object.metadata?.name ?? '');
         if (missing.size === 0) return;
       }
@@ -203,7 +240,8 @@ class TestCluster implements Cluster {
       await this.#client?.close();
       await Promise.all(this.nodes.map((node) => node.stop()));
       await Promise.all(this.members.map((member) => member.stop()));
-      if (this.#options.dataDir === undefined && this.#directory !== undefined) await rm(this.#directory, { recursive: true, force: true });
+      if (this.#options.dataDir === undefined && this.#directory !== undefined)
+        await rm(this.#directory, { recursive: true, force: true });
     } finally {
       this.#hold?.cancel();
     }
@@ -251,16 +289,43 @@ class MemberInTest implements TestMember {
   async start(): Promise<void> {
     const { clock, random, logger, pki, address, addresses, network, wire, dataDir, options } = this.#parts;
     const certificates = await issueMemberCertificates({
-      pki, name: address.name, context: { clock, random },
-      names: ['localhost', address.host, 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', `kubernetes.default.svc.${network.clusterDomain}`, apiServiceAddress(network)],
+      pki,
+      name: address.name,
+      context: { clock, random },
+      names: [
+        'localhost',
+        address.host,
+        'kubernetes',
+        'kubernetes.default',
+        'kubernetes.default.svc',
+        `kubernetes.default.svc.${network.clusterDomain}`,
+        apiServiceAddress(network),
+      ],
     });
     const member = await startInlineMember({
-      clusterId: pki.clusterId, id: memberIdOf(pki.clusterId, address.name), name: address.name, dataDir, network: wire, raftLog: this.#log,
-      peers: addresses.map((other) => peerInfoOf(pki.clusterId, other)), clock, random, log: { level: 'silent' },
+      clusterId: pki.clusterId,
+      id: memberIdOf(pki.clusterId, address.name),
+      name: address.name,
+      dataDir,
+      network: wire,
+      raftLog: this.#log,
+      peers: addresses.map((other) => peerInfoOf(pki.clusterId, other)),
+      clock,
+      random,
+      log: { level: 'silent' },
     });
     this.#server = createServer({
-      address, listenHost: address.host, backing: { kind: 'member', member }, pki, certificates, network, clock, random, logger: logger.child({ member: address.name }),
-      nodeGrace_ms: options.nodeGrace_ms ?? 8_000, defaultTolerationSeconds: options.defaultTolerationSeconds ?? 5,
+      address,
+      listenHost: address.host,
+      backing: { kind: 'member', member },
+      pki,
+      certificates,
+      network,
+      clock,
+      random,
+      logger: logger.child({ member: address.name }),
+      nodeGrace_ms: options.nodeGrace_ms ?? 8_000,
+      defaultTolerationSeconds: options.defaultTolerationSeconds ?? 5,
     });
     await this.#server.start();
   }
@@ -315,12 +380,25 @@ class NodeInTest implements TestNode {
 
   async start(): Promise<void> {
     const { pki, clock, random, logger, endpoints, network } = this.#parts;
-    const pair = (this.#pair ??= await issueCertificate(pki.clusterAuthority, {
-      subject: { commonName: `system:node:${this.name}`, organizations: ['system:nodes'] }, usages: ['client'], lifetime_ms: 30 * DAY_MS,
-    }, { clock, random }));
+    const pair = (this.#pair ??= await issueCertificate(
+      pki.clusterAuthority,
+      {
+        subject: { commonName: `system:node:${this.name}`, organizations: ['system:nodes'] },
+        usages: ['client'],
+        lifetime_ms: 30 * DAY_MS,
+      },
+      { clock, random },
+    ));
     this.#agent = createAgent({
-      nodeName: this.name, memberEndpoints: endpoints, runtime: this.#runtime, nodeIP: HOST, clusterDNS: dnsServiceAddress(network),
-      clusterDomain: network.clusterDomain, clock, random, logger: logger.child({ node: this.name }),
+      nodeName: this.name,
+      memberEndpoints: endpoints,
+      runtime: this.#runtime,
+      nodeIP: HOST,
+      clusterDNS: dnsServiceAddress(network),
+      clusterDomain: network.clusterDomain,
+      clock,
+      random,
+      logger: logger.child({ node: this.name }),
       tls: () => ({ ca: pki.clusterAuthority.certificate, certificate: pair.certificate, key: pair.privateKey }),
     });
     await this.#agent.start();

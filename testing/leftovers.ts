@@ -1,6 +1,6 @@
 /**
- * What runs of tests leave behind when they are killed: a folder for each run, network namespaces, links. Their names carry the process
- * that made them; once that is gone, the next run takes them away. What somebody still uses stays.
+ * What runs of tests leave behind when they are killed: a folder for each run, network namespaces, links. Their names
+ * carry the process that made them; once that is gone, the next run takes them away. What somebody still uses stays.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
@@ -40,8 +40,9 @@ export async function removeLeftovers(temporary: string): Promise<string[]> {
   const held = holdProcess();
   try {
     const folders: string[] = [];
-    for (const name of readdirSync(temporary).filter(isOfEndedRun)) folders.push(await removeRunFolder(join(temporary, name)));
-    return [...folders, ...await removeNamespaces(), ...removeLinks()];
+    for (const name of readdirSync(temporary).filter(isOfEndedRun))
+      folders.push(await removeRunFolder(join(temporary, name)));
+    return [...folders, ...(await removeNamespaces()), ...removeLinks()];
   } finally {
     held.cancel();
   }
@@ -77,9 +78,16 @@ function isInUse(folder: string): boolean {
 
 /** Processes with this in their command line, where a NUL stands between two arguments. */
 function usersOf(text: string): ProcessId[] {
-  const pids = existsSync('/proc') ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number) : [];
+  const pids = existsSync('/proc')
+    ? readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name))
+        .map(Number)
+    : [];
   // The start time is read first: a pid that is taken over in between then belongs to nobody.
-  return pids.filter((pid) => pid !== process.pid).flatMap((pid) => processIdOf(pid) ?? []).filter((id) => mentions(`/proc/${id.pid}/cmdline`, text));
+  return pids
+    .filter((pid) => pid !== process.pid)
+    .flatMap((pid) => processIdOf(pid) ?? [])
+    .filter((id) => mentions(`/proc/${id.pid}/cmdline`, text));
 }
 
 function mentions(path: string, text: string): boolean {

@@ -17,7 +17,9 @@ export async function runInNetns(file: string): Promise<string> {
     const argv = [`--net=/run/netns/${netns}`, process.execPath, vitest, 'run', '-c', 'vitest.e2e.config.ts', file];
     const env = { ...process.env, [VARIABLE]: netns, NO_COLOR: '1' };
     return await new Promise<string>((resolve) => {
-      execFile('nsenter', argv, { env, maxBuffer: 1 << 26 }, (error, stdout, stderr) => resolve(error === null ? '' : stdout + stderr));
+      execFile('nsenter', argv, { env, maxBuffer: 1 << 26 }, (error, stdout, stderr) =>
+        resolve(error === null ? '' : stdout + stderr),
+      );
     });
   } finally {
     execFileSync('ip', ['netns', 'del', netns]);

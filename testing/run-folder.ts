@@ -1,6 +1,7 @@
 /**
- * Vitest's global setup, and the first thing that a benchmark or `make chaos` does: a run's temporary files stand in one folder, which goes with the run, whatever failed in it. What runs that were
- * killed have left goes first. With NAVARCH_KEEP set files stay where a test made them.
+ * Vitest's global setup, and the first thing that a benchmark or `make chaos` does: a run's temporary files stand in
+ * one folder, which goes with the run, whatever failed in it. What runs that were killed have left goes first. With
+ * NAVARCH_KEEP set files stay where a test made them.
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

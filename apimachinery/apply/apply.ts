@@ -2,8 +2,8 @@
  * Server-side apply (KEP-555), after the ideas of structured-merge-diff: who owns which field of an object.
  *
  * In: the object before, what a client wants, the kind's schema, and who asks. Out: the object with its new
- * `managedFields`. Nothing here changes its arguments. It does not default, validate or store; the registry does so after.
- * Paths are compared as they are named in each manager's version (versions.ts).
+ * `managedFields`. Nothing here changes its arguments. It does not default, validate or store; the registry does so
+ * after. Paths are compared as they are named in each manager's version (versions.ts).
  * Large objects are worked on in slices: each walk over one of them is a slice.
  */
 import { apiErrors } from '../status.js';
@@ -46,7 +46,9 @@ export interface ApplyRequest<T extends KubeObject = KubeObject> {
 /** Manager of what an object had before anyone's fields were tracked. */
 const BEFORE_FIRST_APPLY = 'before-first-apply';
 
-/** Returns a fresh object. Throws ApiError Conflict with one cause for each field that others own with another value. */
+/**
+ * Returns a fresh object. Throws ApiError Conflict with one cause for each field that others own with another value.
+ */
 export function applyPatch<T extends KubeObject>(request: ApplyRequest<T>, kind: KindFacts): T {
   return finish(applyPatchWork(request, kind));
 }
@@ -76,9 +78,13 @@ export function* applyPatchWork<T extends KubeObject>(request: ApplyRequest<T>, 
     yield walk;
   }
   const difference = yield* compareObjectsWork(live, merged, schema, resolver);
-  const changeOf = changesByVersion({ before: live as KubeObject, after: merged as KubeObject, apiVersion: owner.apiVersion, difference }, kind);
+  const changeOf = changesByVersion(
+    { before: live as KubeObject, after: merged as KubeObject, apiVersion: owner.apiVersion, difference },
+    kind,
+  );
   if (request.force !== true) {
-    const allowed = request.live === undefined ? new FieldSet() : fieldsOfLastApplied(owner.manager, request.live, kind);
+    const allowed =
+      request.live === undefined ? new FieldSet() : fieldsOfLastApplied(owner.manager, request.live, kind);
     yield walk;
     refuseConflicts(others, (manager) => changeOf(manager)?.changed, { allowed, view: request.view });
   }
@@ -101,7 +107,9 @@ function managersBeforeApply({ live, owner: applier, resetFields }: ApplyRequest
   if (live === undefined || (entries !== undefined && entries.length > 0)) return readManagers(entries);
   const owner: FieldOwner = { manager: BEFORE_FIRST_APPLY, apiVersion: applier.apiVersion, time: applier.time };
   const { changed } = withoutReset(compareObjects({}, live as JsonObject, kind.schema, kind.resolver), resetFields);
-  return new Map(changed.isEmpty ? [] : [[identityOf(owner, 'Update'), { ...owner, operation: 'Update', set: changed }]]);
+  return new Map(
+    changed.isEmpty ? [] : [[identityOf(owner, 'Update'), { ...owner, operation: 'Update', set: changed }]],
+  );
 }
 
 /** What was changed or removed belongs to its last writer alone. */
@@ -119,7 +127,9 @@ function takeFrom(managers: Managers, changeOf: (manager: Manager) => Comparison
 export interface UpdateRequest {
   /** Undefined for a create. */
   readonly before: KubeObject | undefined;
-  /** What an object of the kind has when nothing was put in; `{}` when absent. Takes the place of `before` in a create. */
+  /**
+   * What an object of the kind has when nothing was put in; `{}` when absent. Takes the place of `before` in a create.
+   */
   readonly empty?: KubeObject;
   /** What the client wants stored, with defaults. Its own managedFields, when it has any, are taken as the client's. */
   readonly after: KubeObject;
@@ -129,8 +139,8 @@ export interface UpdateRequest {
 }
 
 /**
- * `managedFields` for a create, update or patch. When no field changed hands the list of `before` comes back as it is, and
- * costs one comparison. An object that nobody is tracked on stays so until the first apply.
+ * `managedFields` for a create, update or patch. When no field changed hands the list of `before` comes back as it is,
+ * and costs one comparison. An object that nobody is tracked on stays so until the first apply.
  */
 export function trackUpdate(request: UpdateRequest, kind: KindFacts): readonly ManagedFieldsEntry[] {
   return finish(trackUpdateWork(request, kind));
@@ -161,9 +171,14 @@ export function* trackUpdateWork(request: UpdateRequest, kind: KindFacts): Work<
   return yield* writeManagersWork(boundUpdaters(result));
 }
 
-/** The managers that a write starts from: a client may send its own, or ask to forget all, but not through a subresource. */
+/**
+ * The managers that a write starts from: a client may send its own, or ask to forget all, but not through a
+ * subresource.
+ */
 function startingPoint(
-  stored: readonly ManagedFieldsEntry[], sent: readonly ManagedFieldsEntry[] | undefined, owner: FieldOwner,
+  stored: readonly ManagedFieldsEntry[],
+  sent: readonly ManagedFieldsEntry[] | undefined,
+  owner: FieldOwner,
 ): readonly ManagedFieldsEntry[] {
   const kept = flawOf(stored) === undefined ? stored : [];
   if (owner.subresource !== undefined || sent === undefined || sent === stored) return kept;
@@ -172,7 +187,10 @@ function startingPoint(
 }
 
 function* comparison({ before, empty = {}, after, resetFields }: UpdateRequest, kind: KindFacts): Work<Comparison> {
-  return withoutReset(yield* compareObjectsWork((before ?? empty) as JsonObject, after as JsonObject, kind.schema, kind.resolver), resetFields);
+  return withoutReset(
+    yield* compareObjectsWork((before ?? empty) as JsonObject, after as JsonObject, kind.schema, kind.resolver),
+    resetFields,
+  );
 }
 
 /** Without what the endpoint does not let a client set. */

@@ -1,6 +1,6 @@
 /**
- * What is in an object, and what differs between two, as sets of paths (structured-merge-diff, ToFieldSet and Compare). Runs for
- * each tracked write: equal parts cost no allocation.
+ * What is in an object, and what differs between two, as sets of paths (structured-merge-diff, ToFieldSet and Compare).
+ * Runs for each tracked write: equal parts cost no allocation.
  */
 import { SliceMeter } from '../../platform/slices.js';
 import { finish } from '../../platform/work.js';
@@ -10,7 +10,15 @@ import type { Schema } from '../schema.js';
 import { isObject, jsonEqual } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { FieldSet } from './field-set.js';
-import { childSchema, declares, Duplicates, indexDistinctItems, indexItems, indexItemsWork, structureOf } from './structure.js';
+import {
+  childSchema,
+  declares,
+  Duplicates,
+  indexDistinctItems,
+  indexItems,
+  indexItemsWork,
+  structureOf,
+} from './structure.js';
 import type { ListStructure, ObjectStructure, Structure } from './structure.js';
 
 export interface Comparison {
@@ -29,12 +37,22 @@ export function presentFields(object: JsonObject, schema: Schema, resolver: Sche
   return collect(object, schema, resolver, indexItems);
 }
 
-export function compareObjects(before: JsonObject, after: JsonObject, schema: Schema, resolver: SchemaResolver): Comparison {
+export function compareObjects(
+  before: JsonObject,
+  after: JsonObject,
+  schema: Schema,
+  resolver: SchemaResolver,
+): Comparison {
   return finish(compareObjectsWork(before, after, schema, resolver));
 }
 
 /** The same in slices. */
-export function* compareObjectsWork(before: JsonObject, after: JsonObject, schema: Schema, resolver: SchemaResolver): Work<Comparison> {
+export function* compareObjectsWork(
+  before: JsonObject,
+  after: JsonObject,
+  schema: Schema,
+  resolver: SchemaResolver,
+): Work<Comparison> {
   const comparer = new Comparer(resolver);
   yield* comparer.compare(before, after, schema);
   return { changed: withoutServerFields(comparer.changed), removed: withoutServerFields(comparer.removed) };
@@ -185,7 +203,10 @@ class Comparer {
   }
 }
 
-/** What is owned as one; of containers, those that are empty on both sides. Values of another type than the schema's are leaves. */
+/**
+ * What is owned as one; of containers, those that are empty on both sides. Values of another type than the schema's are
+ * leaves.
+ */
 function isLeaf(before: unknown, after: unknown, kind: 'atomic' | 'object' | 'list'): boolean {
   if (kind === 'atomic') return true;
   const fits = kind === 'object' ? isObject : Array.isArray;
@@ -197,12 +218,21 @@ const isEmptyObject = (value: unknown): boolean => isObject(value) && Object.key
 
 /** A null is a value: lists that Go always writes are null when they are empty. */
 const ownOf = (object: JsonObject | undefined, name: string, otherwise: unknown): unknown =>
-  (object !== undefined && Object.hasOwn(object, name) ? object[name] : otherwise);
+  object !== undefined && Object.hasOwn(object, name) ? object[name] : otherwise;
 
 /** Fields that are the server's own, or name the object: nobody manages them. */
 const SERVER_FIELDS = new FieldSet();
 for (const name of ['apiVersion', 'kind', 'metadata']) SERVER_FIELDS.insert([`f:${name}`]);
-for (const name of ['name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'generation', 'managedFields', 'resourceVersion']) {
+for (const name of [
+  'name',
+  'namespace',
+  'creationTimestamp',
+  'selfLink',
+  'uid',
+  'generation',
+  'managedFields',
+  'resourceVersion',
+]) {
   SERVER_FIELDS.insert(['f:metadata', `f:${name}`]);
 }
 const WHOLE_SERVER_FIELDS = new FieldSet();

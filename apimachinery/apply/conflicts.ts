@@ -5,7 +5,10 @@ import { formatPath } from './field-set.js';
 import type { FieldSet } from './field-set.js';
 import type { Manager, Managers } from './managers.js';
 
-/** What is applied is a view of the object, as a Scale: the client knows the version and the path of its one field alone. */
+/**
+ * What is applied is a view of the object, as a Scale: the client knows the version and the path of its one field
+ * alone.
+ */
 export interface AppliedView {
   readonly apiVersion: string;
   readonly path: string;
@@ -17,7 +20,11 @@ interface Conflict {
 }
 
 /** Throws Conflict when others own what would change, besides what is allowed. */
-export function refuseConflicts(others: Managers, changedFor: (manager: Manager) => FieldSet | undefined, { allowed, view }: { readonly allowed: FieldSet; readonly view?: AppliedView | undefined }): void {
+export function refuseConflicts(
+  others: Managers,
+  changedFor: (manager: Manager) => FieldSet | undefined,
+  { allowed, view }: { readonly allowed: FieldSet; readonly view?: AppliedView | undefined },
+): void {
   // Of very many the first are told, and how many there are.
   const conflicts: Conflict[] = [];
   let count = 0;
@@ -27,16 +34,28 @@ export function refuseConflicts(others: Managers, changedFor: (manager: Manager)
     for (const path of manager.set.intersection(changed).difference(allowed).paths()) {
       count += 1;
       if (count > FIELD_ERRORS_MAX) continue;
-      conflicts.push(view === undefined ? { manager, path: formatPath(path) } : { manager: { ...manager, apiVersion: view.apiVersion }, path: view.path });
+      conflicts.push(
+        view === undefined
+          ? { manager, path: formatPath(path) }
+          : { manager: { ...manager, apiVersion: view.apiVersion }, path: view.path },
+      );
     }
   }
   if (count === 0) return;
   const causes: StatusCause[] = conflicts.map(({ manager, path }) => ({
-    reason: 'FieldManagerConflict', message: `conflict with ${describe(manager)}`, field: path,
+    reason: 'FieldManagerConflict',
+    message: `conflict with ${describe(manager)}`,
+    field: path,
   }));
   throw new ApiError({
-    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: 'Conflict', code: 409,
-    message: conflictMessage(conflicts, count), details: { causes },
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    reason: 'Conflict',
+    code: 409,
+    message: conflictMessage(conflicts, count),
+    details: { causes },
   });
 }
 
@@ -47,7 +66,8 @@ function describe(manager: Manager): string {
 
 function conflictMessage(conflicts: readonly Conflict[], count: number): string {
   const [only] = conflicts;
-  if (only !== undefined && count === 1) return `Apply failed with 1 conflict: conflict with ${describe(only.manager)}: ${only.path}`;
+  if (only !== undefined && count === 1)
+    return `Apply failed with 1 conflict: conflict with ${describe(only.manager)}: ${only.path}`;
   const byManager = new Map<string, string[]>();
   for (const { manager, path } of conflicts) {
     const name = describe(manager);
@@ -55,6 +75,8 @@ function conflictMessage(conflicts: readonly Conflict[], count: number): string 
     if (paths === undefined) byManager.set(name, [path]);
     else paths.push(path);
   }
-  const blocks = [...byManager].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, paths]) => `conflicts with ${name}:\n- ${paths.join('\n- ')}`);
+  const blocks = [...byManager]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, paths]) => `conflicts with ${name}:\n- ${paths.join('\n- ')}`);
   return `Apply failed with ${count} conflicts: ${blocks.join('\n')}`;
 }

@@ -30,7 +30,10 @@ export class FieldSet {
     this.below(path).member = true;
   }
 
-  /** What stands below the path, made if there is nothing; only while the set is being built, and something must be put there. */
+  /**
+   * What stands below the path, made if there is nothing; only while the set is being built, and something must be put
+   * there.
+   */
   below(path: readonly string[]): FieldSet {
     return path.reduce<FieldSet>((set, element) => set.child(element), this);
   }
@@ -104,7 +107,7 @@ export class FieldSet {
   }
 
   /** All paths, in canonical order. */
-  * paths(prefix: readonly string[] = []): Generator<readonly string[]> {
+  *paths(prefix: readonly string[] = []): Generator<readonly string[]> {
     if (this.member) yield prefix;
     for (const [element, child] of sorted(this.children)) yield* child.paths([...prefix, element]);
   }
@@ -114,10 +117,15 @@ const NO_CHILDREN: ReadonlyMap<string, FieldSet> = new Map();
 
 const isPosition = (element: string): boolean => element.startsWith('i:');
 
-/** Fields, then keys, values and positions; each by its text. Texts alone are sorted ten times as fast as by a comparison, and only positions stand elsewhere then. */
+/**
+ * Fields, then keys, values and positions; each by its text. Texts alone are sorted ten times as fast as by a
+ * comparison, and only positions stand elsewhere then.
+ */
 function sorted(children: ReadonlyMap<string, FieldSet>): [string, FieldSet][] {
   const texts = [...children.keys()].sort();
-  const elements = texts.some(isPosition) ? [...texts.filter((element) => !isPosition(element)), ...texts.filter(isPosition)] : texts;
+  const elements = texts.some(isPosition)
+    ? [...texts.filter((element) => !isPosition(element)), ...texts.filter(isPosition)]
+    : texts;
   const ordered: [string, FieldSet][] = [];
   for (const element of elements) {
     const child = children.get(element);
@@ -128,7 +136,10 @@ function sorted(children: ReadonlyMap<string, FieldSet>): [string, FieldSet][] {
 
 const parsed = new WeakMap<object, FieldSet>();
 
-/** The set of a FieldsV1 object; what is malformed below a path is taken as a leaf. Objects are parsed once and must not change. */
+/**
+ * The set of a FieldsV1 object; what is malformed below a path is taken as a leaf. Objects are parsed once and must not
+ * change.
+ */
 export function parseFieldsV1(fields: unknown): FieldSet {
   if (!isObject(fields)) return new FieldSet();
   let set = parsed.get(fields);
@@ -165,7 +176,10 @@ export function formatFieldsV1(set: FieldSet): JsonObject {
   return finish(formatFieldsV1Work(set));
 }
 
-/** The same in slices. Throws ApiError RequestEntityTooLarge for an object with more keys than is ever stored. `small`: elements of what is written at once. */
+/**
+ * The same in slices. Throws ApiError RequestEntityTooLarge for an object with more keys than is ever stored. `small`:
+ * elements of what is written at once.
+ */
 export function* formatFieldsV1Work(set: FieldSet, small = SMALL_SET): Work<JsonObject> {
   const fields = roomAfter(set, small) >= 0 ? formatSmall(set) : yield* format(set, small, new SliceMeter(YIELD_UNITS));
   parsed.set(fields, set);
@@ -187,7 +201,8 @@ function roomAfter(set: FieldSet, room: number): number {
 
 function formatSmall(set: FieldSet): JsonObject {
   const fields = emptyFields(set);
-  for (const [element, child] of sorted(set.children)) fields[element] = child.children.size === 0 ? LEAF : formatSmall(child);
+  for (const [element, child] of sorted(set.children))
+    fields[element] = child.children.size === 0 ? LEAF : formatSmall(child);
   return fields;
 }
 
@@ -214,13 +229,21 @@ function* format(set: FieldSet, small: number, meter: SliceMeter): Work<JsonObje
 
 /** `.spec.containers[name="web"].image`, as conflicts name it. */
 export function formatPath(path: readonly string[]): string {
-  return path.map((element) => {
-    const text = element.slice(2);
-    switch (element[0]) {
-      case 'f': return `.${text}`;
-      case 'k': return `[${Object.entries(parseJson(text) as JsonObject).map(([key, value]) => `${key}=${encodeJson(value)}`).join(',')}]`;
-      case 'v': return `[=${text}]`;
-      default: return `[${text}]`;
-    }
-  }).join('');
+  return path
+    .map((element) => {
+      const text = element.slice(2);
+      switch (element[0]) {
+        case 'f':
+          return `.${text}`;
+        case 'k':
+          return `[${Object.entries(parseJson(text) as JsonObject)
+            .map(([key, value]) => `${key}=${encodeJson(value)}`)
+            .join(',')}]`;
+        case 'v':
+          return `[=${text}]`;
+        default:
+          return `[${text}]`;
+      }
+    })
+    .join('');
 }

@@ -1,7 +1,8 @@
 /**
- * From client-side to server-side apply and back (KEP-555, "Upgrading existing objects"): `kubectl apply` notes what it applied in
- * an annotation. Server-side apply by the manager `kubectl` may take what the annotation names without conflict, and keeps the
- * annotation in step, so that a later `kubectl apply` deletes what was dropped in between. Other managers opt out by their name.
+ * From client-side to server-side apply and back (KEP-555, "Upgrading existing objects"): `kubectl apply` notes what it
+ * applied in an annotation. Server-side apply by the manager `kubectl` may take what the annotation names without
+ * conflict, and keeps the annotation in step, so that a later `kubectl apply` deletes what was dropped in between.
+ * Other managers opt out by their name.
  */
 import type { KubeObject } from '../object.js';
 import type { Schema } from '../schema.js';
@@ -21,7 +22,11 @@ export interface LastAppliedFacts {
 }
 
 /** What the manager may take from others: fields that `kubectl apply` set, and that still have its value. */
-export function fieldsOfLastApplied(manager: string, live: KubeObject, { schema, resolver }: LastAppliedFacts): FieldSet {
+export function fieldsOfLastApplied(
+  manager: string,
+  live: KubeObject,
+  { schema, resolver }: LastAppliedFacts,
+): FieldSet {
   const text = manager === KUBECTL ? live.metadata?.annotations?.[LAST_APPLIED] : undefined;
   const config = text === undefined ? undefined : parse(text);
   if (config === undefined || config['apiVersion'] !== live.apiVersion) return new FieldSet();
@@ -42,7 +47,10 @@ function parse(text: string): JsonObject | undefined {
 export function withLastApplied<T extends KubeObject>(merged: T, config: KubeObject, manager: string): T {
   const annotations = merged.metadata?.annotations;
   if (manager !== KUBECTL || (annotations?.[LAST_APPLIED] ?? '') === '') return merged;
-  return { ...merged, metadata: { ...merged.metadata, annotations: { ...annotations, [LAST_APPLIED]: textOf(config) } } };
+  return {
+    ...merged,
+    metadata: { ...merged.metadata, annotations: { ...annotations, [LAST_APPLIED]: textOf(config) } },
+  };
 }
 
 /** As Go's encoder has it: keys in order, a line break at the end. */
@@ -56,5 +64,9 @@ function textOf(config: KubeObject): string {
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (!isObject(value)) return value;
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]));
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((key) => [key, sorted(value[key])]),
+  );
 }

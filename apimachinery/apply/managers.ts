@@ -35,7 +35,8 @@ export function flawOf(entries: readonly ManagedFieldsEntry[] | undefined): stri
     if (operation !== 'Apply' && operation !== 'Update') return 'operation must be `Apply` or `Update`';
     if (apiVersion === '') return 'apiVersion must not be empty';
     if (fieldsType === '') return `missing fieldsType in managed fields entry ${index}`;
-    if (fieldsType !== 'FieldsV1') return `invalid fieldsType ${JSON.stringify(fieldsType)} in managed fields entry ${index}`;
+    if (fieldsType !== 'FieldsV1')
+      return `invalid fieldsType ${JSON.stringify(fieldsType)} in managed fields entry ${index}`;
     if (fieldsV1 !== undefined && !isObject(fieldsV1)) return `error decoding set of managed fields entry ${index}`;
   }
   return undefined;
@@ -47,7 +48,9 @@ export function readManagers(entries: readonly ManagedFieldsEntry[] | undefined)
   for (const entry of entries ?? []) {
     const operation = entry.operation === 'Apply' ? 'Apply' : 'Update';
     const owner: FieldOwner = {
-      manager: entry.manager ?? '', apiVersion: entry.apiVersion ?? '', time: entry.time ?? '',
+      manager: entry.manager ?? '',
+      apiVersion: entry.apiVersion ?? '',
+      time: entry.time ?? '',
       ...(entry.subresource === undefined || entry.subresource === '' ? {} : { subresource: entry.subresource }),
     };
     managers.set(identityOf(owner, operation), { ...owner, operation, set: parseFieldsV1(entry.fieldsV1) });
@@ -55,17 +58,30 @@ export function readManagers(entries: readonly ManagedFieldsEntry[] | undefined)
   return managers;
 }
 
-/** Appliers first, then by time and name, as kube-apiserver sorts them; managers that own nothing are left out. In slices. */
+/**
+ * Appliers first, then by time and name, as kube-apiserver sorts them; managers that own nothing are left out. In
+ * slices.
+ */
 export function* writeManagersWork(managers: Managers): Work<ManagedFieldsEntry[]> {
-  const ordered = [...managers.values()].filter((manager) => !manager.set.isEmpty)
-    .sort((a, b) => compareText(a.operation, b.operation) || compareText(a.time, b.time) || compareText(a.manager, b.manager)
-      || compareText(a.apiVersion, b.apiVersion) || compareText(a.subresource ?? '', b.subresource ?? ''));
+  const ordered = [...managers.values()]
+    .filter((manager) => !manager.set.isEmpty)
+    .sort(
+      (a, b) =>
+        compareText(a.operation, b.operation) ||
+        compareText(a.time, b.time) ||
+        compareText(a.manager, b.manager) ||
+        compareText(a.apiVersion, b.apiVersion) ||
+        compareText(a.subresource ?? '', b.subresource ?? ''),
+    );
   const entries: ManagedFieldsEntry[] = [];
   for (const manager of ordered) {
     entries.push({
-      manager: manager.manager, operation: manager.operation, apiVersion: manager.apiVersion,
+      manager: manager.manager,
+      operation: manager.operation,
+      apiVersion: manager.apiVersion,
       ...(manager.time === '' ? {} : { time: manager.time }),
-      fieldsType: 'FieldsV1', fieldsV1: yield* formatFieldsV1Work(manager.set),
+      fieldsType: 'FieldsV1',
+      fieldsV1: yield* formatFieldsV1Work(manager.set),
       ...(manager.subresource === undefined ? {} : { subresource: manager.subresource }),
     });
   }
@@ -78,11 +94,12 @@ const UPDATERS_MAX = 10;
 const ANCIENT = 'ancient-changes';
 
 /**
- * Clients that name themselves anew with each write must not make an object grow: the oldest updaters of one version become one
- * (managedfields, capManagersManager).
+ * Clients that name themselves anew with each write must not make an object grow: the oldest updaters of one version
+ * become one (managedfields, capManagersManager).
  */
 export function boundUpdaters(managers: Managers): Managers {
-  const updaters = [...managers.values()].filter((manager) => manager.operation === 'Update')
+  const updaters = [...managers.values()]
+    .filter((manager) => manager.operation === 'Update')
     .sort((a, b) => compareText(a.time, b.time) || compareText(identityOf(a, 'Update'), identityOf(b, 'Update')));
   const result: Managers = new Map(managers);
   const firstOf = new Map<string, Manager>();

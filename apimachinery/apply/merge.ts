@@ -9,15 +9,22 @@ import { childSchema, Duplicates, indexDistinctItemsWork, indexItemsWork, struct
 import type { ListStructure, ObjectStructure } from './structure.js';
 
 /** A new object: the configuration's parts win, the live object's others stay. In slices. */
-export function* mergeAppliedWork(live: JsonObject, config: JsonObject, schema: Schema, resolver: SchemaResolver): Work<JsonObject> {
+export function* mergeAppliedWork(
+  live: JsonObject,
+  config: JsonObject,
+  schema: Schema,
+  resolver: SchemaResolver,
+): Work<JsonObject> {
   const merged = yield* new Merger(resolver).merge(live, config, schema);
   return isObject(merged) ? merged : {};
 }
 
-const isEmpty = (value: unknown): boolean => value === null || (typeof value === 'object' && Object.keys(value).length === 0);
+const isEmpty = (value: unknown): boolean =>
+  value === null || (typeof value === 'object' && Object.keys(value).length === 0);
 
 /** Whether nothing of the live value can stay in the merged one. */
-const takesAll = (live: unknown, config: unknown): boolean => live === undefined || live === null || (typeof config !== 'object') || (isEmpty(live) && isEmpty(config));
+const takesAll = (live: unknown, config: unknown): boolean =>
+  live === undefined || live === null || typeof config !== 'object' || (isEmpty(live) && isEmpty(config));
 
 /** Of a field or an item, in units of Work. */
 const PART_UNITS = 20;
@@ -49,9 +56,13 @@ class Merger {
     const merged: JsonObject = {};
     for (const name of Object.keys(live)) {
       const isOwn = !Object.hasOwn(config, name);
-      setOwn(merged, name, isOwn || takesAll(live[name], config[name])
-        ? cloneJson(isOwn ? live[name] : config[name])
-        : yield* this.merge(live[name], config[name], childSchema(structure, name, this.#resolver)));
+      setOwn(
+        merged,
+        name,
+        isOwn || takesAll(live[name], config[name])
+          ? cloneJson(isOwn ? live[name] : config[name])
+          : yield* this.merge(live[name], config[name], childSchema(structure, name, this.#resolver)),
+      );
       if (this.#meter.spend(PART_UNITS)) yield YIELD_UNITS;
     }
     for (const name of Object.keys(config)) {
@@ -63,8 +74,9 @@ class Merger {
   }
 
   /**
-   * The configuration's order holds among its items, the live list's among the others. Both lists are walked side by side: an
-   * item that only the live list has goes where the walk meets it, one that both have waits for its turn in the configuration.
+   * The configuration's order holds among its items, the live list's among the others. Both lists are walked side by
+   * side: an item that only the live list has goes where the walk meets it, one that both have waits for its turn in
+   * the configuration.
    */
   *#lists(live: readonly unknown[], config: readonly unknown[], structure: ListStructure): Work<unknown[]> {
     const wanted = yield* indexDistinctItemsWork(config, structure.elementOf);
@@ -82,14 +94,22 @@ class Merger {
       if (mine !== undefined && !wanted.has(mine)) {
         merged.push(cloneJson(live[left]));
         isPassed = true;
-      } else if (mine !== undefined && theirs !== undefined && mine !== theirs && next < shared.length && shared[next] !== mine) {
+      } else if (
+        mine !== undefined &&
+        theirs !== undefined &&
+        mine !== theirs &&
+        next < shared.length &&
+        shared[next] !== mine
+      ) {
         isPassed = true;
       } else {
         isPassed = mine !== undefined && (mine === theirs || taken.has(mine));
         if (theirs !== undefined) {
           taken.add(theirs);
           const current = there.get(theirs);
-          merged.push(yield* this.merge(current instanceof Duplicates ? undefined : current, wanted.get(theirs), structure.items));
+          merged.push(
+            yield* this.merge(current instanceof Duplicates ? undefined : current, wanted.get(theirs), structure.items),
+          );
           right += 1;
           if (shared[next] === theirs) next += 1;
         }

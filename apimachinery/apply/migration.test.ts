@@ -1,4 +1,7 @@
-/** Moving an object from one manager to another (KEP-555, "Upgrading existing objects"), put to kube-apiserver's own field manager before. */
+/**
+ * Moving an object from one manager to another (KEP-555, "Upgrading existing objects"), put to kube-apiserver's own
+ * field manager before.
+ */
 import { describe, expect, it } from 'vitest';
 import { present } from '../../platform/assert.js';
 import type { KubeObject, ManagedFieldsEntry } from '../object.js';
@@ -9,13 +12,19 @@ import { applyPatch, trackUpdate, withManagedFields } from './apply.js';
 import { LAST_APPLIED } from './last-applied.js';
 
 const scheme = builtInScheme();
-const facts = { schema: present(scheme.byKind({ group: '', version: 'v1', kind: 'ConfigMap' }), 'ConfigMap').schema, resolver: resolverOf(scheme) };
+const facts = {
+  schema: present(scheme.byKind({ group: '', version: 'v1', kind: 'ConfigMap' }), 'ConfigMap').schema,
+  resolver: resolverOf(scheme),
+};
 
 type Data = Readonly<Record<string, string>>;
 type ConfigMap = KubeObject & { data?: Data };
 
 const configMap = (data: Data, annotations?: Data): ConfigMap => ({
-  apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'n', ...(annotations === undefined ? {} : { annotations }) }, data,
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'c', namespace: 'n', ...(annotations === undefined ? {} : { annotations }) },
+  data,
 });
 const noted = (object: ConfigMap): string => `${JSON.stringify(object)}\n`;
 const owner = (manager: string, time = '2026-01-01T00:00:00Z') => ({ manager, apiVersion: 'v1', time });
@@ -29,7 +38,8 @@ function clientSide(data: Data, note = noted(configMap(data))): ConfigMap {
   return updated(undefined, configMap(data, { [LAST_APPLIED]: note }), 'kubectl-client-side-apply');
 }
 
-const apply = (live: ConfigMap, config: ConfigMap, manager: string): ConfigMap => applyPatch<ConfigMap>({ live, config, owner: owner(manager) }, facts);
+const apply = (live: ConfigMap, config: ConfigMap, manager: string): ConfigMap =>
+  applyPatch<ConfigMap>({ live, config, owner: owner(manager) }, facts);
 
 function refusal(run: () => unknown): string | undefined {
   try {
@@ -50,7 +60,12 @@ describe('from kubectl apply to server-side apply', () => {
     ['nor Argo CD', 'argocd-controller', undefined, CONFLICT],
     ['nor Flux', 'kustomize-controller', undefined, CONFLICT],
     ['not with a note that cannot be read', 'kubectl', 'not JSON', CONFLICT],
-    ['not with a note of another version', 'kubectl', '{"apiVersion":"v2","kind":"ConfigMap","data":{"a":"1"}}', CONFLICT],
+    [
+      'not with a note of another version',
+      'kubectl',
+      '{"apiVersion":"v2","kind":"ConfigMap","data":{"a":"1"}}',
+      CONFLICT,
+    ],
     ['not what the note does not name', 'kubectl', noted(configMap({ b: '1' })), CONFLICT],
     ['not what has another value than the note', 'kubectl', noted(configMap({ a: 'other' })), CONFLICT],
     ['not without a note', 'kubectl', '', CONFLICT],
@@ -59,22 +74,33 @@ describe('from kubectl apply to server-side apply', () => {
   });
 
   it('names only the conflicts that the note does not settle', () => {
-    const live = updated(clientSide({ a: '1', b: '1' }), { ...clientSide({ a: '1', b: '1' }), data: { a: '1', b: 'theirs' } }, 'someone');
-    expect(refusal(() => apply(live, configMap({ a: '2', b: '2' }), 'kubectl'))).toBe('Apply failed with 1 conflict: conflict with "someone" using v1: .data.b');
+    const live = updated(
+      clientSide({ a: '1', b: '1' }),
+      { ...clientSide({ a: '1', b: '1' }), data: { a: '1', b: 'theirs' } },
+      'someone',
+    );
+    expect(refusal(() => apply(live, configMap({ a: '2', b: '2' }), 'kubectl'))).toBe(
+      'Apply failed with 1 conflict: conflict with "someone" using v1: .data.b',
+    );
   });
 
   it('keeps the note in step, so that kubectl apply deletes what was dropped in between', () => {
     const live = apply(clientSide({ a: '1' }), configMap({ a: '1', added: 'x' }), 'kubectl');
     expect(live.metadata?.annotations?.[LAST_APPLIED]).toBe(
-      '{"apiVersion":"v1","data":{"a":"1","added":"x"},"kind":"ConfigMap","metadata":{"name":"c","namespace":"n"}}\n');
+      '{"apiVersion":"v1","data":{"a":"1","added":"x"},"kind":"ConfigMap","metadata":{"name":"c","namespace":"n"}}\n',
+    );
     const annotated = apply(live, configMap({ a: '1' }, { mine: 'y' }), 'kubectl');
-    expect(JSON.parse(annotated.metadata?.annotations?.[LAST_APPLIED] ?? '')).toEqual(configMap({ a: '1' }, { mine: 'y' }));
+    expect(JSON.parse(annotated.metadata?.annotations?.[LAST_APPLIED] ?? '')).toEqual(
+      configMap({ a: '1' }, { mine: 'y' }),
+    );
   });
 
   it('leaves the note to others, and makes none', () => {
     const live = clientSide({ a: '1' });
     expect(apply(live, configMap({ b: '1' }), 'helm').metadata?.annotations).toEqual(live.metadata?.annotations);
-    expect(apply(updated(undefined, configMap({ a: '1' }), 'x'), configMap({ b: '1' }), 'kubectl').metadata?.annotations).toBeUndefined();
+    expect(
+      apply(updated(undefined, configMap({ a: '1' }), 'x'), configMap({ b: '1' }), 'kubectl').metadata?.annotations,
+    ).toBeUndefined();
   });
 
   it('takes the managers that a client rewrote, as kubectl (csaupgrade) and Argo CD do', () => {
@@ -89,7 +115,16 @@ describe('from kubectl apply to server-side apply', () => {
 
 describe('managedFields that clients send', () => {
   const live = updated(undefined, configMap({ a: '1' }), 'one');
-  const entry = (change: object): ManagedFieldsEntry[] => [{ manager: 'm', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1: { 'f:data': {} }, ...change }];
+  const entry = (change: object): ManagedFieldsEntry[] => [
+    {
+      manager: 'm',
+      operation: 'Update',
+      apiVersion: 'v1',
+      fieldsType: 'FieldsV1',
+      fieldsV1: { 'f:data': {} },
+      ...change,
+    },
+  ];
   it.each<[string, ManagedFieldsEntry[], readonly (string | undefined)[]]>([
     ['an empty list forgets all', [], []],
     ['an empty entry forgets all', [{}], []],
@@ -99,16 +134,21 @@ describe('managedFields that clients send', () => {
     ['others are taken', entry({}), ['m']],
   ])('%s', (_what, sent, expected) => {
     const after = { ...live, metadata: { ...live.metadata, managedFields: sent } };
-    expect(trackUpdate({ before: live, after, owner: owner('two') }, facts).map(({ manager }) => manager)).toEqual(expected);
+    expect(trackUpdate({ before: live, after, owner: owner('two') }, facts).map(({ manager }) => manager)).toEqual(
+      expected,
+    );
     const scaled = trackUpdate({ before: live, after, owner: { ...owner('two'), subresource: 'status' } }, facts);
     expect(scaled.map(({ manager }) => manager)).toEqual(['one']);
   });
 
   it('an object that nobody is tracked on stays so until the first apply', () => {
-    expect(trackUpdate({ before: configMap({ a: '1' }), after: configMap({ a: '2' }), owner: owner('two') }, facts)).toEqual([]);
+    expect(
+      trackUpdate({ before: configMap({ a: '1' }), after: configMap({ a: '2' }), owner: owner('two') }, facts),
+    ).toEqual([]);
     const applied = apply(configMap({ a: '2' }), configMap({ b: '1' }), 'three');
     expect(applied.metadata?.managedFields?.map(({ manager, fieldsV1 }) => [manager, fieldsV1])).toEqual([
-      ['three', { 'f:data': { 'f:b': {} } }], ['before-first-apply', { 'f:data': { '.': {}, 'f:a': {} } }],
+      ['three', { 'f:data': { 'f:b': {} } }],
+      ['before-first-apply', { 'f:data': { '.': {}, 'f:a': {} } }],
     ]);
   });
 });
@@ -116,14 +156,24 @@ describe('managedFields that clients send', () => {
 describe('times', () => {
   const first = '2026-01-01T00:00:00Z';
   it('an applier who changes nothing has none, and stands first', () => {
-    const one = applyPatch<ConfigMap>({ live: undefined, config: configMap({ a: '1' }), owner: owner('one', first) }, facts);
-    const two = applyPatch<ConfigMap>({ live: one, config: configMap({ a: '1' }), owner: owner('two', '2026-02-01T00:00:00Z') }, facts);
-    expect(two.metadata?.managedFields?.map(({ manager, time }) => [manager, time])).toEqual([['two', undefined], ['one', first]]);
+    const one = applyPatch<ConfigMap>(
+      { live: undefined, config: configMap({ a: '1' }), owner: owner('one', first) },
+      facts,
+    );
+    const two = applyPatch<ConfigMap>(
+      { live: one, config: configMap({ a: '1' }), owner: owner('two', '2026-02-01T00:00:00Z') },
+      facts,
+    );
+    expect(two.metadata?.managedFields?.map(({ manager, time }) => [manager, time])).toEqual([
+      ['two', undefined],
+      ['one', first],
+    ]);
   });
 
   it('an updater has a new one when it changes what it owns already, not when it only removes', () => {
     const one = updated(undefined, configMap({ a: '1', b: '1' }), 'one');
-    const timeAfter = (data: Data) => trackUpdate({ before: one, after: configMap(data), owner: owner('one', '2026-02-01T00:00:00Z') }, facts)[0]?.time;
+    const timeAfter = (data: Data) =>
+      trackUpdate({ before: one, after: configMap(data), owner: owner('one', '2026-02-01T00:00:00Z') }, facts)[0]?.time;
     expect(timeAfter({ a: '2', b: '1' })).toBe('2026-02-01T00:00:00Z');
     expect(timeAfter({ a: '1' })).toBe(first);
   });

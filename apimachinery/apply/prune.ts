@@ -1,6 +1,6 @@
 /**
- * Taking out of an object what its manager applied before and applies no more (structured-merge-diff, Updater.prune): what others
- * own stays, and so does what an owned part stands in.
+ * Taking out of an object what its manager applied before and applies no more (structured-merge-diff, Updater.prune):
+ * what others own stays, and so does what an owned part stands in.
  */
 import type { Work } from '../../platform/work.js';
 import type { SchemaResolver } from '../schema/resolve.js';
@@ -20,7 +20,12 @@ export interface Owned {
 }
 
 /** A new object. Each walk over it is a slice of `walk` units. */
-export function* pruneWork(merged: JsonObject, { last, owned }: Owned, walk: number, { schema, resolver }: Pick<KindFacts, 'schema' | 'resolver'>): Work<JsonObject> {
+export function* pruneWork(
+  merged: JsonObject,
+  { last, owned }: Owned,
+  walk: number,
+  { schema, resolver }: Pick<KindFacts, 'schema' | 'resolver'>,
+): Work<JsonObject> {
   const pruner = new Pruner(resolver);
   const named = (set: FieldSet): FieldSet => pruner.withNamedFields(set, schema);
   const without = (set: FieldSet): JsonObject => {
@@ -59,7 +64,9 @@ class Pruner {
     this.#resolver = resolver;
   }
 
-  /** The set with every structure that something in it stands in; maps and items of lists only where they were members. */
+  /**
+   * The set with every structure that something in it stands in; maps and items of lists only where they were members.
+   */
   withNamedFields(set: FieldSet, schema: Schema): FieldSet {
     if (set.children.size === 0) return set;
     const structure = structureOf(schema, this.#resolver);
@@ -67,7 +74,12 @@ class Pruner {
     result.member = set.member;
     for (const [element, child] of set.children) {
       const name = element.startsWith('f:') && structure.kind === 'object' ? element.slice(2) : undefined;
-      const below = structure.kind === 'object' ? childSchema(structure, name ?? '', this.#resolver) : structure.kind === 'list' ? structure.items : {};
+      const below =
+        structure.kind === 'object'
+          ? childSchema(structure, name ?? '', this.#resolver)
+          : structure.kind === 'list'
+            ? structure.items
+            : {};
       const twin = this.withNamedFields(child, below);
       const isNamed = name !== undefined && structure.kind === 'object' && declares(structure, name);
       result.set(element, isNamed && !twin.member ? asMember(twin) : twin);
@@ -83,7 +95,8 @@ class Pruner {
       const rest: unknown[] = [];
       for (const item of value) {
         const child = gone.children.get(structure.elementOf(item));
-        if (child?.member !== true) rest.push(child === undefined ? cloneJson(item) : this.remove(item, child, structure.items));
+        if (child?.member !== true)
+          rest.push(child === undefined ? cloneJson(item) : this.remove(item, child, structure.items));
       }
       return rest;
     }

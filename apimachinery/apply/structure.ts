@@ -12,14 +12,14 @@ import type { JsonObject } from '../value.js';
 
 export type Structure =
   /** Owned as one. */
-  | { readonly kind: 'atomic' }
-  | ObjectStructure
-  | ListStructure;
+  { readonly kind: 'atomic' } | ObjectStructure | ListStructure;
 
 export interface ObjectStructure {
   readonly kind: 'object';
   readonly schema: Schema;
-  /** What stands for a field that is absent from an object of Kubernetes' own types, where the field always has a value. */
+  /**
+   * What stands for a field that is absent from an object of Kubernetes' own types, where the field always has a value.
+   */
   zeroOf(name: string): unknown;
 }
 
@@ -59,7 +59,10 @@ function makeStructure(schema: Schema, resolver: SchemaResolver): Structure {
   return ATOMIC;
 }
 
-/** Nobody brings into being what Go's types always have: it counts as there, empty. Custom resources have no such fields. */
+/**
+ * Nobody brings into being what Go's types always have: it counts as there, empty. Custom resources have no such
+ * fields.
+ */
 function zeros({ properties }: Schema, resolver: SchemaResolver): (name: string) => unknown {
   return (name) => {
     const property = properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined;
@@ -67,14 +70,17 @@ function zeros({ properties }: Schema, resolver: SchemaResolver): (name: string)
   };
 }
 
-/** `k:{...}` with the keys in order; a key that is absent has its default, or is left out (KEP-555, "optional keys"). */
+/**
+ * `k:{...}` with the keys in order; a key that is absent has its default, or is left out (KEP-555, "optional keys").
+ */
 function keyedElement(names: readonly string[], items: Schema): (item: unknown) => string {
   const keys = [...names].sort((a, b) => (a < b ? -1 : 1));
   const [only = ''] = keys;
   const head = `k:{${JSON.stringify(only)}:`;
   return (item) => {
     // Nearly all lists: one key, and it is a text.
-    if (keys.length === 1 && isObject(item) && Object.hasOwn(item, only) && typeof item[only] === 'string') return `${head}${JSON.stringify(item[only])}}`;
+    if (keys.length === 1 && isObject(item) && Object.hasOwn(item, only) && typeof item[only] === 'string')
+      return `${head}${JSON.stringify(item[only])}}`;
     if (!isObject(item)) throw apiErrors.badRequest(`items of a list with keys ${keys.join(', ')} must be objects`);
     const found: JsonObject = {};
     for (const key of keys) {
@@ -103,8 +109,8 @@ export function declares(structure: ObjectStructure, name: string): boolean {
 }
 
 /**
- * Items that share their keys. Stored objects may have such (a container may name an environment variable twice): they are
- * owned, compared and kept as one.
+ * Items that share their keys. Stored objects may have such (a container may name an environment variable twice): they
+ * are owned, compared and kept as one.
  */
 export class Duplicates {
   readonly #items: unknown[];
@@ -138,7 +144,11 @@ export function indexItems(list: readonly unknown[], elementOf: (item: unknown) 
 }
 
 /** The same in slices; `short`: items of a list that is indexed at once. */
-export function* indexItemsWork(list: readonly unknown[], elementOf: (item: unknown) => string, short = SHORT_LIST): Work<Map<string, unknown>> {
+export function* indexItemsWork(
+  list: readonly unknown[],
+  elementOf: (item: unknown) => string,
+  short = SHORT_LIST,
+): Work<Map<string, unknown>> {
   if (list.length <= short) return indexItems(list, elementOf);
   const index = new Map<string, unknown>();
   const meter = new SliceMeter(YIELD_UNITS);
@@ -157,16 +167,22 @@ function addItem(index: Map<string, unknown>, element: string, item: unknown): v
 }
 
 /**
- * The same for what a client applies, where two items with the same keys have no meaning. Throws ApiError BadRequest, or
- * RequestEntityTooLarge where the applier would own more items than are stored of one owner.
+ * The same for what a client applies, where two items with the same keys have no meaning. Throws ApiError BadRequest,
+ * or RequestEntityTooLarge where the applier would own more items than are stored of one owner.
  */
-export function indexDistinctItems(list: readonly unknown[], elementOf: (item: unknown) => string): Map<string, unknown> {
+export function indexDistinctItems(
+  list: readonly unknown[],
+  elementOf: (item: unknown) => string,
+): Map<string, unknown> {
   checkLength(list);
   return checkDistinct(indexItems(list, elementOf));
 }
 
 /** The same in slices. */
-export function* indexDistinctItemsWork(list: readonly unknown[], elementOf: (item: unknown) => string): Work<Map<string, unknown>> {
+export function* indexDistinctItemsWork(
+  list: readonly unknown[],
+  elementOf: (item: unknown) => string,
+): Work<Map<string, unknown>> {
   checkLength(list);
   return checkDistinct(yield* indexItemsWork(list, elementOf));
 }

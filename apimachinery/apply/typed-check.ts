@@ -1,6 +1,6 @@
 /**
- * Whether an apply configuration fits its schema, in the words of structured-merge-diff: what does not fit could not be owned, so
- * that neither leniency of decoding nor `fieldValidation` applies.
+ * Whether an apply configuration fits its schema, in the words of structured-merge-diff: what does not fit could not be
+ * owned, so that neither leniency of decoding nor `fieldValidation` applies.
  */
 import { STORED_LIMITS, tooManyKeys } from '../codec/limits.js';
 import type { SchemaResolver } from '../schema/resolve.js';
@@ -39,7 +39,11 @@ class TypeChecker {
     if (schema.type === 'array' || schema.items !== undefined) {
       if (Array.isArray(value)) this.#items(value, schema, declared);
       else this.#say(`expected list, got &{${goText(value)}}`);
-    } else if (schema.properties !== undefined || schema.additionalProperties !== undefined || schema.type === 'object') {
+    } else if (
+      schema.properties !== undefined ||
+      schema.additionalProperties !== undefined ||
+      schema.type === 'object'
+    ) {
       if (isObject(value)) this.#fields(value, schema);
       else this.#say(`expected map, got &{${goText(value)}}`);
     } else {
@@ -48,7 +52,8 @@ class TypeChecker {
   }
 
   #scalar(value: unknown, { type }: Schema): void {
-    if (type === 'string' && typeof value !== 'string') this.#say(`expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`);
+    if (type === 'string' && typeof value !== 'string')
+      this.#say(`expected string, got &value.valueUnstructured{Value:${goSyntax(value)}}`);
     else if (type === 'boolean' && typeof value !== 'boolean') this.#say(`expected boolean, got &{${goText(value)}}`);
     else if ((type === 'integer' || type === 'number') && typeof value !== 'number' && typeof value !== 'bigint') {
       this.#say(`expected numeric (int or float), got ${goType(value)}`);
@@ -101,7 +106,11 @@ class TypeChecker {
 }
 
 /** Why an item cannot be told from others. */
-function elementFlaw(item: unknown, { listType, listMapKeys = [], items = {} }: Schema, resolver: SchemaResolver): string | undefined {
+function elementFlaw(
+  item: unknown,
+  { listType, listMapKeys = [], items = {} }: Schema,
+  resolver: SchemaResolver,
+): string | undefined {
   if (listType === 'set') {
     if (Array.isArray(item)) return 'not supported: associative list with lists as elements';
     if (item === null) return "associative list without keys has an element that's an explicit null";

@@ -17,7 +17,10 @@ export interface VersionView {
 export interface KindFacts {
   readonly schema: Schema;
   readonly resolver: SchemaResolver;
-  /** The object as another version of the kind shows it; undefined for one that is not served. Default: all versions have one shape. */
+  /**
+   * The object as another version of the kind shows it; undefined for one that is not served. Default: all versions
+   * have one shape.
+   */
   readonly inVersion?: (apiVersion: string, object: KubeObject) => VersionView | undefined;
 }
 
@@ -29,15 +32,25 @@ export interface VersionChange {
   readonly difference: Comparison;
 }
 
-/** For each manager the change in its version; undefined where the version is not served: nobody can tell any more what such a manager has. */
-export function changesByVersion(change: VersionChange, { resolver, inVersion }: KindFacts): (manager: Pick<Manager, 'apiVersion'>) => Comparison | undefined {
+/**
+ * For each manager the change in its version; undefined where the version is not served: nobody can tell any more what
+ * such a manager has.
+ */
+export function changesByVersion(
+  change: VersionChange,
+  { resolver, inVersion }: KindFacts,
+): (manager: Pick<Manager, 'apiVersion'>) => Comparison | undefined {
   const known = new Map<string, Comparison | undefined>([[change.apiVersion, change.difference]]);
   return ({ apiVersion }) => {
     if (inVersion === undefined) return change.difference;
     if (!known.has(apiVersion)) {
       const [before, after] = [inVersion(apiVersion, change.before), inVersion(apiVersion, change.after)];
-      known.set(apiVersion, before === undefined || after === undefined
-        ? undefined : compareObjects(before.object as JsonObject, after.object as JsonObject, after.schema, resolver));
+      known.set(
+        apiVersion,
+        before === undefined || after === undefined
+          ? undefined
+          : compareObjects(before.object as JsonObject, after.object as JsonObject, after.schema, resolver),
+      );
     }
     return known.get(apiVersion);
   };

@@ -29,13 +29,21 @@ export function compile(source: string, variables: Readonly<Record<string, CelTy
 const CHARACTER_UNITS = 3;
 
 /** The same in slices; parsing is one. */
-export function* compileWork(source: string, variables: Readonly<Record<string, CelType>>, { functions, messages }: Extras = {}): Work<Compiled> {
+export function* compileWork(
+  source: string,
+  variables: Readonly<Record<string, CelType>>,
+  { functions, messages }: Extras = {},
+): Work<Compiled> {
   const units = CHARACTER_UNITS * source.length;
   let checked: Checked;
   try {
     const parsed = parse(source);
     yield units;
-    checked = yield* checkWork(parsed, { functions: functions === undefined ? FUNCTIONS : { ...FUNCTIONS, ...functions }, variables, ...(messages === undefined ? {} : { messages }) });
+    checked = yield* checkWork(parsed, {
+      functions: functions === undefined ? FUNCTIONS : { ...FUNCTIONS, ...functions },
+      variables,
+      ...(messages === undefined ? {} : { messages }),
+    });
   } catch (error) {
     if (!(error instanceof SyntaxIssue)) throw error;
     return { kind: 'bad', issues: formatIssues(source, [{ at: error.at, message: error.message }]) };

@@ -4,7 +4,10 @@ import { childPath, walkKeys } from './keys.js';
 /** What kube-apiserver reports at most (sigs.k8s.io/json, strict errors). */
 const DUPLICATES_MAX = 100;
 
-/** Their paths, as `spec.containers[0].name`, each once, in the order of the second occurrence. The bytes must be JSON that `decodeJson` accepted. */
+/**
+ * Their paths, as `spec.containers[0].name`, each once, in the order of the second occurrence. The bytes must be JSON
+ * that `decodeJson` accepted.
+ */
 export function duplicateKeys(bytes: Uint8Array): string[] {
   const found = new Set<string>();
   walkKeys(bytes, (frame, isSecond) => {

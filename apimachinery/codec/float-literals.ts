@@ -1,6 +1,6 @@
 /**
- * Whole numbers that a JSON body spells as floats, `1.0` or `1e3`: the same value to JavaScript, and refused by Go's decoder where a
- * field is an integer. One pass over the bytes; text is made of those that are found alone.
+ * Whole numbers that a JSON body spells as floats, `1.0` or `1e3`: the same value to JavaScript, and refused by Go's
+ * decoder where a field is an integer. One pass over the bytes; text is made of those that are found alone.
  */
 import { CLOSE_BRACE, CLOSE_BRACKET, COMMA, endOfString, OPEN_BRACE, OPEN_BRACKET, QUOTE } from './scan.js';
 
@@ -61,8 +61,13 @@ function numberAt(bytes: Uint8Array, start: number): { readonly end: number; rea
   return { end, isFloat };
 }
 
-const textOf = (bytes: Uint8Array, start: number, end: number): string => Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
+const textOf = (bytes: Uint8Array, start: number, end: number): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
 
-const pathOf = (bytes: Uint8Array, places: readonly Place[]): string => (
-  places.map(({ isList, index, open, close }) => (isList ? `[${index}]` : `.${JSON.parse(textOf(bytes, open, close + 1)) as string}`)).join('').replace(/^\./, '')
-);
+const pathOf = (bytes: Uint8Array, places: readonly Place[]): string =>
+  places
+    .map(({ isList, index, open, close }) =>
+      isList ? `[${index}]` : `.${JSON.parse(textOf(bytes, open, close + 1)) as string}`,
+    )
+    .join('')
+    .replace(/^\./, '');

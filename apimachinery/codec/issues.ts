@@ -9,7 +9,8 @@ import { childPath, walkKeys } from './keys.js';
 /** Typed JSON: unknown and duplicate fields as they stand in the body (sigs.k8s.io/json). */
 export function jsonIssues(bytes: Uint8Array): BodyIssues {
   return {
-    lines: (unknown) => (unknown.length === 0 ? duplicateKeys(bytes).map(duplicateLine) : inOrder(bytes, new Set(unknown))),
+    lines: (unknown) =>
+      unknown.length === 0 ? duplicateKeys(bytes).map(duplicateLine) : inOrder(bytes, new Set(unknown)),
     floats: floatLiterals(bytes),
   };
 }
@@ -33,35 +34,60 @@ function inOrder(bytes: Uint8Array, unknown: ReadonlySet<string>): string[] {
   return [...lines];
 }
 
-/** JSON of custom resources and of patches: it is decoded as a whole before its fields are looked at, by their names. */
+/**
+ * JSON of custom resources and of patches: it is decoded as a whole before its fields are looked at, by their names.
+ */
 export function untypedIssues(bytes: Uint8Array): BodyIssues {
   return { lines: (unknown) => [...duplicateKeys(bytes).map(duplicateLine), ...unknownLines(byName(unknown))] };
 }
 
 /** Of a JSON patch: of its operations, and of what they make. */
 export function jsonPatchIssues(bytes: Uint8Array, operations: unknown): BodyIssues {
-  return { lines: (unknown) => [...inOrder(bytes, unknownInOperations(operations)).map((line) => `json patch ${line}`), ...unknownLines(byName(unknown))] };
+  return {
+    lines: (unknown) => [
+      ...inOrder(bytes, unknownInOperations(operations)).map((line) => `json patch ${line}`),
+      ...unknownLines(byName(unknown)),
+    ],
+  };
 }
 
 const OPERATION_FIELDS = new Set(['op', 'path', 'from', 'value']);
 
 function unknownInOperations(operations: unknown): Set<string> {
   const list: readonly unknown[] = Array.isArray(operations) ? operations : [];
-  return new Set(list.flatMap((operation, index) => (isObject(operation) ? Object.keys(operation).filter((name) => !OPERATION_FIELDS.has(name)).map((name) => `[${index}].${name}`) : [])));
+  return new Set(
+    list.flatMap((operation, index) =>
+      isObject(operation)
+        ? Object.keys(operation)
+            .filter((name) => !OPERATION_FIELDS.has(name))
+            .map((name) => `[${index}].${name}`)
+        : [],
+    ),
+  );
 }
 
 /** JSON of patches of built-in kinds: what the patch makes is decoded as text. */
-export const patchIssues = (bytes: Uint8Array, issues = untypedIssues(bytes)): BodyIssues => ({ ...issues, patchFloats: floatLiterals(bytes) });
+export const patchIssues = (bytes: Uint8Array, issues = untypedIssues(bytes)): BodyIssues => ({
+  ...issues,
+  patchFloats: floatLiterals(bytes),
+});
 
-/** YAML: duplicates are found by its parser, and lose their order against unknown fields, which have that of their names. */
+/**
+ * YAML: duplicates are found by its parser, and lose their order against unknown fields, which have that of their
+ * names.
+ */
 export function yamlIssues(duplicates: readonly string[]): BodyIssues {
   return {
     lines: (unknown) => [...duplicates, ...unknownLines(byName(unknown))],
-    errors: (unknown) => [...(duplicates.length === 0 ? [] : [yamlError(duplicates)]), ...unknownLines(byName(unknown))],
+    errors: (unknown) => [
+      ...(duplicates.length === 0 ? [] : [yamlError(duplicates)]),
+      ...unknownLines(byName(unknown)),
+    ],
   };
 }
 
-const yamlError = (duplicates: readonly string[]): string => `yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join('\n')}`;
+const yamlError = (duplicates: readonly string[]): string =>
+  `yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join('\n')}`;
 
 function byName(paths: readonly string[]): string[] {
   const parts = (path: string): string[] => path.split(/[.[]/);

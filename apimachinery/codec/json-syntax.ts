@@ -1,6 +1,6 @@
 /**
- * What is wrong with a text that is no JSON, in the words of Go's decoder, which clients of Kubernetes know. Reads only text that
- * JSON.parse refused; the position is that of the first byte that no JSON could have there.
+ * What is wrong with a text that is no JSON, in the words of Go's decoder, which clients of Kubernetes know. Reads only
+ * text that JSON.parse refused; the position is that of the first byte that no JSON could have there.
  */
 
 const LITERALS: Readonly<Record<string, string>> = { t: 'true', f: 'false', n: 'null' };
@@ -81,7 +81,8 @@ class Walker {
     this.#at += 1;
     while (!this.#took('"')) {
       if (this.#took('\\')) this.#escape();
-      else if (this.#at >= this.#text.length || this.#text.charCodeAt(this.#at) < 0x20) throw this.#unexpected('in string literal');
+      else if (this.#at >= this.#text.length || this.#text.charCodeAt(this.#at) < 0x20)
+        throw this.#unexpected('in string literal');
       else this.#at += 1;
     }
   }
@@ -93,7 +94,8 @@ class Walker {
       return;
     }
     for (let digit = 0; digit < 4; digit += 1) {
-      if (!/[\da-f]/i.test(this.#text[this.#at] ?? '')) throw this.#unexpected(String.raw`in \u hexadecimal character escape`);
+      if (!/[\da-f]/i.test(this.#text[this.#at] ?? ''))
+        throw this.#unexpected(String.raw`in \u hexadecimal character escape`);
       this.#at += 1;
     }
   }
@@ -138,11 +140,18 @@ class Walker {
 }
 
 const BROKEN_BY_BLANK = /escape|numeric|^in literal/;
-const ESCAPED: Readonly<Record<string, string>> = { "'": String.raw`\'`, '\\': String.raw`\\`, '\n': String.raw`\n`, '\r': String.raw`\r`, '\t': String.raw`\t` };
+const ESCAPED: Readonly<Record<string, string>> = {
+  "'": String.raw`\'`,
+  '\\': String.raw`\\`,
+  '\n': String.raw`\n`,
+  '\r': String.raw`\r`,
+  '\t': String.raw`\t`,
+};
 
 /** Go's decoder looks at bytes: of a character beyond ASCII it names the first one. */
 function quoted(character: string): string {
   const byte = Buffer.from(character)[0] ?? 0;
-  if (byte < 0x20 || byte === 0x7f) return `'${ESCAPED[character] ?? String.raw`\x${byte.toString(16).padStart(2, '0')}`}'`;
+  if (byte < 0x20 || byte === 0x7f)
+    return `'${ESCAPED[character] ?? String.raw`\x${byte.toString(16).padStart(2, '0')}`}'`;
   return `'${ESCAPED[character] ?? String.fromCharCode(byte)}'`;
 }

@@ -1,7 +1,7 @@
 /**
  * JSON in: limits are checked on the bytes, before anything is built.
- * `JSON.parse` makes `__proto__` an own property like any other, and so is safe by itself; what copies such objects must
- * take care (apimachinery/value.ts).
+ * `JSON.parse` makes `__proto__` an own property like any other, and so is safe by itself; what copies such objects
+ * must take care (apimachinery/value.ts).
  */
 import { ApiError, apiErrors } from '../status.js';
 import { NumberRangeError } from '../json-parser.js';

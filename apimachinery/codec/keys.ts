@@ -14,11 +14,15 @@ export interface Frame {
 /** `spec.containers[0].name`, for the place that the frame is at. */
 export function childPath(frame: Frame): string {
   const parts: string[] = [];
-  for (let at: Frame | undefined = frame; at !== undefined; at = at.outer) parts.push(at.keys === undefined ? `[${at.index}]` : `.${at.key}`);
+  for (let at: Frame | undefined = frame; at !== undefined; at = at.outer)
+    parts.push(at.keys === undefined ? `[${at.index}]` : `.${at.key}`);
   return parts.reverse().join('').replace(/^\./, '');
 }
 
-/** Calls `visit` for each key, with whether its object had it before, until it returns false. The bytes must be valid JSON. */
+/**
+ * Calls `visit` for each key, with whether its object had it before, until it returns false. The bytes must be valid
+ * JSON.
+ */
 export function walkKeys(bytes: Uint8Array, visit: (frame: Frame, isSecond: boolean) => boolean): void {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   let frame: Frame | undefined;
@@ -57,5 +61,5 @@ export function walkKeys(bytes: Uint8Array, visit: (frame: Frame, isSecond: bool
 
 function keyText(buffer: Buffer, open: number, close: number): string {
   const text = buffer.toString('utf8', open + 1, close);
-  return text.includes('\\') ? JSON.parse(buffer.toString('utf8', open, close + 1)) as string : text;
+  return text.includes('\\') ? (JSON.parse(buffer.toString('utf8', open, close + 1)) as string) : text;
 }

@@ -1,4 +1,7 @@
-/** A body costs no more than what is counted before it is built (issue 6, row 1; CVE-2019-11253, CVE-2019-1002100 for the kind). */
+/**
+ * A body costs no more than what is counted before it is built (issue 6, row 1; CVE-2019-11253, CVE-2019-1002100 for
+ * the kind).
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Lexer, Parser } from 'yaml';
@@ -13,7 +16,8 @@ import { decodeYaml, readYaml } from './yaml.js';
 const { valuesMax, itemsMax, keysMax, depthMax } = DEFAULT_LIMITS;
 const NO_LIMITS = { depthMax: 1000, valuesMax: Infinity, itemsMax: Infinity, keysMax: Infinity };
 const bytes = (text: string): Uint8Array => Buffer.from(text);
-const repeated = (count: number, one: (i: number) => string, separator = ','): string => Array.from({ length: count }, (_, i) => one(i)).join(separator);
+const repeated = (count: number, one: (i: number) => string, separator = ','): string =>
+  Array.from({ length: count }, (_, i) => one(i)).join(separator);
 
 function codeOf(run: () => unknown): number {
   try {
@@ -35,9 +39,12 @@ function count(value: unknown, inList = false): { values: number; items: number 
 }
 
 it('values and objects in lists are counted as they are there, however they are written', () => {
-  fc.assert(fc.property(fc.jsonValue({ maxDepth: 4 }), fc.constantFrom(0, 1, 3), (value, indent) => {
-    expect(scanJson(bytes(JSON.stringify(value, undefined, indent)), NO_LIMITS)).toEqual(count(value));
-  }), { numRuns: 50 });
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 4 }), fc.constantFrom(0, 1, 3), (value, indent) => {
+      expect(scanJson(bytes(JSON.stringify(value, undefined, indent)), NO_LIMITS)).toEqual(count(value));
+    }),
+    { numRuns: 50 },
+  );
 });
 
 describe.each<[string, string, number]>([
@@ -72,46 +79,90 @@ describe('YAML', () => {
     ['many aliases', `a: &a 1\nb: [${repeated(YAML_ALIASES_MAX + 1, () => '*a')}]`, 400],
     ['many anchors, each with an alias', repeated(900, (i) => `k${i}: &a${i} 1\nl${i}: *a${i}`, '\n'), 200],
     ['aliases that copy too much', `a: &a [${repeated(1000, () => '1')}]\nb: [${repeated(100, () => '*a')}]`, 400],
-    ['merges that copy too much', `a: &a {${repeated(9000, (i) => `k${i}: 1`)}}\n${repeated(50, (i) => `m${i}: {<<: *a}`, '\n')}`, 400],
+    [
+      'merges that copy too much',
+      `a: &a {${repeated(9000, (i) => `k${i}: 1`)}}\n${repeated(50, (i) => `m${i}: {<<: *a}`, '\n')}`,
+      400,
+    ],
   ])('%s', (_name, text, code) => {
     expect(codeOf(() => decodeYaml(bytes(text)))).toBe(code);
   });
 
   /** Three megabytes of each, cut off where that is. */
-  const whole = (text: string) => text.repeat(Math.ceil(DEFAULT_LIMITS.bytesMax / text.length)).slice(0, DEFAULT_LIMITS.bytesMax);
+  const whole = (text: string) =>
+    text.repeat(Math.ceil(DEFAULT_LIMITS.bytesMax / text.length)).slice(0, DEFAULT_LIMITS.bytesMax);
   it.each<[string, string, number]>([
-    ['flow lists', whole('['), 400], ['flow maps', whole('{a: '), 400], ['anchored lists', whole('&a ['), 400], ['block lists on a line', whole('- '), 400], ['block maps in lists', whole('- a:\n'), 413],
-    ['ends of lists', whole(']'), 400], ['ends that do not fit', whole('[}'), 400], ['lists beside one another', whole('[]'), 400], ['texts beside one another', whole('"" '), 400], ['anchors', whole('&a '), 400],
-    ['tags', whole('!t '), 400], ['colons', whole(': '), 413], ['maps on a line', whole('a: '), 413], ['items with levels', whole('- - a\n'), 413], ['keys', repeated(60_000, (i) => `k${i}: 1`, '\n'), 413],
-    ['blank lines', whole('\n'), 413], ['other line ends', whole('\r\n'), 413], ['blank lines of tabs', whole('\t\n'), 413], ['comments', whole('# a comment\n'), 413], ['directives', whole('%YAML 1.1\n'), 413],
-    ['ends of documents', whole('...\n'), 200], ['byte order marks', whole('\ufeff\n').slice(0, 1_000_000), 413], ['lines of a plain text', whole('a\n'), 413], ['lines of a block', `a: |\n${whole(' \n').slice(8)}`, 413],
-    ['a digit', `- ${whole('1').slice(2)}`, 400], ['digits and underscores', `- ${whole('1_').slice(2)}`, 400], ['an open quote', `"${whole('a').slice(1)}`, 400], ['an open quote in JSON', `{"a":"${whole('a').slice(6)}`, 400],
-    ['block texts', whole('- |\n x\n'), 413], ['aliases', whole('- *a\n'), 400], ['merges', whole('<<: {a: 1}\n'), 413],
+    ['flow lists', whole('['), 400],
+    ['flow maps', whole('{a: '), 400],
+    ['anchored lists', whole('&a ['), 400],
+    ['block lists on a line', whole('- '), 400],
+    ['block maps in lists', whole('- a:\n'), 413],
+    ['ends of lists', whole(']'), 400],
+    ['ends that do not fit', whole('[}'), 400],
+    ['lists beside one another', whole('[]'), 400],
+    ['texts beside one another', whole('"" '), 400],
+    ['anchors', whole('&a '), 400],
+    ['tags', whole('!t '), 400],
+    ['colons', whole(': '), 413],
+    ['maps on a line', whole('a: '), 413],
+    ['items with levels', whole('- - a\n'), 413],
+    ['keys', repeated(60_000, (i) => `k${i}: 1`, '\n'), 413],
+    ['blank lines', whole('\n'), 413],
+    ['other line ends', whole('\r\n'), 413],
+    ['blank lines of tabs', whole('\t\n'), 413],
+    ['comments', whole('# a comment\n'), 413],
+    ['directives', whole('%YAML 1.1\n'), 413],
+    ['ends of documents', whole('...\n'), 200],
+    ['byte order marks', whole('\ufeff\n').slice(0, 1_000_000), 413],
+    ['lines of a plain text', whole('a\n'), 413],
+    ['lines of a block', `a: |\n${whole(' \n').slice(8)}`, 413],
+    ['a digit', `- ${whole('1').slice(2)}`, 400],
+    ['digits and underscores', `- ${whole('1_').slice(2)}`, 400],
+    ['an open quote', `"${whole('a').slice(1)}`, 400],
+    ['an open quote in JSON', `{"a":"${whole('a').slice(6)}`, 400],
+    ['block texts', whole('- |\n x\n'), 413],
+    ['aliases', whole('- *a\n'), 400],
+    ['merges', whole('<<: {a: 1}\n'), 413],
   ])('three megabytes of %s', (_name, text, code) => {
     expect(codeOf(() => readYaml(bytes(text)))).toBe(code);
   });
 
   it('three megabytes of levels, ends or nothing cost a fraction of what it takes to parse the lexemes that a body may have', () => {
-    const best = (run: () => void) => Math.min(...[0, 1, 2].map(() => {
-      const before = process.cpuUsage();
-      run();
-      const { user, system } = process.cpuUsage(before);
-      return user + system;
-    }));
+    const best = (run: () => void) =>
+      Math.min(
+        ...[0, 1, 2].map(() => {
+          const before = process.cpuUsage();
+          run();
+          const { user, system } = process.cpuUsage(before);
+          return user + system;
+        }),
+      );
     const parsed = best(() => {
       const parser = new Parser();
       for (const lexeme of new Lexer().lex('- 1\n'.repeat(100_000))) for (const _ of parser.next(lexeme)) continue;
     });
-    for (const text of ['[', '- ', '? ', ']', '[}', '[]', '&a ', '\n', '#\n']) expect(best(() => codeOf(() => readYaml(bytes(whole(text))))) / parsed, text).toBeLessThan(0.6);
+    for (const text of ['[', '- ', '? ', ']', '[}', '[]', '&a ', '\n', '#\n'])
+      expect(best(() => codeOf(() => readYaml(bytes(whole(text))))) / parsed, text).toBeLessThan(0.6);
   });
 
   it.each<[string, string, unknown]>([
-    ['the first document', 'a: 1\n---\nb: 2\n', { a: 1 }], ['one that says where it begins', '%YAML 1.1\n# about\n---\na: 1\n---\nb', { a: 1 }], ['an empty one before an end', '...\na: 1\n...\nb: 1\n', null], ['an empty one', '---\n---\na: 1\n', null],
-    ['dashes within texts', 'a: "---"\nb: \'...\'\nc: ---x\nd: |\n  ---\n  ...\n', { a: '---', b: '...', c: '---x', d: '---\n...\n' }],
+    ['the first document', 'a: 1\n---\nb: 2\n', { a: 1 }],
+    ['one that says where it begins', '%YAML 1.1\n# about\n---\na: 1\n---\nb', { a: 1 }],
+    ['an empty one before an end', '...\na: 1\n...\nb: 1\n', null],
+    ['an empty one', '---\n---\na: 1\n', null],
+    [
+      'dashes within texts',
+      'a: "---"\nb: \'...\'\nc: ---x\nd: |\n  ---\n  ...\n',
+      { a: '---', b: '...', c: '---x', d: '---\n...\n' },
+    ],
     ['anchors of a map and of its key', 'x: &m !!map\n  &k !!str a: &v 1\nz: *m', { x: { a: 1 }, z: { a: 1 } }],
     ['closing brackets in a row', `a: ${'['.repeat(200)}1${']'.repeat(200)}\n`, expect.anything()],
-    ['long keys', `? ${'k'.repeat(200)}\n: 1\n`, { ['k'.repeat(200)]: 1 }], ['a number with underscores', `a: 1${'_'.repeat(500)}0`, { a: 10 }], ['digits in quotes', `a: "${'1'.repeat(500)}"`, { a: '1'.repeat(500) }],
-    ['many comments', `${'# line\n'.repeat(30_000)}a: 1\n`, { a: 1 }], ['many lines', `a: |\n${' x\n'.repeat(400_000)}`, { a: 'x\n'.repeat(400_000) }], ['indentation', `a: |9\n${' '.repeat(1000)}x\n`, { a: `${' '.repeat(991)}x\n` }],
+    ['long keys', `? ${'k'.repeat(200)}\n: 1\n`, { ['k'.repeat(200)]: 1 }],
+    ['a number with underscores', `a: 1${'_'.repeat(500)}0`, { a: 10 }],
+    ['digits in quotes', `a: "${'1'.repeat(500)}"`, { a: '1'.repeat(500) }],
+    ['many comments', `${'# line\n'.repeat(30_000)}a: 1\n`, { a: 1 }],
+    ['many lines', `a: |\n${' x\n'.repeat(400_000)}`, { a: 'x\n'.repeat(400_000) }],
+    ['indentation', `a: |9\n${' '.repeat(1000)}x\n`, { a: `${' '.repeat(991)}x\n` }],
   ])('%s: read as it is', (_name, text, value) => expect(decodeYaml(bytes(text))).toEqual(value));
 
   it('7,000 keys and 7,000 duplicates cost little more than half of them', () => {
@@ -123,8 +174,10 @@ describe('YAML', () => {
 });
 
 describe('protobuf', () => {
-  const configMap = (data: Record<string, string>) => encodeProtobuf({ apiVersion: 'v1', kind: 'ConfigMap', data }) as Uint8Array;
-  const pod = (containers: object[]) => encodeProtobuf({ apiVersion: 'v1', kind: 'Pod', spec: { containers } }) as Uint8Array;
+  const configMap = (data: Record<string, string>) =>
+    encodeProtobuf({ apiVersion: 'v1', kind: 'ConfigMap', data }) as Uint8Array;
+  const pod = (containers: object[]) =>
+    encodeProtobuf({ apiVersion: 'v1', kind: 'Pod', spec: { containers } }) as Uint8Array;
   const map = (count: number) => configMap(Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, ''])));
   const envelope = (raw: Uint8Array) => {
     const length: number[] = [];
@@ -132,7 +185,11 @@ describe('protobuf', () => {
       length.push(rest > 0x7f ? (rest & 0x7f) | 0x80 : rest);
       if (rest <= 0x7f) break;
     }
-    return Buffer.concat([Buffer.from('k8s\0\x0a\x0f\x0a\x02v1\x12\x09ConfigMap', 'latin1'), Buffer.from([0x12, ...length]), raw]);
+    return Buffer.concat([
+      Buffer.from('k8s\0\x0a\x0f\x0a\x02v1\x12\x09ConfigMap', 'latin1'),
+      Buffer.from([0x12, ...length]),
+      raw,
+    ]);
   };
 
   it.each<[string, () => Uint8Array, number]>([

@@ -1,6 +1,7 @@
 /**
- * What a body may cost before it is refused. All of it is counted in one pass over the bytes, or over the tokens of YAML, before any
- * value is built: the work that follows (decoding, checks, defaults, owners of fields) grows with values, far more than with bytes.
+ * What a body may cost before it is refused. All of it is counted in one pass over the bytes, or over the tokens of
+ * YAML, before any value is built: the work that follows (decoding, checks, defaults, owners of fields) grows with
+ * values, far more than with bytes.
  */
 import { apiErrors } from '../status.js';
 
@@ -17,14 +18,24 @@ export interface DecodeLimits {
 }
 
 /**
- * 3 MiB is kube-apiserver's limit for a request body; no built-in kind nests half as deep as 256. A CustomResourceDefinition of 1.5 MiB,
- * the most that is stored, has some 46,000 values; an EndpointSlice of 1,000 endpoints 12,000, and 4,000 objects in lists.
+ * 3 MiB is kube-apiserver's limit for a request body; no built-in kind nests half as deep as 256. A
+ * CustomResourceDefinition of 1.5 MiB, the most that is stored, has some 46,000 values; an EndpointSlice of 1,000
+ * endpoints 12,000, and 4,000 objects in lists.
  */
-export const DEFAULT_LIMITS: DecodeLimits = { bytesMax: 3 * 1024 * 1024, depthMax: 256, valuesMax: 65_536, itemsMax: 10_000, keysMax: 10_000 };
+export const DEFAULT_LIMITS: DecodeLimits = {
+  bytesMax: 3 * 1024 * 1024,
+  depthMax: 256,
+  valuesMax: 65_536,
+  itemsMax: 10_000,
+  keysMax: 10_000,
+};
 
 /** Patches may make an object grow: as far as a body may, twice, since the owners of its fields stand in it too. */
 export const STORED_LIMITS: Omit<DecodeLimits, 'bytesMax'> = {
-  depthMax: 2 * DEFAULT_LIMITS.depthMax, valuesMax: 2 * DEFAULT_LIMITS.valuesMax, itemsMax: 2 * DEFAULT_LIMITS.itemsMax, keysMax: 2 * DEFAULT_LIMITS.keysMax,
+  depthMax: 2 * DEFAULT_LIMITS.depthMax,
+  valuesMax: 2 * DEFAULT_LIMITS.valuesMax,
+  itemsMax: 2 * DEFAULT_LIMITS.itemsMax,
+  keysMax: 2 * DEFAULT_LIMITS.keysMax,
 };
 
 /** Aliases in one YAML body. */
@@ -45,11 +56,15 @@ export function tooManyValues(valuesMax: number): Error {
 }
 
 export function tooManyItems(itemsMax: number): Error {
-  return apiErrors.requestEntityTooLarge(`the lists of the body hold more than ${itemsMax} objects; split it into several objects`);
+  return apiErrors.requestEntityTooLarge(
+    `the lists of the body hold more than ${itemsMax} objects; split it into several objects`,
+  );
 }
 
 export function tooManyKeys(keysMax: number): Error {
-  return apiErrors.requestEntityTooLarge(`an object of the body has more than ${keysMax} keys; split it into several objects`);
+  return apiErrors.requestEntityTooLarge(
+    `an object of the body has more than ${keysMax} keys; split it into several objects`,
+  );
 }
 
 /** Counts values while they are built; one for each body. */

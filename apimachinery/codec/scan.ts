@@ -1,6 +1,6 @@
 /**
- * One pass over the bytes of JSON, before any value is built: how deep it nests and how many values it has. Bytes that are no JSON
- * are counted in some way; the parser refuses them afterwards.
+ * One pass over the bytes of JSON, before any value is built: how deep it nests and how many values it has. Bytes that
+ * are no JSON are counted in some way; the parser refuses them afterwards.
  */
 import { tooDeep, tooManyItems, tooManyKeys, tooManyValues } from './limits.js';
 import type { DecodeLimits } from './limits.js';

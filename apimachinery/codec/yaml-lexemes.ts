@@ -1,6 +1,7 @@
 /**
- * The lexemes of a body's first document, counted before anything is made of them: a parser takes ten times as long for each, and three
- * megabytes are refused for what they are in the time that it takes to read them. Whatever is refused here would be refused later.
+ * The lexemes of a body's first document, counted before anything is made of them: a parser takes ten times as long for
+ * each, and three megabytes are refused for what they are in the time that it takes to read them. Whatever is refused
+ * here would be refused later.
  */
 import { CST, Lexer } from 'yaml';
 import { apiErrors } from '../status.js';
@@ -12,7 +13,10 @@ import { badYaml } from './yaml-values.js';
 const FILLERS_FREE = 65_536;
 /** And those around each lexeme that means something: a commented `key: value` has six for three. */
 const FILLERS_PER_LEXEME = 4;
-/** Anchors, tags and scalars with nothing between them: a map and its first key have two of each, after a scalar that ends before. */
+/**
+ * Anchors, tags and scalars with nothing between them: a map and its first key have two of each, after a scalar that
+ * ends before.
+ */
 const UNSEPARATED_MAX = 32;
 
 /** Lines of all texts together: no object that can be stored has as many, unless its lines have two characters. */
@@ -62,13 +66,28 @@ class LexemeBudget {
       return 'more';
     }
     switch (lexeme[0]) {
-      case CST.DOCUMENT: return this.#begun ? 'end' : 'more';
-      case CST.FLOW_END: return 'more';
-      case '\n': case '\r': this.#levels = 0; this.#filler(); return 'more';
-      case ' ': case '\t': case '#': case '%': case CST.BOM: this.#filler(); return 'more';
+      case CST.DOCUMENT:
+        return this.#begun ? 'end' : 'more';
+      case CST.FLOW_END:
+        return 'more';
+      case '\n':
+      case '\r':
+        this.#levels = 0;
+        this.#filler();
+        return 'more';
+      case ' ':
+      case '\t':
+      case '#':
+      case '%':
+      case CST.BOM:
+        this.#filler();
+        return 'more';
       // `...`: nothing else begins so outside of scalars. Before everything it ends an empty document.
-      case '.': return 'end';
-      case CST.SCALAR: this.#isScalar = true; break;
+      case '.':
+        return 'end';
+      case CST.SCALAR:
+        this.#isScalar = true;
+        break;
       default:
     }
     this.#meaning++;
@@ -83,18 +102,28 @@ class LexemeBudget {
     if (lexeme === '---' && this.#begun) return 'end';
     this.#begun = true;
     switch (lexeme[0]) {
-      case '[': case '{': this.#open(lexeme, wasClosed); break;
-      case ']': case '}': this.#close(lexeme); break;
+      case '[':
+      case '{':
+        this.#open(lexeme, wasClosed);
+        break;
+      case ']':
+      case '}':
+        this.#close(lexeme);
+        break;
       // Each has a value of its own behind it. Whoever writes `?` writes a long key.
-      case '-': case '?':
+      case '-':
+      case '?':
         if (lexeme !== '---') this.#level(levels + 1);
         break;
-      case ':': this.#value(); break;
+      case ':':
+        this.#value();
+        break;
       case ',':
         if (this.#flows.at(-1) === '[') this.#value();
         this.#unseparated = 0;
         break;
-      default: this.#part(lexeme);
+      default:
+        this.#part(lexeme);
     }
     return 'more';
   }
@@ -122,7 +151,8 @@ class LexemeBudget {
     this.#closed = true;
     const opened = this.#flows.pop();
     if (opened === undefined) throw badYaml(`'${lexeme}' closes what was not opened`);
-    if ((opened === '[') !== (lexeme === ']')) throw badYaml(opened === '[' ? 'Flow sequence must end with a ]' : 'Flow map must end with a }');
+    if ((opened === '[') !== (lexeme === ']'))
+      throw badYaml(opened === '[' ? 'Flow sequence must end with a ]' : 'Flow map must end with a }');
   }
 
   #part(lexeme: string): void {
@@ -134,7 +164,8 @@ class LexemeBudget {
 
   #unseparate(): void {
     this.#unseparated++;
-    if (this.#unseparated > UNSEPARATED_MAX) throw badYaml('anchors, tags or scalars follow one another with nothing between them');
+    if (this.#unseparated > UNSEPARATED_MAX)
+      throw badYaml('anchors, tags or scalars follow one another with nothing between them');
   }
 
   #quoted(lexeme: string): void {
@@ -145,7 +176,8 @@ class LexemeBudget {
 
   #text(source: string): void {
     for (let at = source.indexOf('\n'); at !== -1; at = source.indexOf('\n', at + 1)) this.#lines++;
-    if (this.#lines > LINES_MAX) throw apiErrors.requestEntityTooLarge(`the texts of the body have more than ${LINES_MAX} lines; use JSON`);
+    if (this.#lines > LINES_MAX)
+      throw apiErrors.requestEntityTooLarge(`the texts of the body have more than ${LINES_MAX} lines; use JSON`);
   }
 
   #filler(): void {
@@ -162,5 +194,6 @@ const DIGITS_MAX = 400;
 /** Digits become a number in more than linear time, to be refused for its size. */
 function checkNumber(source: string): void {
   if (source.length <= DIGITS_MAX || !/^[-+]?[1-9][0-9_]*$/.test(source)) return;
-  if (source.replaceAll('_', '').length > DIGITS_MAX + 1) throw badYaml('a number of this many digits has no form in JSON');
+  if (source.replaceAll('_', '').length > DIGITS_MAX + 1)
+    throw badYaml('a number of this many digits has no form in JSON');
 }

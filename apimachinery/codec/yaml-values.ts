@@ -1,6 +1,6 @@
 /**
- * Values of a composed YAML document. Aliases become values of their own: what they copy counts like what is written out. Anchors are
- * looked up by name, keys by a Set.
+ * Values of a composed YAML document. Aliases become values of their own: what they copy counts like what is written
+ * out. Anchors are looked up by name, keys by a Set.
  */
 import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import type { Alias, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
@@ -79,7 +79,8 @@ export class YamlReader {
   #key(node: unknown): string {
     const value = isAlias(node) ? this.#anchored(node) : scalarValue(node);
     if (isScalar(node) && node.anchor !== undefined) this.#anchors.set(node.anchor, { kind: 'done', value });
-    if (value === null || typeof value === 'object') throw badYaml('keys of a map must be strings, numbers or booleans');
+    if (value === null || typeof value === 'object')
+      throw badYaml('keys of a map must be strings, numbers or booleans');
     return String(value as string | number | boolean | bigint);
   }
 
@@ -133,7 +134,11 @@ export class YamlReader {
 }
 
 function isMergeKey(node: unknown): boolean {
-  return isScalar(node) && (node.type === undefined || node.type === 'PLAIN') && (node.value === '<<' || (typeof node.value === 'symbol' && node.value.description === '<<'));
+  return (
+    isScalar(node) &&
+    (node.type === undefined || node.type === 'PLAIN') &&
+    (node.value === '<<' || (typeof node.value === 'symbol' && node.value.description === '<<'))
+  );
 }
 
 function finite(value: number): number {

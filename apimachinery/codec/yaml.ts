@@ -1,9 +1,10 @@
 /**
  * YAML in, as YAML 1.1 the way Kubernetes' parser reads it (`yes` is a boolean, `0644` is octal), but without its
- * timestamps, base-60 numbers and binary tags. CVE-2019-11253 and CVE-2019-11254: size, tokens, depth, values and what aliases copy are
- * counted before, or while, values are built. Every step is linear in the bytes.
+ * timestamps, base-60 numbers and binary tags. CVE-2019-11253 and CVE-2019-11254: size, tokens, depth, values and what
+ * aliases copy are counted before, or while, values are built. Every step is linear in the bytes.
  *
- * As kube-apiserver does, a body is its first document, and of keys that stand twice the last one counts; they are reported.
+ * As kube-apiserver does, a body is its first document, and of keys that stand twice the last one counts; they are
+ * reported.
  */
 import { Composer, CST, Parser } from 'yaml';
 import type { Document, ParsedNode, Tags } from 'yaml';
@@ -40,7 +41,10 @@ export function readYaml(bytes: Uint8Array, limits: DecodeLimits = DEFAULT_LIMIT
   return { value: reader.read(document.contents), duplicates: reader.duplicates };
 }
 
-/** JSON is YAML, clients send it under that name (`kubectl apply --server-side`), and it is read a hundred times as fast. */
+/**
+ * JSON is YAML, clients send it under that name (`kubectl apply --server-side`), and it is read a hundred times as
+ * fast.
+ */
 function readAsJson(bytes: Uint8Array, limits: DecodeLimits): YamlBody | undefined {
   if (bytes.find((byte) => byte > 0x20) !== OPEN_BRACE) return undefined;
   try {
@@ -54,7 +58,15 @@ function readAsJson(bytes: Uint8Array, limits: DecodeLimits): YamlBody | undefin
 }
 
 function firstDocument(text: string, limits: DecodeLimits): Document.Parsed<ParsedNode> | undefined {
-  const composer = new Composer({ version: '1.1', schema: 'yaml-1.1', customTags: plainTags, merge: true, uniqueKeys: false, intAsBigInt: true, logLevel: 'silent' });
+  const composer = new Composer({
+    version: '1.1',
+    schema: 'yaml-1.1',
+    customTags: plainTags,
+    merge: true,
+    uniqueKeys: false,
+    intAsBigInt: true,
+    logLevel: 'silent',
+  });
   let [document] = composer.compose(tokensOfFirst(text, limits));
   if (document === undefined) [document] = composer.end();
   return document as Document.Parsed<ParsedNode> | undefined;
@@ -63,7 +75,10 @@ function firstDocument(text: string, limits: DecodeLimits): Document.Parsed<Pars
 /** Lexemes between two looks at how many keys the open maps have. */
 const LOOK_AT_KEYS = 1024;
 
-/** Tokens up to the end of the first document: what follows it is not looked at. What is too much is refused while it is read. */
+/**
+ * Tokens up to the end of the first document: what follows it is not looked at. What is too much is refused while it is
+ * read.
+ */
 function* tokensOfFirst(text: string, limits: DecodeLimits): Generator<CST.Token> {
   const parser = new Parser();
   const keys = new KeyLook(limits);
@@ -112,7 +127,8 @@ class KeyLook {
 
 /** The first thing that is wrong is what is told: to collect them all takes longer than everything else. */
 function judged(token: CST.Token, { depthMax }: DecodeLimits): CST.Token {
-  if (token.type === 'error') throw badYaml(token.source === '' ? token.message : `${token.message}: ${JSON.stringify(token.source)}`);
+  if (token.type === 'error')
+    throw badYaml(token.source === '' ? token.message : `${token.message}: ${JSON.stringify(token.source)}`);
   checkDepth(token, depthMax);
   return token;
 }
@@ -120,7 +136,9 @@ function judged(token: CST.Token, { depthMax }: DecodeLimits): CST.Token {
 /** YAML 1.1 without what Kubernetes never had. */
 function plainTags(tags: Tags): Tags {
   const unwanted = ['timestamp', 'binary', 'omap', 'pairs', 'set'].map((name) => `tag:yaml.org,2002:${name}`);
-  return tags.filter((tag) => typeof tag !== 'object' || !(unwanted.includes(tag.tag) || ('format' in tag && tag.format === 'TIME')));
+  return tags.filter(
+    (tag) => typeof tag !== 'object' || !(unwanted.includes(tag.tag) || ('format' in tag && tag.format === 'TIME')),
+  );
 }
 
 /** The composer recurses: it must not see what nests without end. This walk does not. */

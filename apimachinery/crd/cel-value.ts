@@ -1,6 +1,6 @@
 /**
- * JSON as values of CEL, typed by its schema and made only where a rule looks (k8s.io/apiserver/pkg/cel/common, valuesunstructured.go).
- * Lists that are sets or maps by their schema compare without order, and add by identity.
+ * JSON as values of CEL, typed by its schema and made only where a rule looks (k8s.io/apiserver/pkg/cel/common,
+ * valuesunstructured.go). Lists that are sets or maps by their schema compare without order, and add by identity.
  */
 import { equals, inOrder } from '../cel/values/compare.js';
 import { durationOf, timestampOf } from '../cel/values/text.js';
@@ -17,16 +17,30 @@ import { escapeName } from './escape.js';
 
 export function celValueOf(declared: Schema, json: unknown, resolver: SchemaResolver): Value {
   const schema = resolver.resolve(declared);
-  if (json === null || json === undefined) return schema.nullable === true ? null : new CelError('invalid data, got null for schema with nullable=false');
+  if (json === null || json === undefined)
+    return schema.nullable === true ? null : new CelError('invalid data, got null for schema with nullable=false');
   if (schema.intOrString === true) return typeof json === 'string' ? json : integerOf(json);
   switch (schema.type) {
-    case 'object': return isObject(json) ? objectOf(schema, json, resolver) : new CelError('invalid data, expected a map for the provided schema with type=object');
-    case 'array': return Array.isArray(json) ? listOf(schema, json, resolver) : new CelError('invalid data, expected an array for the provided schema with type=array');
-    case 'string': return typeof json === 'string' ? stringOf(schema, json) : new CelError('invalid data, expected string');
-    case 'number': return typeof json === 'number' || typeof json === 'bigint' ? Number(json) : new CelError('invalid data, expected float');
-    case 'integer': return integerOf(json);
-    case 'boolean': return typeof json === 'boolean' ? json : new CelError('invalid data, expected bool');
-    default: return new Preserved(json);
+    case 'object':
+      return isObject(json)
+        ? objectOf(schema, json, resolver)
+        : new CelError('invalid data, expected a map for the provided schema with type=object');
+    case 'array':
+      return Array.isArray(json)
+        ? listOf(schema, json, resolver)
+        : new CelError('invalid data, expected an array for the provided schema with type=array');
+    case 'string':
+      return typeof json === 'string' ? stringOf(schema, json) : new CelError('invalid data, expected string');
+    case 'number':
+      return typeof json === 'number' || typeof json === 'bigint'
+        ? Number(json)
+        : new CelError('invalid data, expected float');
+    case 'integer':
+      return integerOf(json);
+    case 'boolean':
+      return typeof json === 'boolean' ? json : new CelError('invalid data, expected bool');
+    default:
+      return new Preserved(json);
   }
 }
 
@@ -37,11 +51,16 @@ const integerOf = (json: unknown): Value => {
 
 function stringOf(schema: Schema, text: string): Value {
   switch (schema.format) {
-    case 'duration': return durationOf(text);
-    case 'date': return timestampOf(`${text}T00:00:00Z`);
-    case 'date-time': return timestampOf(text);
-    case 'byte': return Buffer.from(text, 'base64');
-    default: return text;
+    case 'duration':
+      return durationOf(text);
+    case 'date':
+      return timestampOf(`${text}T00:00:00Z`);
+    case 'date-time':
+      return timestampOf(text);
+    case 'byte':
+      return Buffer.from(text, 'base64');
+    default:
+      return text;
   }
 }
 
@@ -62,7 +81,8 @@ class Preserved extends Opaque {
 
 function objectOf(schema: Schema, json: JsonObject, resolver: SchemaResolver): CelMap {
   if (schema.embeddedResource === true) return new FieldsObject(withRootFields(schema), json, resolver);
-  if (schema.properties !== undefined || schema.additionalProperties === undefined) return new FieldsObject(schema, json, resolver);
+  if (schema.properties !== undefined || schema.additionalProperties === undefined)
+    return new FieldsObject(schema, json, resolver);
   return new KeysObject(schema.additionalProperties, json, resolver);
 }
 
@@ -107,7 +127,9 @@ class FieldsObject extends CelMap {
   }
 
   keys(): readonly string[] {
-    return (this.#keys ??= [...namesOf(this.#schema)].filter(([, name]) => Object.hasOwn(this.#json, name)).map(([escaped]) => escaped));
+    return (this.#keys ??= [...namesOf(this.#schema)]
+      .filter(([, name]) => Object.hasOwn(this.#json, name))
+      .map(([escaped]) => escaped));
   }
 }
 
@@ -140,10 +162,15 @@ class KeysObject extends CelMap {
 function listOf(schema: Schema, json: readonly unknown[], resolver: SchemaResolver): Value {
   if (schema.items === undefined) return new CelError('invalid array type, expected Items with a non-empty Schema');
   const items = schema.items;
-  if (schema.listType === 'set') return new IdentityList(json, { items, resolver, identity: (item) => encodeJson(item) });
+  if (schema.listType === 'set')
+    return new IdentityList(json, { items, resolver, identity: (item) => encodeJson(item) });
   if (schema.listType !== 'map') return new JsonList(json, { items, resolver });
   const keys = schema.listMapKeys ?? [];
-  return new IdentityList(json, { items, resolver, identity: (item) => encodeJson(keys.map((key) => (isObject(item) ? (getOwn(item, key) ?? null) : null))) });
+  return new IdentityList(json, {
+    items,
+    resolver,
+    identity: (item) => encodeJson(keys.map((key) => (isObject(item) ? (getOwn(item, key) ?? null) : null))),
+  });
 }
 
 interface Items {

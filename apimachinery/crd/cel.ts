@@ -1,7 +1,7 @@
 /**
- * x-kubernetes-validations: CEL rules on custom resources (KEP-2876). In: a schema with rules, the object, what it was before.
- * Out: field errors. A rule that cannot be evaluated refuses the object: nothing passes because a rule broke. Cost is counted as
- * kube-apiserver counts it: each rule has a limit, and all rules of one object share a budget.
+ * x-kubernetes-validations: CEL rules on custom resources (KEP-2876). In: a schema with rules, the object, what it was
+ * before. Out: field errors. A rule that cannot be evaluated refuses the object: nothing passes because a rule broke.
+ * Cost is counted as kube-apiserver counts it: each rule has a limit, and all rules of one object share a budget.
  */
 import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
@@ -52,14 +52,28 @@ export interface Budget {
   left: number;
 }
 
-export function checkRules(schema: Schema, resolver: SchemaResolver, change: Change, options: CheckOptions = {}): FieldError[] {
+export function checkRules(
+  schema: Schema,
+  resolver: SchemaResolver,
+  change: Change,
+  options: CheckOptions = {},
+): FieldError[] {
   return finish(checkRulesWork(schema, resolver, change, options));
 }
 
 /** The same in slices: rules, and the loops in them, yield what they cost. */
-export function* checkRulesWork(schema: Schema, resolver: SchemaResolver, change: Change, options: CheckOptions = {}): Work<FieldError[]> {
+export function* checkRulesWork(
+  schema: Schema,
+  resolver: SchemaResolver,
+  change: Change,
+  options: CheckOptions = {},
+): Work<FieldError[]> {
   const { path = '', budget = { left: OBJECT_COST_MAX } } = options;
-  const checker = new RuleChecker(resolver, { path, budget: budget.left, ...(options.forgiven === undefined ? {} : { forgiven: options.forgiven }) });
+  const checker = new RuleChecker(resolver, {
+    path,
+    budget: budget.left,
+    ...(options.forgiven === undefined ? {} : { forgiven: options.forgiven }),
+  });
   yield* checker.visit(schema, visitedOf(change.object, change.old), options.isRoot ?? true);
   budget.left = checker.budget;
   return checker.errors;
@@ -80,7 +94,14 @@ class RuleChecker {
   readonly #forgiven: (error: FieldError) => void;
   #budget: number;
 
-  constructor(resolver: SchemaResolver, { path, budget, forgiven = () => undefined }: { readonly path: string; readonly budget: number; readonly forgiven?: (error: FieldError) => void }) {
+  constructor(
+    resolver: SchemaResolver,
+    {
+      path,
+      budget,
+      forgiven = () => undefined,
+    }: { readonly path: string; readonly budget: number; readonly forgiven?: (error: FieldError) => void },
+  ) {
     this.#budget = budget;
     this.#resolver = resolver;
     this.#base = path;
@@ -96,7 +117,8 @@ class RuleChecker {
     const { value } = visited;
     if (value === undefined || value === null || this.#isOver() || !hasRules(schema, this.#resolver)) return;
     yield VISIT_UNITS;
-    if (schema.validations !== undefined) yield* this.#rules(schema, visited, isRoot || schema.embeddedResource === true);
+    if (schema.validations !== undefined)
+      yield* this.#rules(schema, visited, isRoot || schema.embeddedResource === true);
     if (Array.isArray(value)) yield* this.#list(schema, value, visited);
     else if (isObject(value)) yield* this.#object(schema, value, visited);
   }
@@ -111,7 +133,10 @@ class RuleChecker {
       if (property === undefined) continue;
       const isField = schema.properties !== undefined && Object.hasOwn(schema.properties, name);
       this.#path.push(isField ? name : { key: name });
-      yield* this.visit(property, visitedOf(value[name], isObject(visited.old) ? getOwn(visited.old, name) : undefined, visited));
+      yield* this.visit(
+        property,
+        visitedOf(value[name], isObject(visited.old) ? getOwn(visited.old, name) : undefined, visited),
+      );
       this.#path.pop();
     }
   }
@@ -120,8 +145,11 @@ class RuleChecker {
   *#list(schema: Schema, value: readonly unknown[], visited: Visited): Work<void> {
     if (schema.items === undefined) return;
     const keys = schema.listType === 'map' ? (schema.listMapKeys ?? []) : [];
-    const idOf = (item: unknown): string => encodeJson(keys.map((key) => (isObject(item) ? (getOwn(item, key) ?? null) : null)));
-    const before = new Map(keys.length > 0 && Array.isArray(visited.old) ? visited.old.map((item: unknown) => [idOf(item), item]) : []);
+    const idOf = (item: unknown): string =>
+      encodeJson(keys.map((key) => (isObject(item) ? (getOwn(item, key) ?? null) : null)));
+    const before = new Map(
+      keys.length > 0 && Array.isArray(visited.old) ? visited.old.map((item: unknown) => [idOf(item), item]) : [],
+    );
     for (const [index, item] of value.entries()) {
       this.#path.push(index);
       yield* this.visit(schema.items, visitedOf(item, keys.length === 0 ? undefined : before.get(idOf(item)), visited));
@@ -133,7 +161,8 @@ class RuleChecker {
   *#rules(schema: Schema, visited: Visited, isRoot: boolean): Work<void> {
     const shape = isRoot ? rootShape(schema) : schema;
     const self = celValueOf(shape, visited.value, this.#resolver);
-    const old = visited.old === undefined || visited.old === null ? undefined : celValueOf(shape, visited.old, this.#resolver);
+    const old =
+      visited.old === undefined || visited.old === null ? undefined : celValueOf(shape, visited.old, this.#resolver);
     const { rules } = yield* ruleSetWork(schema, isRoot);
     for (const compiled of rules) {
       if (this.#budget <= 0) {
@@ -145,7 +174,11 @@ class RuleChecker {
     }
   }
 
-  *#rule(compiled: CompiledRule, schema: Schema, { visited, self, old }: { readonly visited: Visited; readonly self: Value; readonly old: Value | undefined }): Work<void> {
+  *#rule(
+    compiled: CompiledRule,
+    schema: Schema,
+    { visited, self, old }: { readonly visited: Visited; readonly self: Value; readonly old: Value | undefined },
+  ): Work<void> {
     const { rule, program } = compiled;
     if (compiled.error !== undefined) this.#invalid(schema, `rule compile error: ${compiled.error}`);
     if (program === undefined) return;
@@ -173,16 +206,26 @@ class RuleChecker {
   #failure(schema: Schema, rule: CelRule, why: string): void {
     const text = ruleText(rule);
     if (why.startsWith('no such overload')) {
-      this.#invalid(schema, `'${why}': call arguments did not match a supported operator, function or macro signature for rule: ${text}`);
+      this.#invalid(
+        schema,
+        `'${why}': call arguments did not match a supported operator, function or macro signature for rule: ${text}`,
+      );
     } else if (why.startsWith('operation cancelled: actual cost limit exceeded')) {
-      this.#invalid(schema, `'${why}': no further validation rules will be run due to call cost exceeds limit for rule: ${text}`);
+      this.#invalid(
+        schema,
+        `'${why}': no further validation rules will be run due to call cost exceeds limit for rule: ${text}`,
+      );
       this.#budget = -1;
     } else {
       this.#invalid(schema, `${why} evaluating rule: ${text}`);
     }
   }
 
-  *#refused(compiled: CompiledRule, schema: Schema, { visited, variables }: { readonly visited: Visited; readonly variables: Readonly<Record<string, Value>> }): Work<void> {
+  *#refused(
+    compiled: CompiledRule,
+    schema: Schema,
+    { visited, variables }: { readonly visited: Visited; readonly variables: Readonly<Record<string, Value>> },
+  ): Work<void> {
     // The value is compared, or shown.
     yield REFUSED_UNITS;
     const message = yield* this.#message(compiled, schema, variables);
@@ -193,18 +236,29 @@ class RuleChecker {
   }
 
   /** Undefined when making it went over the budget; that is a complaint already. */
-  *#message({ rule, message }: CompiledRule, schema: Schema, variables: Readonly<Record<string, Value>>): Work<string | undefined> {
-    const otherwise = rule.message === undefined || rule.message === '' ? `failed rule: ${ruleText(rule)}` : rule.message.trim();
+  *#message(
+    { rule, message }: CompiledRule,
+    schema: Schema,
+    variables: Readonly<Record<string, Value>>,
+  ): Work<string | undefined> {
+    const otherwise =
+      rule.message === undefined || rule.message === '' ? `failed rule: ${ruleText(rule)}` : rule.message.trim();
     if (message === undefined) return otherwise;
     const { value, cost } = yield* message.work(variables, CALL_COST_MAX);
     if (cost > this.#budget) {
-      this.#invalid(schema, 'messageExpression evaluation failed due to running out of cost budget, no further validation rules will be run');
+      this.#invalid(
+        schema,
+        'messageExpression evaluation failed due to running out of cost budget, no further validation rules will be run',
+      );
       this.#budget = -1;
       return undefined;
     }
     this.#budget -= cost;
     if (isError(value) && value.message.startsWith('operation cancelled')) {
-      this.#invalid(schema, `no further validation rules will be run due to call cost exceeds limit for messageExpression: ${JSON.stringify(rule.messageExpression)}`);
+      this.#invalid(
+        schema,
+        `no further validation rules will be run due to call cost exceeds limit for messageExpression: ${JSON.stringify(rule.messageExpression)}`,
+      );
       this.#budget = -1;
       return undefined;
     }
@@ -214,7 +268,8 @@ class RuleChecker {
 
   #field(below?: string): string {
     const inner = this.#path.toString();
-    const joined = this.#base === '' || inner === '' || inner.startsWith('[') ? `${this.#base}${inner}` : `${this.#base}.${inner}`;
+    const joined =
+      this.#base === '' || inner === '' || inner.startsWith('[') ? `${this.#base}${inner}` : `${this.#base}.${inner}`;
     if (below === undefined) return joined === '' ? '<nil>' : joined;
     return joined === '' ? below : `${joined}${below.startsWith('[') ? '' : '.'}${below}`;
   }
@@ -223,27 +278,45 @@ class RuleChecker {
     this.errors.push(fieldErrors.invalid(this.#field(), schema.type ?? '', why));
   }
 
-  #errorOf({ rule, fieldPath }: CompiledRule, schema: Schema, { value, why }: { readonly value: unknown; readonly why: string }): FieldError {
+  #errorOf(
+    { rule, fieldPath }: CompiledRule,
+    schema: Schema,
+    { value, why }: { readonly value: unknown; readonly why: string },
+  ): FieldError {
     const field = this.#field(fieldPath);
     const isLarge = schema.type === 'object' || schema.type === 'array';
     switch (rule.reason) {
-      case 'FieldValueForbidden': return fieldErrors.forbidden(field, why);
-      case 'FieldValueRequired': return fieldErrors.required(field, why);
-      case 'FieldValueDuplicate': return isLarge ? { type: 'FieldValueDuplicate', field, detail: 'Duplicate value' } : fieldErrors.duplicate(field, value);
+      case 'FieldValueForbidden':
+        return fieldErrors.forbidden(field, why);
+      case 'FieldValueRequired':
+        return fieldErrors.required(field, why);
+      case 'FieldValueDuplicate':
+        return isLarge
+          ? { type: 'FieldValueDuplicate', field, detail: 'Duplicate value' }
+          : fieldErrors.duplicate(field, value);
       default: {
         const shown = isLarge ? '' : `${encodeJson(value)}: `;
-        return { type: 'FieldValueInvalid', field, detail: `Invalid value: ${shown.length > SHOWN_MAX ? `${shown.slice(0, SHOWN_MAX)}...: ` : shown}${why}` };
+        return {
+          type: 'FieldValueInvalid',
+          field,
+          detail: `Invalid value: ${shown.length > SHOWN_MAX ? `${shown.slice(0, SHOWN_MAX)}...: ` : shown}${why}`,
+        };
       }
     }
   }
 }
 
-const ruleText = ({ rule, message }: CelRule): string => (message !== undefined && message !== '' ? message : rule).trim();
+const ruleText = ({ rule, message }: CelRule): string =>
+  (message !== undefined && message !== '' ? message : rule).trim();
 
 /** `old` is undefined where nobody can tell what it was. Compared once, whatever number of rules and parts ask. */
 function visitedOf(value: unknown, old: unknown, parent?: Visited): Visited {
   let same: boolean | undefined;
-  return { value, old, unchanged: () => (same ??= (old !== undefined && jsonEqual(value, old)) || parent?.unchanged() === true) };
+  return {
+    value,
+    old,
+    unchanged: () => (same ??= (old !== undefined && jsonEqual(value, old)) || parent?.unchanged() === true),
+  };
 }
 
 const roots = new WeakMap<Schema, Schema>();
@@ -266,9 +339,11 @@ export function hasRules(schema: Schema, resolver: SchemaResolver, seen = new Se
   if (answer !== undefined) return answer;
   if (seen.has(schema)) return false;
   seen.add(schema);
-  const found = schema.validations !== undefined
-    || [...Object.values(schema.properties ?? {}), schema.items, schema.additionalProperties].some(
-      (child) => child !== undefined && hasRules(resolver.resolve(child), resolver, seen));
+  const found =
+    schema.validations !== undefined ||
+    [...Object.values(schema.properties ?? {}), schema.items, schema.additionalProperties].some(
+      (child) => child !== undefined && hasRules(resolver.resolve(child), resolver, seen),
+    );
   known.set(schema, found);
   return found;
 }

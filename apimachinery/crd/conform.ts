@@ -1,4 +1,6 @@
-/** What decoding does to a custom resource: it is no Go struct, only its metadata is, and that of the objects it holds. */
+/**
+ * What decoding does to a custom resource: it is no Go struct, only its metadata is, and that of the objects it holds.
+ */
 import type { Kind } from '../kind.js';
 import { conform, decodingError } from '../schema/typed.js';
 import { prune, pruneNulls } from '../schema/prune.js';
@@ -10,7 +12,10 @@ import { isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
 import { ENVELOPE } from './schema.js';
 
-/** Changes the object in place. Returns the paths of fields that were dropped, in kube-apiserver's order. Throws BadRequest for metadata of a wrong type. */
+/**
+ * Changes the object in place. Returns the paths of fields that were dropped, in kube-apiserver's order. Throws
+ * BadRequest for metadata of a wrong type.
+ */
 export function conformCustom(kind: Kind, object: JsonObject, resolver: SchemaResolver): string[] {
   const ofMetadata = conform({ ...kind, schema: ENVELOPE }, object, { resolver });
   const pruned = prune(object, kind.schema, resolver);
@@ -53,15 +58,19 @@ interface Place {
 
 function conformTyped(kind: Kind, object: JsonObject, { resolver, path }: Place): string[] {
   for (const name of ['apiVersion', 'kind']) {
-    if (Object.hasOwn(object, name) && typeof object[name] !== 'string') throw refused(kind, `${path.toString()}.${name}`, { value: object[name], why: 'must be a string' });
+    if (Object.hasOwn(object, name) && typeof object[name] !== 'string')
+      throw refused(kind, `${path.toString()}.${name}`, { value: object[name], why: 'must be a string' });
   }
   if (!Object.hasOwn(object, 'metadata')) return [];
   object['metadata'] ??= {};
   const { metadata } = object;
   const refuse = (why: string): Error => refused(kind, `${path.toString()}.metadata`, { value: metadata, why });
-  if (!isObject(metadata)) throw refuse(`json: cannot unmarshal ${goTypeName(metadata)} into Go value of type v1.ObjectMeta`);
+  if (!isObject(metadata))
+    throw refuse(`json: cannot unmarshal ${goTypeName(metadata)} into Go value of type v1.ObjectMeta`);
   const before = path.dotted();
-  return conform({ ...kind, kind: 'ObjectMeta', schema: OBJECT_META }, metadata, { resolver, refuse }).map((name) => `${before}.metadata.${name}`);
+  return conform({ ...kind, kind: 'ObjectMeta', schema: OBJECT_META }, metadata, { resolver, refuse }).map(
+    (name) => `${before}.metadata.${name}`,
+  );
 }
 
 const OBJECT_META: Schema = ENVELOPE.properties?.['metadata'] ?? {};
@@ -82,25 +91,39 @@ function holdsEmbedded(schema: Schema): boolean {
   const known = holders.get(schema);
   if (known !== undefined) return known;
   const children = [...Object.values(schema.properties ?? {}), schema.items, schema.additionalProperties];
-  const holds = schema.embeddedResource === true || children.some((child) => child !== undefined && child.ref === undefined && holdsEmbedded(child));
+  const holds =
+    schema.embeddedResource === true ||
+    children.some((child) => child !== undefined && child.ref === undefined && holdsEmbedded(child));
   holders.set(schema, holds);
   return holds;
 }
 
 const typed = new WeakMap<Schema, Schema>();
 
-/** A custom resource's schema with the types that the objects within it have. The same object each time for the same schema. */
+/**
+ * A custom resource's schema with the types that the objects within it have. The same object each time for the same
+ * schema.
+ */
 export function withTypes(schema: Schema): Schema {
   const known = typed.get(schema);
   if (known !== undefined) return known;
   const { properties, items, additionalProperties } = schema;
   const below = {
     ...schema,
-    ...(properties === undefined ? {} : { properties: Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, withTypes(property)])) }),
+    ...(properties === undefined
+      ? {}
+      : {
+          properties: Object.fromEntries(
+            Object.entries(properties).map(([name, property]) => [name, withTypes(property)]),
+          ),
+        }),
     ...(items === undefined ? {} : { items: withTypes(items) }),
     ...(additionalProperties === undefined ? {} : { additionalProperties: withTypes(additionalProperties) }),
   };
-  const result = schema.embeddedResource === true ? { ...below, properties: { ...below.properties, ...ENVELOPE.properties } } : below;
+  const result =
+    schema.embeddedResource === true
+      ? { ...below, properties: { ...below.properties, ...ENVELOPE.properties } }
+      : below;
   typed.set(schema, result);
   return result;
 }

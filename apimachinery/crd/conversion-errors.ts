@@ -17,26 +17,47 @@ export const knowsReviews = (reviews: readonly unknown[]): boolean => reviews.le
 export interface ConversionOptions {
   /** An update of what named no version of reviews that is known before need not name one. */
   readonly anyReview?: boolean;
-  /** Of a definition that is in use the authorities of its webhook must be certificates, unless they were none before. */
+  /**
+   * Of a definition that is in use the authorities of its webhook must be certificates, unless they were none before.
+   */
   readonly checksBundle?: boolean;
 }
 
-export function conversionErrors(conversion: unknown, path: string, { anyReview = false, checksBundle = false }: ConversionOptions = {}): FieldError[] {
+export function conversionErrors(
+  conversion: unknown,
+  path: string,
+  { anyReview = false, checksBundle = false }: ConversionOptions = {},
+): FieldError[] {
   if (!isObject(conversion)) return [];
   const strategy = textOf(conversion['strategy']);
   const webhook = isObject(conversion['webhook']) ? conversion['webhook'] : {};
-  const reviews = listOf(webhook['conversionReviewVersions']).filter((review): review is string => typeof review === 'string');
+  const reviews = listOf(webhook['conversionReviewVersions']).filter(
+    (review): review is string => typeof review === 'string',
+  );
   const config = isObject(webhook['clientConfig']) ? webhook['clientConfig'] : undefined;
   // The places are those of the version that kube-apiserver validates.
   const [configPath, reviewsPath] = [`${path}.webhookClientConfig`, `${path}.conversionReviewVersions`];
   if (strategy !== 'Webhook') {
     const unused = 'should not be set when strategy is not set to Webhook';
-    const unknown = strategy === '' ? [fieldErrors.required(`${path}.strategy`)] : STRATEGIES.includes(strategy) ? [] : [fieldErrors.notSupported(`${path}.strategy`, strategy, STRATEGIES)];
-    return [...unknown, ...(config === undefined ? [] : [fieldErrors.forbidden(configPath, unused)]), ...(reviews.length === 0 ? [] : [fieldErrors.forbidden(reviewsPath, unused)])];
+    const unknown =
+      strategy === ''
+        ? [fieldErrors.required(`${path}.strategy`)]
+        : STRATEGIES.includes(strategy)
+          ? []
+          : [fieldErrors.notSupported(`${path}.strategy`, strategy, STRATEGIES)];
+    return [
+      ...unknown,
+      ...(config === undefined ? [] : [fieldErrors.forbidden(configPath, unused)]),
+      ...(reviews.length === 0 ? [] : [fieldErrors.forbidden(reviewsPath, unused)]),
+    ];
   }
   return [
-    ...(config === undefined ? [fieldErrors.required(configPath, 'required when strategy is set to Webhook')] : clientConfigErrors(config, configPath)),
-    ...(checksBundle && isWrongBundle(config?.['caBundle']) ? [fieldErrors.invalid(`${configPath}.caBundle`, config?.['caBundle'], NO_BUNDLE)] : []),
+    ...(config === undefined
+      ? [fieldErrors.required(configPath, 'required when strategy is set to Webhook')]
+      : clientConfigErrors(config, configPath)),
+    ...(checksBundle && isWrongBundle(config?.['caBundle'])
+      ? [fieldErrors.invalid(`${configPath}.caBundle`, config?.['caBundle'], NO_BUNDLE)]
+      : []),
     ...reviewErrors(reviews, reviewsPath, anyReview),
   ];
 }
@@ -45,7 +66,12 @@ const NO_BUNDLE = 'unable to load root certificates: unable to parse bytes as PE
 
 /** Base64 of what holds no block of a certificate. */
 export function isWrongBundle(bundle: unknown): boolean {
-  return textOf(bundle) !== '' && !/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.test(Buffer.from(textOf(bundle), 'base64').toString('latin1'));
+  return (
+    textOf(bundle) !== '' &&
+    !/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.test(
+      Buffer.from(textOf(bundle), 'base64').toString('latin1'),
+    )
+  );
 }
 
 function reviewErrors(reviews: readonly string[], path: string, anyReview: boolean): FieldError[] {
@@ -56,6 +82,7 @@ function reviewErrors(reviews: readonly string[], path: string, anyReview: boole
     seen.add(review);
     return wrong.map((why) => fieldErrors.invalid(`${path}[${index}]`, review, why));
   });
-  if (!anyReview && !isKnown(reviews)) errors.push(fieldErrors.invalid(path, reviews, `must include at least one of ${REVIEWS.join(', ')}`));
+  if (!anyReview && !isKnown(reviews))
+    errors.push(fieldErrors.invalid(path, reviews, `must include at least one of ${REVIEWS.join(', ')}`));
   return errors;
 }

@@ -1,6 +1,6 @@
 /**
- * A schema as rules see it: types of CEL, and how large values may get (k8s.io/apiserver/pkg/cel/common, schemas.go). Sizes come
- * from maxItems, maxProperties and maxLength, or from what fits into a request.
+ * A schema as rules see it: types of CEL, and how large values may get (k8s.io/apiserver/pkg/cel/common, schemas.go).
+ * Sizes come from maxItems, maxProperties and maxLength, or from what fits into a request.
  */
 import type { CelType } from '../cel/values/types.js';
 import { BOOL, BYTES, DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, listOf, mapOf } from '../cel/values/types.js';
@@ -31,24 +31,46 @@ const UTF8_MAX = 4;
 const countOf = (limit: number): number => Math.max(0, Number(limit));
 const scalar = (type: CelType, minSize: number, maxElements = 0): DeclType => ({ type, minSize, maxElements });
 const META: Schema = { type: 'object', properties: { name: { type: 'string' }, generateName: { type: 'string' } } };
-const ROOT_FIELDS: Readonly<Record<string, Schema>> = { apiVersion: { type: 'string' }, kind: { type: 'string' }, metadata: META };
+const ROOT_FIELDS: Readonly<Record<string, Schema>> = {
+  apiVersion: { type: 'string' },
+  kind: { type: 'string' },
+  metadata: META,
+};
 
-/** Roots and embedded resources have apiVersion, kind, metadata.name and metadata.generateName, whatever their schema says. */
-export const withRootFields = (schema: Schema): Schema => ({ ...schema, type: 'object', properties: { ...schema.properties, ...ROOT_FIELDS } });
+/**
+ * Roots and embedded resources have apiVersion, kind, metadata.name and metadata.generateName, whatever their schema
+ * says.
+ */
+export const withRootFields = (schema: Schema): Schema => ({
+  ...schema,
+  type: 'object',
+  properties: { ...schema.properties, ...ROOT_FIELDS },
+});
 
 /** Undefined for what rules cannot see: no type, or items without one. */
 export function declTypeOf(schema: Schema, isRoot = false): DeclType | undefined {
   if (schema.intOrString === true) {
-    return scalar(DYN, 1, schema.maxLength === undefined ? REQUEST_MAX_BYTES - 2 : countOf(schema.maxLength) * UTF8_MAX);
+    return scalar(
+      DYN,
+      1,
+      schema.maxLength === undefined ? REQUEST_MAX_BYTES - 2 : countOf(schema.maxLength) * UTF8_MAX,
+    );
   }
   switch (schema.type) {
-    case 'array': return listType(schema);
-    case 'object': return objectType(isRoot || schema.embeddedResource === true ? withRootFields(schema) : schema);
-    case 'string': return stringType(schema);
-    case 'boolean': return scalar(BOOL, 4);
-    case 'number': return scalar(DOUBLE, 1);
-    case 'integer': return scalar(INT, 1);
-    default: return undefined;
+    case 'array':
+      return listType(schema);
+    case 'object':
+      return objectType(isRoot || schema.embeddedResource === true ? withRootFields(schema) : schema);
+    case 'string':
+      return stringType(schema);
+    case 'boolean':
+      return scalar(BOOL, 4);
+    case 'number':
+      return scalar(DOUBLE, 1);
+    case 'integer':
+      return scalar(INT, 1);
+    default:
+      return undefined;
   }
 }
 
@@ -56,12 +78,14 @@ function listType(schema: Schema): DeclType | undefined {
   const item = schema.items === undefined ? undefined : declTypeOf(schema.items);
   if (item === undefined) return undefined;
   // Two bytes are brackets, one is a comma.
-  const maxElements = schema.maxItems === undefined ? Math.floor((REQUEST_MAX_BYTES - 2) / (item.minSize + 1)) : countOf(schema.maxItems);
+  const maxElements =
+    schema.maxItems === undefined ? Math.floor((REQUEST_MAX_BYTES - 2) / (item.minSize + 1)) : countOf(schema.maxItems);
   return { type: listOf(item.type), minSize: 2, maxElements, item };
 }
 
 function objectType(schema: Schema): DeclType | undefined {
-  if (schema.additionalProperties !== undefined && schema.properties === undefined) return mapType(schema, schema.additionalProperties);
+  if (schema.additionalProperties !== undefined && schema.properties === undefined)
+    return mapType(schema, schema.additionalProperties);
   const fields = new Map<string, DeclType>();
   let minSize = 2;
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
@@ -70,7 +94,8 @@ function objectType(schema: Schema): DeclType | undefined {
     const escaped = escapeName(name);
     if (escaped !== undefined) fields.set(escaped, field);
     // Quotes, colon and comma; a property with a default may be left out.
-    if (schema.required?.includes(name) === true && property.default === undefined) minSize += name.length + field.minSize + 4;
+    if (schema.required?.includes(name) === true && property.default === undefined)
+      minSize += name.length + field.minSize + 4;
   }
   const types = new Map([...fields].map(([name, field]) => [name, field.type]));
   return { type: { kind: 'object', name: `object${nextName++}`, fields: types }, minSize, maxElements: 0, fields };
@@ -82,17 +107,25 @@ let nextName = 0;
 function mapType(schema: Schema, values: Schema): DeclType | undefined {
   const item = declTypeOf(values);
   if (item === undefined) return undefined;
-  const maxElements = schema.maxProperties === undefined ? Math.floor((REQUEST_MAX_BYTES - 2) / (item.minSize + 6)) : countOf(schema.maxProperties);
+  const maxElements =
+    schema.maxProperties === undefined
+      ? Math.floor((REQUEST_MAX_BYTES - 2) / (item.minSize + 6))
+      : countOf(schema.maxProperties);
   return { type: mapOf(STRING, item.type), minSize: 2, maxElements, item };
 }
 
 function stringType(schema: Schema): DeclType {
   switch (schema.format) {
-    case 'byte': return scalar(BYTES, 2, countOf(schema.maxLength ?? REQUEST_MAX_BYTES - 2));
-    case 'duration': return scalar(DURATION, DURATION_MIN, TIME_MAX);
-    case 'date': return scalar(TIMESTAMP, DATE_SIZE, DATE_SIZE);
-    case 'date-time': return scalar(TIMESTAMP, TIME_MIN, TIME_MAX);
-    default: return scalar(STRING, 2, maxLengthOf(schema));
+    case 'byte':
+      return scalar(BYTES, 2, countOf(schema.maxLength ?? REQUEST_MAX_BYTES - 2));
+    case 'duration':
+      return scalar(DURATION, DURATION_MIN, TIME_MAX);
+    case 'date':
+      return scalar(TIMESTAMP, DATE_SIZE, DATE_SIZE);
+    case 'date-time':
+      return scalar(TIMESTAMP, TIME_MIN, TIME_MAX);
+    default:
+      return scalar(STRING, 2, maxLengthOf(schema));
   }
 }
 

@@ -24,7 +24,10 @@ interface Place {
   readonly budget: Budget;
 }
 
-/** Defaults of metadata are forbidden or checked elsewhere; those inside additionalProperties are not followed, as upstream. */
+/**
+ * Defaults of metadata are forbidden or checked elsewhere; those inside additionalProperties are not followed, as
+ * upstream.
+ */
 export function* defaultErrors(schema: Schema, path: string, resolver: SchemaResolver): Work<FieldError[]> {
   return yield* visit(schema, { path, resolver, isRoot: true, budget: { left: OBJECT_COST_MAX } });
 }
@@ -33,12 +36,18 @@ function* visit(schema: Schema, place: Place): Work<FieldError[]> {
   const { path, isRoot, budget } = place;
   if (budget.left < 0) return [];
   yield SCHEMA_UNITS;
-  const errors = schema.default === undefined ? [] : yield* ofDefault(isRoot ? asEmbedded(schema) : schema, { ...place, path: `${path}.default` });
-  if (schema.items !== undefined) for (const error of yield* visit(schema.items, { ...place, path: `${path}.items`, isRoot: false })) errors.push(error);
+  const errors =
+    schema.default === undefined
+      ? []
+      : yield* ofDefault(isRoot ? asEmbedded(schema) : schema, { ...place, path: `${path}.default` });
+  if (schema.items !== undefined)
+    for (const error of yield* visit(schema.items, { ...place, path: `${path}.items`, isRoot: false }))
+      errors.push(error);
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     // Upstream shows what a default of metadata would make of it; that one is there is forbidden anyway.
     if ((isRoot || schema.embeddedResource === true) && META_FIELDS.has(name)) continue;
-    for (const error of yield* visit(property, { ...place, path: `${path}.properties[${name}]`, isRoot: false })) errors.push(error);
+    for (const error of yield* visit(property, { ...place, path: `${path}.properties[${name}]`, isRoot: false }))
+      errors.push(error);
   }
   return errors;
 }
@@ -46,7 +55,9 @@ function* visit(schema: Schema, place: Place): Work<FieldError[]> {
 function* ofDefault(schema: Schema, { path, resolver, budget }: Place): Work<FieldError[]> {
   yield DEFAULT_UNITS;
   const value: unknown = schema.default;
-  const unknown = hasUnknown(schema, value, resolver) ? [fieldErrors.invalid(path, value, 'must not have unknown fields')] : [];
+  const unknown = hasUnknown(schema, value, resolver)
+    ? [fieldErrors.invalid(path, value, 'must not have unknown fields')]
+    : [];
   const embedded = yield* embeddedErrors(schema, value, resolver, path);
   if (embedded.length > 0) return [...unknown, ...embedded];
   const structural = yield* customValueWork(asStructural(schema), value, resolver, { base: path });
@@ -55,7 +66,10 @@ function* ofDefault(schema: Schema, { path, resolver, budget }: Place): Work<Fie
   // As an update and as a create: the dearer of the two is charged.
   const [update, create] = [{ ...budget }, { ...budget }];
   const kept = yield* checkRulesWork(schema, resolver, { object: value, old: value }, { ...options, budget: update });
-  const made = kept.length > 0 ? [] : yield* checkRulesWork(schema, resolver, { object: value, old: undefined }, { ...options, budget: create });
+  const made =
+    kept.length > 0
+      ? []
+      : yield* checkRulesWork(schema, resolver, { object: value, old: undefined }, { ...options, budget: create });
   budget.left = Math.min(update.left, create.left);
   return [...unknown, ...kept, ...made];
 }
@@ -72,7 +86,13 @@ function asStructural(schema: Schema): Schema {
     const { intOrString: _, properties, items, additionalProperties, ...rest } = schema;
     made = {
       ...rest,
-      ...(properties === undefined ? {} : { properties: Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, asStructural(property)])) }),
+      ...(properties === undefined
+        ? {}
+        : {
+            properties: Object.fromEntries(
+              Object.entries(properties).map(([name, property]) => [name, asStructural(property)]),
+            ),
+          }),
       ...(items === undefined ? {} : { items: asStructural(items) }),
       ...(additionalProperties === undefined ? {} : { additionalProperties: asStructural(additionalProperties) }),
     };
@@ -85,6 +105,10 @@ function asStructural(schema: Schema): Schema {
 function hasUnknown(schema: Schema, value: unknown, resolver: SchemaResolver): boolean {
   if (!isObject(value) && !Array.isArray(value)) return false;
   const holder = { value: cloneJson(value) };
-  prune(holder, { type: 'object', properties: { value: schema.embeddedResource === true ? withRootFields(schema) : schema } }, resolver);
+  prune(
+    holder,
+    { type: 'object', properties: { value: schema.embeddedResource === true ? withRootFields(schema) : schema } },
+    resolver,
+  );
   return !jsonEqual(holder.value, value);
 }

@@ -1,4 +1,7 @@
-/** Whole objects within custom resources: they have a version and a kind, and metadata that could be any object's (schema/objectmeta). */
+/**
+ * Whole objects within custom resources: they have a version and a kind, and metadata that could be any object's
+ * (schema/objectmeta).
+ */
 import type { Work } from '../../platform/work.js';
 import { validateEmbeddedMetadata } from '../kinds/metadata.js';
 import { dns1035Label } from '../names.js';
@@ -15,7 +18,12 @@ const VALUE_UNITS = 5;
 const walk = new SchemaWalk((schema) => schema.embeddedResource === true);
 
 /** `base`: where the value lies, before all paths. */
-export function embeddedErrors(schema: Schema, value: unknown, resolver: SchemaResolver, base = ''): Work<FieldError[]> {
+export function embeddedErrors(
+  schema: Schema,
+  value: unknown,
+  resolver: SchemaResolver,
+  base = '',
+): Work<FieldError[]> {
   return walk.errors(schema, value, resolver, function* (known, inner, path) {
     yield VALUE_UNITS;
     if (known.embeddedResource !== true || !isObject(inner)) return [];
@@ -25,11 +33,15 @@ export function embeddedErrors(schema: Schema, value: unknown, resolver: SchemaR
 }
 
 function objectErrors(object: JsonObject, path: string): FieldError[] {
-  const missing = ['apiVersion', 'kind'].filter((name) => !Object.hasOwn(object, name)).map((name) => fieldErrors.required(`${path}.${name}`));
+  const missing = ['apiVersion', 'kind']
+    .filter((name) => !Object.hasOwn(object, name))
+    .map((name) => fieldErrors.required(`${path}.${name}`));
   const given = Object.keys(object).flatMap((name) => {
     const [field, value] = [`${path}.${name}`, object[name]];
     if (name === 'metadata') return validateEmbeddedMetadata(value, field);
-    return name === 'apiVersion' || name === 'kind' ? nameErrors(value, field, name === 'kind' ? wrongKind : wrongVersion) : [];
+    return name === 'apiVersion' || name === 'kind'
+      ? nameErrors(value, field, name === 'kind' ? wrongKind : wrongVersion)
+      : [];
   });
   return [...missing, ...given];
 }
@@ -40,7 +52,8 @@ function nameErrors(value: unknown, field: string, wrong: (text: string) => stri
   return why === undefined ? [] : [fieldErrors.invalid(field, value, why)];
 }
 
-const wrongVersion = (text: string): string | undefined => (text.split('/').length > 2 ? `unexpected GroupVersion string: ${text}` : undefined);
+const wrongVersion = (text: string): string | undefined =>
+  text.split('/').length > 2 ? `unexpected GroupVersion string: ${text}` : undefined;
 
 function wrongKind(text: string): string | undefined {
   const wrong = dns1035Label(text.toLowerCase());

@@ -1,7 +1,7 @@
 /**
- * The JSON paths of CRDs (printer columns, selectable fields, scale): `.spec.a`, `['a.b']`, `[0]`, `[*]`, `a\.b`, and filters
- * by equality as `[?(@.type=="Ready")]`. In: text. Out: a function from an object to the values it finds, each looked for when it is
- * taken: a path of stars finds very many, and tables show one; no more is evaluated.
+ * The JSON paths of CRDs (printer columns, selectable fields, scale): `.spec.a`, `['a.b']`, `[0]`, `[*]`, `a\.b`, and
+ * filters by equality as `[?(@.type=="Ready")]`. In: text. Out: a function from an object to the values it finds, each
+ * looked for when it is taken: a path of stars finds very many, and tables show one; no more is evaluated.
  */
 import { encodeJson } from '../json-value.js';
 import { getOwn, isObject } from '../value.js';
@@ -9,11 +9,15 @@ import { getOwn, isObject } from '../value.js';
 /** What a value leads to. */
 type Step = (value: unknown) => Iterable<unknown>;
 
-const TOKEN = /^(?:\.((?:[^.[\]\\]|\\.)+)|\[(\d+)\]|\[(\*)\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.)*)"\]|\[\?\(\s*@((?:\.[^.[\]\s=!]+)+)\s*(==|!=)\s*(?:"([^"]*)"|'([^']*)'|(true|false|-?\d+))\s*\)\])/;
+const TOKEN =
+  /^(?:\.((?:[^.[\]\\]|\\.)+)|\[(\d+)\]|\[(\*)\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.)*)"\]|\[\?\(\s*@((?:\.[^.[\]\s=!]+)+)\s*(==|!=)\s*(?:"([^"]*)"|'([^']*)'|(true|false|-?\d+))\s*\)\])/;
 
 /** Undefined for what is no such path. */
 export function compileJsonPath(text: string): ((object: unknown) => Iterable<unknown>) | undefined {
-  let rest = text.trim().replace(/^\{(.*)\}$/s, '$1').replace(/^\$/, '');
+  let rest = text
+    .trim()
+    .replace(/^\{(.*)\}$/s, '$1')
+    .replace(/^\$/, '');
   const steps: Step[] = [];
   while (rest !== '') {
     const match = TOKEN.exec(rest);
@@ -43,7 +47,8 @@ function stepOf(match: RegExpExecArray): Step {
   const name = dotted ?? single ?? double;
   if (dotted === '*' || star !== undefined) return children;
   if (name !== undefined) return field(name.replace(/\\(.)/g, '$1'));
-  if (index !== undefined) return (value) => (Array.isArray(value) && Number(index) < value.length ? [value[Number(index)] as unknown] : []);
+  if (index !== undefined)
+    return (value) => (Array.isArray(value) && Number(index) < value.length ? [value[Number(index)] as unknown] : []);
   const path = (filter ?? '').slice(1).split('.').map(field);
   const wanted = text ?? otherText ?? literal;
   return function* matching(value) {
@@ -54,11 +59,14 @@ function stepOf(match: RegExpExecArray): Step {
   };
 }
 
-const field = (name: string): Step => (value) => {
-  const found = isObject(value) ? getOwn(value, name) : undefined;
-  return found === undefined ? [] : [found];
-};
+const field =
+  (name: string): Step =>
+  (value) => {
+    const found = isObject(value) ? getOwn(value, name) : undefined;
+    return found === undefined ? [] : [found];
+  };
 
-const children = (value: unknown): unknown[] => (Array.isArray(value) ? value : isObject(value) ? Object.values(value) : []);
+const children = (value: unknown): unknown[] =>
+  Array.isArray(value) ? value : isObject(value) ? Object.values(value) : [];
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : encodeJson(value));

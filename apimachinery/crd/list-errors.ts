@@ -1,4 +1,7 @@
-/** Lists of custom resources that are sets or maps by their schema: no item twice (k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype). */
+/**
+ * Lists of custom resources that are sets or maps by their schema: no item twice
+ * (k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype).
+ */
 import { SliceMeter } from '../../platform/slices.js';
 import type { Work } from '../../platform/work.js';
 import { encodeJson } from '../json-value.js';
@@ -25,12 +28,15 @@ function* repeated(schema: Schema, list: readonly unknown[], path: string): Work
   if (schema.listType === 'set') return yield* twice(list, (item) => item, path);
   if (schema.listType !== 'map') return [];
   const wrong = list.findIndex((item) => item !== null && !isObject(item));
-  if (wrong !== -1) return [fieldErrors.invalid(`${path}[${wrong}]`, list[wrong], 'must be an object for an array of list-type map')];
+  if (wrong !== -1)
+    return [fieldErrors.invalid(`${path}[${wrong}]`, list[wrong], 'must be an object for an array of list-type map')];
   return yield* twice(list, (item) => keysOf(item, schema.listMapKeys ?? []), path);
 }
 
 function keysOf(item: unknown, names: readonly string[]): JsonObject {
-  return Object.fromEntries(names.flatMap((name) => (isObject(item) && Object.hasOwn(item, name) ? [[name, item[name]]] : [])));
+  return Object.fromEntries(
+    names.flatMap((name) => (isObject(item) && Object.hasOwn(item, name) ? [[name, item[name]]] : [])),
+  );
 }
 
 /** Items with the same identity; only the second of several is told. */
@@ -43,7 +49,8 @@ function* twice(list: readonly unknown[], identityOf: (item: unknown) => unknown
     const id = encodeJson(identity);
     const times = (seen.get(id) ?? 0) + 1;
     seen.set(id, times);
-    if (times === 2 && errors.length < FIELD_ERRORS_MAX) errors.push(fieldErrors.duplicate(`${path}[${index}]`, identity));
+    if (times === 2 && errors.length < FIELD_ERRORS_MAX)
+      errors.push(fieldErrors.duplicate(`${path}[${index}]`, identity));
     if (meter.spend(ITEM_UNITS)) yield YIELD_UNITS;
   }
   return errors;

@@ -1,4 +1,7 @@
-/** Rules of a CRD when it is written: they compile, and what they may cost fits (apiextensions/validation, cel_validation.go). */
+/**
+ * Rules of a CRD when it is written: they compile, and what they may cost fits (apiextensions/validation,
+ * cel_validation.go).
+ */
 import type { Work } from '../../platform/work.js';
 import type { Schema } from '../schema.js';
 import { fieldErrors } from '../status.js';
@@ -29,8 +32,20 @@ export class TotalCost {
   errors(path: string): FieldError[] {
     if (this.#total <= SCHEMA_COST_MAX) return [];
     return [
-      ...this.#expensive.map((rule) => fieldErrors.forbidden(rule.path, 'contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema')),
-      fieldErrors.forbidden(path, costMessage('x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema', this.#total, SCHEMA_COST_MAX)),
+      ...this.#expensive.map((rule) =>
+        fieldErrors.forbidden(
+          rule.path,
+          'contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema',
+        ),
+      ),
+      fieldErrors.forbidden(
+        path,
+        costMessage(
+          'x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema',
+          this.#total,
+          SCHEMA_COST_MAX,
+        ),
+      ),
     ];
   }
 }
@@ -56,27 +71,55 @@ export interface RulePlace {
 export function* ruleErrors(props: JsonObject, place: RulePlace): Work<FieldError[]> {
   const given = listOf(props['x-kubernetes-validations']).filter(isObject);
   const { rules, maxCardinality } = yield* ruleSetWork(place.schema, place.isRoot);
-  return rules.flatMap((compiled, index) => oneRule(compiled, given[index] ?? {}, {
-    place, path: `${place.path}.x-kubernetes-validations[${index}]`, times: place.cardinality ?? maxCardinality,
-  }));
+  return rules.flatMap((compiled, index) =>
+    oneRule(compiled, given[index] ?? {}, {
+      place,
+      path: `${place.path}.x-kubernetes-validations[${index}]`,
+      times: place.cardinality ?? maxCardinality,
+    }),
+  );
 }
 
-function oneRule(compiled: CompiledRule, given: JsonObject, { place, path, times }: { readonly place: RulePlace; readonly path: string; readonly times: number }): FieldError[] {
+function oneRule(
+  compiled: CompiledRule,
+  given: JsonObject,
+  { place, path, times }: { readonly place: RulePlace; readonly path: string; readonly times: number },
+): FieldError[] {
   const errors: FieldError[] = [];
   const cost = compiled.maxCost * times;
-  if (cost > RULE_COST_MAX) errors.push(fieldErrors.forbidden(`${path}.rule`, costMessage('estimated rule cost', cost, RULE_COST_MAX)));
+  if (cost > RULE_COST_MAX)
+    errors.push(fieldErrors.forbidden(`${path}.rule`, costMessage('estimated rule cost', cost, RULE_COST_MAX)));
   place.total.observe(`${path}.rule`, cost);
   if (compiled.error !== undefined) errors.push(invalidRule(`${path}.rule`, given, compiled.error));
-  if (compiled.messageError !== undefined) errors.push(invalidRule(`${path}.messageExpression`, given, compiled.messageError));
+  if (compiled.messageError !== undefined)
+    errors.push(invalidRule(`${path}.messageExpression`, given, compiled.messageError));
   else if (compiled.message !== undefined) {
     const { messageMaxCost } = compiled;
-    if (messageMaxCost > RULE_COST_MAX) errors.push(fieldErrors.forbidden(`${path}.messageExpression`, costMessage('estimated messageExpression cost', messageMaxCost, RULE_COST_MAX)));
+    if (messageMaxCost > RULE_COST_MAX)
+      errors.push(
+        fieldErrors.forbidden(
+          `${path}.messageExpression`,
+          costMessage('estimated messageExpression cost', messageMaxCost, RULE_COST_MAX),
+        ),
+      );
     place.total.observe(`${path}.messageExpression`, messageMaxCost);
   }
   if (compiled.usesOldSelf && place.uncorrelatable !== undefined) {
-    errors.push(fieldErrors.invalid(`${path}.rule`, textOf(given['rule']), `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelatable}`));
+    errors.push(
+      fieldErrors.invalid(
+        `${path}.rule`,
+        textOf(given['rule']),
+        `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelatable}`,
+      ),
+    );
   } else if (!compiled.usesOldSelf && given['optionalOldSelf'] !== undefined) {
-    errors.push(fieldErrors.invalid(`${path}.optionalOldSelf`, given['optionalOldSelf'], 'may not be set if oldSelf is not used in rule'));
+    errors.push(
+      fieldErrors.invalid(
+        `${path}.optionalOldSelf`,
+        given['optionalOldSelf'],
+        'may not be set if oldSelf is not used in rule',
+      ),
+    );
   }
   return errors;
 }

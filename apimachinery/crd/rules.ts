@@ -61,29 +61,41 @@ const NOTHING = { usesOldSelf: false, maxCost: 0, messageMaxCost: 0 } as const;
 
 function* compileRule(rule: CelRule, schema: Schema, decl: DeclType | undefined): Work<CompiledRule> {
   if (typeof rule.rule !== 'string' || rule.rule.trim() === '') return { rule, ...NOTHING };
-  if (decl === undefined) return { rule, ...NOTHING, error: 'rule cannot be compiled: the schema has no type that rules can read' };
+  if (decl === undefined)
+    return { rule, ...NOTHING, error: 'rule cannot be compiled: the schema has no type that rules can read' };
   const compiled = yield* compileText(rule.rule, rule, decl);
   if (typeof compiled === 'string') return { rule, ...NOTHING, error: `compilation failed: ${compiled}` };
   if (compiled.type.kind !== 'bool') return { rule, ...NOTHING, error: 'cel expression must evaluate to a bool' };
   const failing = failingConversion(compiled);
   if (failing !== undefined) return { rule, ...NOTHING, error: `program instantiation failed: ${failing}` };
-  const path = rule.fieldPath === undefined || rule.fieldPath === '' ? undefined : findFieldPath(rule.fieldPath, schema);
+  const path =
+    rule.fieldPath === undefined || rule.fieldPath === '' ? undefined : findFieldPath(rule.fieldPath, schema);
   const program = yield* Program.make(compiled);
   const { max: maxCost } = yield* estimateCostWork(compiled, sizesBelow(decl));
   return {
-    rule, program, usesOldSelf: compiled.variables.has('oldSelf'), maxCost,
-    ...yield* compileMessage(rule, decl), ...(path?.kind === 'found' ? { fieldPath: path.path } : {}),
+    rule,
+    program,
+    usesOldSelf: compiled.variables.has('oldSelf'),
+    maxCost,
+    ...(yield* compileMessage(rule, decl)),
+    ...(path?.kind === 'found' ? { fieldPath: path.path } : {}),
   };
 }
 
-function* compileMessage(rule: CelRule, decl: DeclType): Work<Pick<CompiledRule, 'message' | 'messageError' | 'messageMaxCost'>> {
+function* compileMessage(
+  rule: CelRule,
+  decl: DeclType,
+): Work<Pick<CompiledRule, 'message' | 'messageError' | 'messageMaxCost'>> {
   const { messageExpression } = rule;
   if (messageExpression === undefined || messageExpression === '') return { messageMaxCost: 0 };
   const compiled = yield* compileText(messageExpression, rule, decl);
-  if (typeof compiled === 'string') return { messageMaxCost: 0, messageError: `messageExpression compilation failed: ${compiled}` };
-  if (compiled.type.kind !== 'string') return { messageMaxCost: 0, messageError: 'messageExpression must evaluate to a string' };
+  if (typeof compiled === 'string')
+    return { messageMaxCost: 0, messageError: `messageExpression compilation failed: ${compiled}` };
+  if (compiled.type.kind !== 'string')
+    return { messageMaxCost: 0, messageError: 'messageExpression must evaluate to a string' };
   const failing = failingConversion(compiled);
-  if (failing !== undefined) return { messageMaxCost: 0, messageError: `messageExpression instantiation failed: ${failing}` };
+  if (failing !== undefined)
+    return { messageMaxCost: 0, messageError: `messageExpression instantiation failed: ${failing}` };
   const message = yield* Program.make(compiled);
   const { max: messageMaxCost } = yield* estimateCostWork(compiled, sizesBelow(decl));
   return { message, messageMaxCost };

@@ -18,6 +18,8 @@ export function scaleErrors(subresources: unknown, path: string): FieldError[] {
     const [here, value] = [`${path}.scale.${name}`, textOf(scale[name])];
     if (value === '') return isNeeded ? [fieldErrors.required(here)] : [];
     if (!value.startsWith('.')) return [fieldErrors.invalid(here, value, 'must be a simple json path starting with .')];
-    return roots.some((root) => value.startsWith(root)) ? [] : [fieldErrors.invalid(here, value, `should be a json path under ${text}`)];
+    return roots.some((root) => value.startsWith(root))
+      ? []
+      : [fieldErrors.invalid(here, value, `should be a json path under ${text}`)];
   });
 }

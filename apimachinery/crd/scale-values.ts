@@ -11,26 +11,35 @@ const INT32_MAX = 2 ** 31 - 1;
 /** `onlyStatus`: the spec cannot have changed. */
 export function scaleValueErrors(object: unknown, scale: ScaleFacts, onlyStatus: boolean): FieldError[] {
   return [
-    ...(onlyStatus ? [] : countErrors(object, scale.specReplicasPath)), ...countErrors(object, scale.statusReplicasPath),
+    ...(onlyStatus ? [] : countErrors(object, scale.specReplicasPath)),
+    ...countErrors(object, scale.statusReplicasPath),
     ...(scale.labelSelectorPath === undefined ? [] : textErrors(object, scale.labelSelectorPath)),
   ];
 }
 
-type Found = { readonly kind: 'value'; readonly value: unknown } | { readonly kind: 'none' } | { readonly kind: 'bad'; readonly why: string };
+type Found =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'bad'; readonly why: string };
 
 function find(object: unknown, jsonPath: string): Found {
   const names = jsonPath.replace(/^\./, '').split('.');
   let value = object;
   for (const [index, name] of names.entries()) {
     if (value === null) return { kind: 'none' };
-    if (!isObject(value)) return { kind: 'bad', why: `.${names.slice(0, index + 1).join('.')} accessor error: ${shown(value)} is of the type ${goType(value)}, expected map[string]interface{}` };
+    if (!isObject(value))
+      return {
+        kind: 'bad',
+        why: `.${names.slice(0, index + 1).join('.')} accessor error: ${shown(value)} is of the type ${goType(value)}, expected map[string]interface{}`,
+      };
     value = getOwn(value, name);
     if (value === undefined) return { kind: 'none' };
   }
   return { kind: 'value', value };
 }
 
-const wrongType = (jsonPath: string, value: unknown, expected: string): string => `${jsonPath} accessor error: ${shown(value)} is of the type ${goType(value)}, expected ${expected}`;
+const wrongType = (jsonPath: string, value: unknown, expected: string): string =>
+  `${jsonPath} accessor error: ${shown(value)} is of the type ${goType(value)}, expected ${expected}`;
 
 function countErrors(object: unknown, jsonPath: string): FieldError[] {
   const found = find(object, jsonPath);
@@ -39,13 +48,17 @@ function countErrors(object: unknown, jsonPath: string): FieldError[] {
   const { value } = found;
   if (!isInt64(value)) return [fieldErrors.invalid(jsonPath, 0, wrongType(jsonPath, value, 'int64'))];
   if (value < 0) return [fieldErrors.invalid(jsonPath, value, 'should be a non-negative integer')];
-  return value > INT32_MAX ? [fieldErrors.invalid(jsonPath, value, `should be less than or equal to ${INT32_MAX}`)] : [];
+  return value > INT32_MAX
+    ? [fieldErrors.invalid(jsonPath, value, `should be less than or equal to ${INT32_MAX}`)]
+    : [];
 }
 
 function textErrors(object: unknown, jsonPath: string): FieldError[] {
   const found = find(object, jsonPath);
   if (found.kind === 'none' || (found.kind === 'value' && typeof found.value === 'string')) return [];
-  return [fieldErrors.invalid(jsonPath, '', found.kind === 'bad' ? found.why : wrongType(jsonPath, found.value, 'string'))];
+  return [
+    fieldErrors.invalid(jsonPath, '', found.kind === 'bad' ? found.why : wrongType(jsonPath, found.value, 'string')),
+  ];
 }
 
 function goType(value: unknown): string {
@@ -67,7 +80,16 @@ function shown(value: unknown, depth = 0): string {
 function goText(value: unknown, depth: number): string {
   if (value === null) return '<nil>';
   if (typeof value === 'string') return value;
-  if (Array.isArray(value)) return `[${value.slice(0, SHOWN_MAX).map((item) => shown(item, depth)).join(' ')}]`;
-  if (isObject(value)) return `map[${Object.keys(value).toSorted().slice(0, SHOWN_MAX).map((name) => `${name}:${shown(value[name], depth)}`).join(' ')}]`;
+  if (Array.isArray(value))
+    return `[${value
+      .slice(0, SHOWN_MAX)
+      .map((item) => shown(item, depth))
+      .join(' ')}]`;
+  if (isObject(value))
+    return `map[${Object.keys(value)
+      .toSorted()
+      .slice(0, SHOWN_MAX)
+      .map((name) => `${name}:${shown(value[name], depth)}`)
+      .join(' ')}]`;
   return encodeJson(value);
 }

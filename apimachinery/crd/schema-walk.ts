@@ -1,4 +1,7 @@
-/** A walk over a value beside its schema, for what the schema marks here and there: parts below which nothing is marked are passed over. */
+/**
+ * A walk over a value beside its schema, for what the schema marks here and there: parts below which nothing is marked
+ * are passed over.
+ */
 import type { Work } from '../../platform/work.js';
 import { FieldPath } from '../schema/path.js';
 import type { SchemaResolver } from '../schema/resolve.js';
@@ -26,9 +29,10 @@ export class SchemaWalk {
     function* visit(declared: Schema, inner: unknown): Work<void> {
       const known = resolver.resolve(declared);
       if (errors.length >= FIELD_ERRORS_MAX || !hasMarks(known)) return;
-      errors.push(...yield* look(known, inner, path));
+      errors.push(...(yield* look(known, inner, path)));
       if (Array.isArray(inner)) {
-        for (const [index, item] of known.items === undefined ? [] : inner.entries()) yield* below(index, known.items ?? {}, item);
+        for (const [index, item] of known.items === undefined ? [] : inner.entries())
+          yield* below(index, known.items ?? {}, item);
       } else if (isObject(inner)) {
         for (const name of Object.keys(inner)) {
           const property = resolver.property(known, name);
@@ -52,7 +56,9 @@ export class SchemaWalk {
     if (seen.has(schema)) return false;
     seen.add(schema);
     const children = [...Object.values(schema.properties ?? {}), schema.items, schema.additionalProperties];
-    const found = this.#isMarked(schema) || children.some((child) => child !== undefined && child.ref === undefined && this.#hasMarks(child, seen));
+    const found =
+      this.#isMarked(schema) ||
+      children.some((child) => child !== undefined && child.ref === undefined && this.#hasMarks(child, seen));
     this.#known.set(schema, found);
     return found;
   }

@@ -1,6 +1,6 @@
 /**
- * A CRD's openAPIV3Schema when it is written, in the words of kube-apiserver: structure first, then defaults; rules are looked at
- * only when both are sound, for what they would say otherwise helps nobody.
+ * A CRD's openAPIV3Schema when it is written, in the words of kube-apiserver: structure first, then defaults; rules are
+ * looked at only when both are sound, for what they would say otherwise helps nobody.
  */
 import { finish, SLICE_UNITS } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
@@ -26,7 +26,11 @@ const DEPTH_MAX = 100;
 const SCHEMA_UNITS = 50;
 const META_FIELDS = new Set(['apiVersion', 'kind', 'metadata']);
 /** A CRD's schema has no references. */
-const RESOLVER = resolverOf({ definition: (ref) => { throw new InvariantError(`a custom resource's schema refers to ${ref}`); } });
+const RESOLVER = resolverOf({
+  definition: (ref) => {
+    throw new InvariantError(`a custom resource's schema refers to ${ref}`);
+  },
+});
 
 export function validateSchemaProps(props: unknown, path: string, options: SchemaOptions = {}): FieldError[] {
   return finish(validateSchemaWork(props, path, options));
@@ -40,10 +44,12 @@ export interface SchemaOptions {
 /** The same in slices. */
 export function* validateSchemaWork(props: unknown, path: string, options: SchemaOptions = {}): Work<FieldError[]> {
   if (!isObject(props)) return [];
-  if (depthOf(props) > DEPTH_MAX) return [fieldErrors.forbidden(path, `must not be nested more than ${DEPTH_MAX} schemas deep`)];
+  if (depthOf(props) > DEPTH_MAX)
+    return [fieldErrors.forbidden(path, `must not be nested more than ${DEPTH_MAX} schemas deep`)];
   yield SLICE_UNITS;
   const errors = options.hasStatus === true ? statusRootErrors(props, path) : [];
-  if (props['nullable'] === true) errors.push(fieldErrors.forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
+  if (props['nullable'] === true)
+    errors.push(fieldErrors.forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
   const schema = schemaOfProps(props);
   yield SLICE_UNITS;
   const why = whyNotConvertible(props);
@@ -56,7 +62,15 @@ export function* validateSchemaWork(props: unknown, path: string, options: Schem
   const defaults = structural.length > 0 || !convertible ? [] : yield* defaultErrors(schema, path, RESOLVER);
   errors.push(...defaults.slice(0, ERRORS_MAX));
   const walk = new Walk(structural.length === 0 && defaults.length === 0 && convertible);
-  yield* walk.visit(props, { path, schema, isRoot: true, inMeta: false, forbidden: undefined, uncorrelatable: undefined, cardinality: 1 });
+  yield* walk.visit(props, {
+    path,
+    schema,
+    isRoot: true,
+    inMeta: false,
+    forbidden: undefined,
+    uncorrelatable: undefined,
+    cardinality: 1,
+  });
   const found = [...errors, ...walk.schemaErrors, ...walk.ruleErrors];
   if (found.length === 0 && why !== undefined) return [fieldErrors.invalid(path, '', why)];
   return [...found, ...walk.total.errors(path)].slice(0, ERRORS_MAX);
@@ -64,9 +78,15 @@ export function* validateSchemaWork(props: unknown, path: string, options: Schem
 
 function depthOf(value: unknown, depth = 0): number {
   if (!isObject(value) || depth > DEPTH_MAX) return depth;
-  const below = [value['items'], value['additionalProperties'], value['not'],
-    ...['properties', 'definitions', 'dependencies'].flatMap((word) => entriesOf(value[word]).map(([, child]) => child)),
-    ...['items', 'allOf', 'anyOf', 'oneOf'].flatMap((word) => listOf(value[word]))];
+  const below = [
+    value['items'],
+    value['additionalProperties'],
+    value['not'],
+    ...['properties', 'definitions', 'dependencies'].flatMap((word) =>
+      entriesOf(value[word]).map(([, child]) => child),
+    ),
+    ...['items', 'allOf', 'anyOf', 'oneOf'].flatMap((word) => listOf(value[word])),
+  ];
   return below.reduce<number>((deepest, child) => Math.max(deepest, depthOf(child, depth + 1)), depth);
 }
 
@@ -75,7 +95,10 @@ function whyNotConvertible(props: JsonObject): string | undefined {
   const own = unstructured(props);
   if (own !== undefined) return own;
   const below = [
-    props['not'], ...['allOf', 'anyOf', 'oneOf'].flatMap((word) => listOf(props[word])), props['items'], ...entriesOf(props['properties']).map(([, child]) => child),
+    props['not'],
+    ...['allOf', 'anyOf', 'oneOf'].flatMap((word) => listOf(props[word])),
+    props['items'],
+    ...entriesOf(props['properties']).map(([, child]) => child),
     props['additionalProperties'],
   ];
   for (const child of below) {
@@ -115,7 +138,7 @@ class Walk {
     this.schemaErrors.push(...shapeErrors(props, place.path));
     const { schema } = place;
     if (schema?.validations === undefined || !this.#withRules || this.schemaErrors.length > before) return;
-    this.ruleErrors.push(...yield* ruleErrors(props, { ...place, schema, total: this.total }));
+    this.ruleErrors.push(...(yield* ruleErrors(props, { ...place, schema, total: this.total })));
   }
 
   *#below(props: JsonObject, place: Place): Work<void> {
@@ -124,23 +147,35 @@ class Walk {
     const inner = { ...place, isRoot: false, cardinality };
     if (isObject(props['additionalProperties'])) {
       const forbidden = place.inMeta ? 'inside additionalProperties applying to object metadata' : place.forbidden;
-      yield* this.visit(props['additionalProperties'], { ...inner, path: `${path}.additionalProperties`, schema: schema?.additionalProperties, forbidden });
+      yield* this.visit(props['additionalProperties'], {
+        ...inner,
+        path: `${path}.additionalProperties`,
+        schema: schema?.additionalProperties,
+        forbidden,
+      });
     }
     for (const [name, child] of entriesOf(props['properties'])) {
       const isMeta = (place.isRoot || props['x-kubernetes-embedded-resource'] === true) && META_FIELDS.has(name);
       yield* this.visit(child, {
-        ...inner, path: `${path}.properties[${name}]`, schema: schema?.properties?.[name], inMeta: place.inMeta || isMeta,
+        ...inner,
+        path: `${path}.properties[${name}]`,
+        schema: schema?.properties?.[name],
+        inMeta: place.inMeta || isMeta,
         forbidden: isMeta && place.isRoot ? `in top-level ${name}` : place.forbidden,
       });
     }
     if (isObject(props['not'])) yield* this.visit(props['not'], { ...inner, path: `${path}.not`, schema: undefined });
     for (const word of ['allOf', 'oneOf', 'anyOf']) {
-      for (const [index, branch] of listOf(props[word]).entries()) if (isObject(branch)) yield* this.visit(branch, { ...inner, path: `${path}.${word}[${index}]`, schema: undefined });
+      for (const [index, branch] of listOf(props[word]).entries())
+        if (isObject(branch))
+          yield* this.visit(branch, { ...inner, path: `${path}.${word}[${index}]`, schema: undefined });
     }
     for (const word of ['definitions', 'dependencies']) {
-      for (const [name, child] of entriesOf(props[word])) yield* this.visit(child, { ...inner, path: `${path}.${word}[${name}]`, schema: undefined });
+      for (const [name, child] of entriesOf(props[word]))
+        yield* this.visit(child, { ...inner, path: `${path}.${word}[${name}]`, schema: undefined });
     }
-    for (const [index, item] of listOf(props['items']).entries()) if (isObject(item)) yield* this.visit(item, { ...inner, path: `${path}.items[${index}]`, schema: undefined });
+    for (const [index, item] of listOf(props['items']).entries())
+      if (isObject(item)) yield* this.visit(item, { ...inner, path: `${path}.items[${index}]`, schema: undefined });
     if (!isObject(props['items'])) return;
     const uncorrelatable = place.uncorrelatable ?? (props['x-kubernetes-list-type'] === 'map' ? undefined : path);
     yield* this.visit(props['items'], { ...inner, path: `${path}.items`, schema: schema?.items, uncorrelatable });

@@ -1,15 +1,27 @@
 /**
- * Requests and answers of the ObjectService as messages of navarch.objects.v1 and back: both ends of the wire use these, so
- * that no field can be sent and not read. Bytes of objects pass through untouched. `from...` functions throw ApiError
- * BadRequest for messages that lack what every request has.
+ * Requests and answers of the ObjectService as messages of navarch.objects.v1 and back: both ends of the wire use
+ * these, so that no field can be sent and not read. Bytes of objects pass through untouched. `from...` functions throw
+ * ApiError BadRequest for messages that lack what every request has.
  */
 import type * as wire from '../../proto/gen/navarch/objects/v1/objects.js';
 import { decodeJson } from '../codec/json.js';
 import { encodeJsonBytes } from '../json-value.js';
 import { handleOfJson } from '../object-handle.js';
 import type {
-  CreateRequest, DeleteCollectionRequest, DeleteOptions, DeleteRequest, GetRequest, ListRequest, ObjectHandle, PatchRequest,
-  PatchType, ServedResource, UpdateRequest, WatchEvent, WatchEventType, WatchRequest,
+  CreateRequest,
+  DeleteCollectionRequest,
+  DeleteOptions,
+  DeleteRequest,
+  GetRequest,
+  ListRequest,
+  ObjectHandle,
+  PatchRequest,
+  PatchType,
+  ServedResource,
+  UpdateRequest,
+  WatchEvent,
+  WatchEventType,
+  WatchRequest,
 } from '../object-service.js';
 import type { KubeObject, ListMeta, ResourceId } from '../object.js';
 import { apiErrors } from '../status.js';
@@ -31,7 +43,10 @@ function codes<W extends string, N extends number>(table: Readonly<Record<W, N>>
   };
 }
 
-const eventTypes = codes({ ADDED: 1, MODIFIED: 2, DELETED: 3, BOOKMARK: 4 } as const satisfies Record<WatchEventType, number>);
+const eventTypes = codes({ ADDED: 1, MODIFIED: 2, DELETED: 3, BOOKMARK: 4 } as const satisfies Record<
+  WatchEventType,
+  number
+>);
 const patchTypes = codes({ json: 1, merge: 2, strategic: 3, apply: 4 } as const satisfies Record<PatchType, number>);
 const versionMatches = codes({ Exact: 1, NotOlderThan: 2 } as const);
 const fieldValidations = codes({ Ignore: 1, Warn: 2, Strict: 3 } as const);
@@ -45,7 +60,8 @@ function required<T>(value: T | undefined, field: string): T {
   return value;
 }
 
-const toInt64 = (value: number | undefined): bigint | undefined => (value === undefined ? undefined : BigInt(Math.trunc(value)));
+const toInt64 = (value: number | undefined): bigint | undefined =>
+  value === undefined ? undefined : BigInt(Math.trunc(value));
 
 function fromInt64(value: bigint | undefined): number | undefined {
   if (value === undefined) return undefined;
@@ -63,17 +79,27 @@ interface TargetFields {
   readonly subresource?: string;
 }
 
-const toResource = (id: ResourceId): wire.ResourceId => ({ group: id.group, version: id.version, resource: id.resource });
+const toResource = (id: ResourceId): wire.ResourceId => ({
+  group: id.group,
+  version: id.version,
+  resource: id.resource,
+});
 
 function fromResource(message: wire.ResourceId | undefined): ResourceId {
   const resource = required(message, 'resource');
-  if (resource.version === '' || resource.resource === '') throw apiErrors.badRequest('the request lacks a resource or its version');
+  if (resource.version === '' || resource.resource === '')
+    throw apiErrors.badRequest('the request lacks a resource or its version');
   return resource;
 }
 
 export const toDiscovery = (resources: readonly ServedResource[]): wire.DiscoverResponse => ({
   resources: resources.map((one) => ({
-    id: toResource(one), kind: one.kind, namespaced: one.namespaced, verbs: [...one.verbs], stored: one.stored, builtIn: one.builtIn,
+    id: toResource(one),
+    kind: one.kind,
+    namespaced: one.namespaced,
+    verbs: [...one.verbs],
+    stored: one.stored,
+    builtIn: one.builtIn,
   })),
 });
 
@@ -81,7 +107,10 @@ export const fromDiscovery = ({ resources }: wire.DiscoverResponse): readonly Se
   resources.map(({ id, ...rest }) => ({ ...fromResource(id), ...rest }));
 
 const toTarget = (request: TargetFields): wire.Target => ({
-  resource: toResource(request.resource), namespace: request.namespace, name: request.name, subresource: request.subresource,
+  resource: toResource(request.resource),
+  namespace: request.namespace,
+  name: request.name,
+  subresource: request.subresource,
 });
 
 function fromTarget(message: wire.Target | undefined): TargetFields {
@@ -103,7 +132,11 @@ const toSelection = (request: ListRequest): wire.Selection => ({
 function fromSelection(message: wire.Selection | undefined): ListRequest {
   const { resource, limit, continueToken, resourceVersionMatch, ...rest } = required(message, 'selection');
   return defined<ListRequest>({
-    ...rest, resource: fromResource(resource), limit: fromInt64(limit), continue: continueToken, resourceVersionMatch: versionMatches.word(resourceVersionMatch),
+    ...rest,
+    resource: fromResource(resource),
+    limit: fromInt64(limit),
+    continue: continueToken,
+    resourceVersionMatch: versionMatches.word(resourceVersionMatch),
   });
 }
 
@@ -148,13 +181,17 @@ const parsed = (bytes: Uint8Array): unknown => decodeJson(bytes);
 
 function parsedObject(bytes: Uint8Array): KubeObject {
   const value = parsed(bytes);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw apiErrors.badRequest('the object provided is no JSON object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw apiErrors.badRequest('the object provided is no JSON object');
   return value;
 }
 
 // ---- Objects, lists, events
 
-export const toObjectData = (handle: ObjectHandle): wire.ObjectData => ({ json: asBuffer(handle.json), resourceVersion: handle.resourceVersion });
+export const toObjectData = (handle: ObjectHandle): wire.ObjectData => ({
+  json: asBuffer(handle.json),
+  resourceVersion: handle.resourceVersion,
+});
 
 export function fromObjectData(message: wire.ObjectData | undefined): ObjectHandle {
   const { json, resourceVersion } = required(message, 'object');
@@ -162,22 +199,36 @@ export function fromObjectData(message: wire.ObjectData | undefined): ObjectHand
 }
 
 export const toListMeta = (metadata: ListMeta): wire.ListMeta => ({
-  resourceVersion: metadata.resourceVersion, continueToken: metadata.continue, remainingItemCount: toInt64(metadata.remainingItemCount),
+  resourceVersion: metadata.resourceVersion,
+  continueToken: metadata.continue,
+  remainingItemCount: toInt64(metadata.remainingItemCount),
 });
 
-export const fromListMeta = (message: wire.ListMeta): ListMeta => defined<ListMeta>({
-  resourceVersion: message.resourceVersion, continue: message.continueToken, remainingItemCount: fromInt64(message.remainingItemCount),
-});
+export const fromListMeta = (message: wire.ListMeta): ListMeta =>
+  defined<ListMeta>({
+    resourceVersion: message.resourceVersion,
+    continue: message.continueToken,
+    remainingItemCount: fromInt64(message.remainingItemCount),
+  });
 
-export const toWatchEvent = (event: WatchEvent): wire.WatchEvent => ({ type: eventTypes.code(event.type), object: toObjectData(event.handle) });
+export const toWatchEvent = (event: WatchEvent): wire.WatchEvent => ({
+  type: eventTypes.code(event.type),
+  object: toObjectData(event.handle),
+});
 
 export function fromWatchEvent(message: wire.WatchEvent): WatchEvent {
-  return { type: required(eventTypes.word(message.type), 'an event type that is known'), handle: fromObjectData(message.object) };
+  return {
+    type: required(eventTypes.word(message.type), 'an event type that is known'),
+    handle: fromObjectData(message.object),
+  };
 }
 
 // ---- Requests
 
-export const toGet = (request: GetRequest): wire.GetRequest => ({ target: toTarget(request), resourceVersion: request.resourceVersion });
+export const toGet = (request: GetRequest): wire.GetRequest => ({
+  target: toTarget(request),
+  resourceVersion: request.resourceVersion,
+});
 
 export const fromGet = (message: wire.GetRequest): GetRequest =>
   defined<GetRequest>({ ...fromTarget(message.target), resourceVersion: message.resourceVersion });
@@ -197,7 +248,8 @@ export function fromWatch(message: wire.WatchRequest): WatchRequest {
   const { limit: _, continue: __, resourceVersionMatch, ...selection } = fromSelection(message.selection);
   if (resourceVersionMatch === 'Exact') throw apiErrors.badRequest('resourceVersionMatch Exact is forbidden for watch');
   return defined<WatchRequest>({
-    ...selection, resourceVersionMatch,
+    ...selection,
+    resourceVersionMatch,
     allowWatchBookmarks: message.allowWatchBookmarks ? true : undefined,
     sendInitialEvents: message.sendInitialEvents,
     timeoutSeconds: fromInt64(message.timeoutSeconds),
@@ -205,47 +257,71 @@ export function fromWatch(message: wire.WatchRequest): WatchRequest {
 }
 
 export const toCreate = (request: CreateRequest): wire.CreateRequest => ({
-  resource: toResource(request.resource), namespace: request.namespace, name: request.name, subresource: request.subresource,
-  object: encodeJsonBytes(request.object), options: toWriteOptions(request),
+  resource: toResource(request.resource),
+  namespace: request.namespace,
+  name: request.name,
+  subresource: request.subresource,
+  object: encodeJsonBytes(request.object),
+  options: toWriteOptions(request),
 });
 
 export function fromCreate(message: wire.CreateRequest): CreateRequest {
   const { resource, namespace, name, subresource, object, options } = message;
   return defined<CreateRequest>({
-    resource: fromResource(resource), namespace, name, subresource, object: parsedObject(object), ...fromWriteOptions(options),
+    resource: fromResource(resource),
+    namespace,
+    name,
+    subresource,
+    object: parsedObject(object),
+    ...fromWriteOptions(options),
   });
 }
 
 export const toUpdate = (request: UpdateRequest): wire.UpdateRequest => ({
-  target: toTarget(request), object: encodeJsonBytes(request.object), options: toWriteOptions(request),
-});
-
-export const fromUpdate = (message: wire.UpdateRequest): UpdateRequest => ({
-  ...fromTarget(message.target), object: parsedObject(message.object), ...fromWriteOptions(message.options),
-});
-
-export const toPatch = (request: PatchRequest): wire.PatchRequest => ({
-  target: toTarget(request), type: patchTypes.code(request.type), patch: encodeJsonBytes(request.patch), force: request.force,
+  target: toTarget(request),
+  object: encodeJsonBytes(request.object),
   options: toWriteOptions(request),
 });
 
-export const fromPatch = (message: wire.PatchRequest): PatchRequest => defined<PatchRequest>({
-  ...fromTarget(message.target), type: required(patchTypes.word(message.type), 'a patch type that is known'),
-  patch: parsed(message.patch), force: message.force, ...fromWriteOptions(message.options),
+export const fromUpdate = (message: wire.UpdateRequest): UpdateRequest => ({
+  ...fromTarget(message.target),
+  object: parsedObject(message.object),
+  ...fromWriteOptions(message.options),
 });
 
+export const toPatch = (request: PatchRequest): wire.PatchRequest => ({
+  target: toTarget(request),
+  type: patchTypes.code(request.type),
+  patch: encodeJsonBytes(request.patch),
+  force: request.force,
+  options: toWriteOptions(request),
+});
+
+export const fromPatch = (message: wire.PatchRequest): PatchRequest =>
+  defined<PatchRequest>({
+    ...fromTarget(message.target),
+    type: required(patchTypes.word(message.type), 'a patch type that is known'),
+    patch: parsed(message.patch),
+    force: message.force,
+    ...fromWriteOptions(message.options),
+  });
+
 export const toDelete = (request: DeleteRequest): wire.DeleteRequest => ({
-  target: toTarget(request), options: request.options === undefined ? undefined : toDeleteOptions(request.options),
+  target: toTarget(request),
+  options: request.options === undefined ? undefined : toDeleteOptions(request.options),
 });
 
 export const fromDelete = (message: wire.DeleteRequest): DeleteRequest => ({
-  ...fromTarget(message.target), ...fromDeleteOptions(message.options),
+  ...fromTarget(message.target),
+  ...fromDeleteOptions(message.options),
 });
 
 export const toDeleteCollection = (request: DeleteCollectionRequest): wire.DeleteCollectionRequest => ({
-  selection: toSelection(request), options: request.options === undefined ? undefined : toDeleteOptions(request.options),
+  selection: toSelection(request),
+  options: request.options === undefined ? undefined : toDeleteOptions(request.options),
 });
 
 export const fromDeleteCollection = (message: wire.DeleteCollectionRequest): DeleteCollectionRequest => ({
-  ...fromSelection(message.selection), ...fromDeleteOptions(message.options),
+  ...fromSelection(message.selection),
+  ...fromDeleteOptions(message.options),
 });

@@ -20,7 +20,12 @@ describe('Status over gRPC', () => {
     [apiErrors.tooManyRequests('slow down', 3), grpc.RESOURCE_EXHAUSTED],
     [apiErrors.resourceVersionTooLarge(9, 3), grpc.DEADLINE_EXCEEDED],
     [apiErrors.serviceUnavailable('no leader'), grpc.UNAVAILABLE],
-    [apiErrors.invalid({ group: 'apps', kind: 'Deployment' }, 'd', [{ type: 'FieldValueRequired', field: 'spec', detail: 'Required value' }]), grpc.INVALID_ARGUMENT],
+    [
+      apiErrors.invalid({ group: 'apps', kind: 'Deployment' }, 'd', [
+        { type: 'FieldValueRequired', field: 'spec', detail: 'Required value' },
+      ]),
+      grpc.INVALID_ARGUMENT,
+    ],
   ])('%s arrives whole', (error, code) => {
     const failure = toGrpcFailure(error);
     expect(failure.code).toBe(code);
@@ -30,9 +35,15 @@ describe('Status over gRPC', () => {
   });
 
   it('keeps a Status within what header blocks hold', () => {
-    const errors = Array.from({ length: 5000 }, (_, i) => ({ type: 'FieldValueInvalid' as const, field: `f${i}`, detail: 'x'.repeat(500) }));
+    const errors = Array.from({ length: 5000 }, (_, i) => ({
+      type: 'FieldValueInvalid' as const,
+      field: `f${i}`,
+      detail: 'x'.repeat(500),
+    }));
     const failure = toGrpcFailure(apiErrors.invalid({ group: '', kind: 'Pod' }, 'n'.repeat(100_000), errors));
-    expect(Buffer.concat(failure.metadata.get('navarch-status-bin').map((value) => Buffer.from(value))).length).toBeLessThan(16 * 1024);
+    expect(
+      Buffer.concat(failure.metadata.get('navarch-status-bin').map((value) => Buffer.from(value))).length,
+    ).toBeLessThan(16 * 1024);
     const back = fromGrpcError(asServiceError(failure));
     expect([back.code, back.reason, back.status.details?.causes?.length]).toEqual([422, 'Invalid', 8]);
   });
@@ -43,12 +54,17 @@ describe('Status over gRPC', () => {
   });
 
   it('reads faults of the transport, and knows which calls never left', () => {
-    const refused = asServiceError({ code: grpc.UNAVAILABLE, details: 'No connection established. Last error: connect ECONNREFUSED' });
+    const refused = asServiceError({
+      code: grpc.UNAVAILABLE,
+      details: 'No connection established. Last error: connect ECONNREFUSED',
+    });
     const dropped = asServiceError({ code: grpc.UNAVAILABLE, details: 'Connection dropped' });
     const reset = asServiceError({ code: grpc.INTERNAL, details: 'Received RST_STREAM with code 2' });
     expect([refused, dropped, reset].map(isTransportFault)).toEqual([true, true, true]);
     expect([refused, dropped, reset].map(neverSent)).toEqual([true, false, false]);
-    expect([refused, dropped, reset].map((error) => fromGrpcError(error).reason)).toEqual(Array.from({ length: 3 }, () => 'ServiceUnavailable'));
+    expect([refused, dropped, reset].map((error) => fromGrpcError(error).reason)).toEqual(
+      Array.from({ length: 3 }, () => 'ServiceUnavailable'),
+    );
   });
 
   it('does not trust a trailer that holds something else', () => {

@@ -1,6 +1,6 @@
 /**
- * The one place where a Kubernetes Status becomes a gRPC status and back. The gRPC code is for tools that know nothing of
- * Kubernetes; between our own ends the whole Status travels in a binary trailer, so that nothing is lost.
+ * The one place where a Kubernetes Status becomes a gRPC status and back. The gRPC code is for tools that know nothing
+ * of Kubernetes; between our own ends the whole Status travels in a binary trailer, so that nothing is lost.
  */
 import { Metadata, status as grpc } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
@@ -9,7 +9,10 @@ import type { Status, StatusReason } from '../status.js';
 
 const STATUS_TRAILER = 'navarch-status-bin';
 
-/** Header blocks are bounded by every HTTP/2 peer; a Status that is larger loses its causes, then the end of its message. */
+/**
+ * Header blocks are bounded by every HTTP/2 peer; a Status that is larger loses its causes, then the end of its
+ * message.
+ */
 const STATUS_BYTES_MAX = 16 * 1024;
 /** For logs and foreign tools. */
 const DETAILS_LENGTH_MAX = 256;
@@ -45,7 +48,8 @@ const CODE_OF_REASON: Readonly<Partial<Record<StatusReason, grpc>>> = {
 
 /** Any error as a failure of a gRPC call. What is no ApiError is an internal error, whose text stays on the server. */
 export function toGrpcFailure(error: unknown): GrpcFailure {
-  const { status } = error instanceof ApiError ? error : apiErrors.internal('unexpected error; see the log of the server');
+  const { status } =
+    error instanceof ApiError ? error : apiErrors.internal('unexpected error; see the log of the server');
   const metadata = new Metadata();
   metadata.set(STATUS_TRAILER, encode(status));
   return {
@@ -63,7 +67,9 @@ function encode(status: Status): Buffer {
   const message = `${(status.message ?? '').slice(0, MESSAGE_LENGTH_MAX)}...`;
   const short = name === undefined ? details : { ...details, name: name.slice(0, NAME_LENGTH_MAX) };
   const kept = (causes ?? []).slice(0, 8).map((cause) => ({
-    ...cause, message: (cause.message ?? '').slice(0, NAME_LENGTH_MAX), field: (cause.field ?? '').slice(0, NAME_LENGTH_MAX),
+    ...cause,
+    message: (cause.message ?? '').slice(0, NAME_LENGTH_MAX),
+    field: (cause.field ?? '').slice(0, NAME_LENGTH_MAX),
   }));
   return Buffer.from(JSON.stringify({ ...status, message, details: { ...short, causes: kept } }));
 }
@@ -75,28 +81,45 @@ export function fromGrpcError(error: ServiceError): ApiError {
   const text = error.details === '' ? error.message : error.details;
   if (isTransportFault(error)) return apiErrors.serviceUnavailable(text);
   switch (error.code) {
-    case grpc.DEADLINE_EXCEEDED: return apiErrors.timeout(text);
-    case grpc.UNAUTHENTICATED: return apiErrors.unauthorized(text);
-    case grpc.PERMISSION_DENIED: return new ApiError(plain(403, 'Forbidden', text));
-    case grpc.RESOURCE_EXHAUSTED: return apiErrors.requestEntityTooLarge(text);
-    case grpc.INVALID_ARGUMENT: return apiErrors.badRequest(text);
-    case grpc.UNIMPLEMENTED: return new ApiError(plain(405, 'MethodNotAllowed', text));
-    default: return apiErrors.internal(text);
+    case grpc.DEADLINE_EXCEEDED:
+      return apiErrors.timeout(text);
+    case grpc.UNAUTHENTICATED:
+      return apiErrors.unauthorized(text);
+    case grpc.PERMISSION_DENIED:
+      return new ApiError(plain(403, 'Forbidden', text));
+    case grpc.RESOURCE_EXHAUSTED:
+      return apiErrors.requestEntityTooLarge(text);
+    case grpc.INVALID_ARGUMENT:
+      return apiErrors.badRequest(text);
+    case grpc.UNIMPLEMENTED:
+      return new ApiError(plain(405, 'MethodNotAllowed', text));
+    default:
+      return apiErrors.internal(text);
   }
 }
 
-/** The connection failed: no answer of the server says what became of the call. Not for calls that we cancelled ourselves. */
+/**
+ * The connection failed: no answer of the server says what became of the call. Not for calls that we cancelled
+ * ourselves.
+ */
 export function isTransportFault(error: ServiceError): boolean {
   if (carriedStatus(error) !== undefined) return false;
   // A peer that ends resets its streams, which grpc-js reports as CANCELLED or INTERNAL.
-  return error.code === grpc.UNAVAILABLE || error.code === grpc.CANCELLED
-    || ((error.code === grpc.INTERNAL || error.code === grpc.UNKNOWN) && /RST_STREAM|ECONNRESET|closed|GOAWAY/i.test(error.details));
+  return (
+    error.code === grpc.UNAVAILABLE ||
+    error.code === grpc.CANCELLED ||
+    ((error.code === grpc.INTERNAL || error.code === grpc.UNKNOWN) &&
+      /RST_STREAM|ECONNRESET|closed|GOAWAY/i.test(error.details))
+  );
 }
 
 /** The call never left this process: not even a write can have happened. */
 export function neverSent(error: ServiceError): boolean {
-  return error.code === grpc.UNAVAILABLE && carriedStatus(error) === undefined
-    && /^(No connection established|Name resolution failed)/.test(error.details);
+  return (
+    error.code === grpc.UNAVAILABLE &&
+    carriedStatus(error) === undefined &&
+    /^(No connection established|Name resolution failed)/.test(error.details)
+  );
 }
 
 function carriedStatus(error: ServiceError): Status | undefined {
@@ -111,8 +134,20 @@ function carriedStatus(error: ServiceError): Status | undefined {
 }
 
 function isStatus(value: unknown): value is Status {
-  return typeof value === 'object' && value !== null && (value as Status).kind === 'Status' && typeof (value as Status).code === 'number';
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    (value as Status).kind === 'Status' &&
+    typeof (value as Status).code === 'number'
+  );
 }
 
-const plain = (code: number, reason: StatusReason, message: string): Status =>
-  ({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code });
+const plain = (code: number, reason: StatusReason, message: string): Status => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Failure',
+  message,
+  reason,
+  code,
+});

@@ -1,6 +1,6 @@
 /**
- * What a kind's rules cost grows with the object, not with its square (issue 6, row 1): every list and map of every kind, with items that
- * differ. Small lists are measured, and large ones where they were not cheap.
+ * What a kind's rules cost grows with the object, not with its square (issue 6, row 1): every list and map of every
+ * kind, with items that differ. Small lists are measured, and large ones where they were not cheap.
  */
 import { expect, it } from 'vitest';
 import type { Kind, StrategyContext } from '../kind.js';
@@ -25,7 +25,12 @@ interface Field {
   readonly items: Schema;
 }
 
-function* fieldsOf(kind: Kind, declared: Schema, path: readonly (string | number)[], seen: readonly Schema[]): Generator<Field> {
+function* fieldsOf(
+  kind: Kind,
+  declared: Schema,
+  path: readonly (string | number)[],
+  seen: readonly Schema[],
+): Generator<Field> {
   const schema = resolver.resolve(declared);
   if (path.length > DEPTH_MAX || seen.includes(schema)) return;
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
@@ -33,7 +38,9 @@ function* fieldsOf(kind: Kind, declared: Schema, path: readonly (string | number
     const here = [...path, name];
     if (items !== undefined) yield { kind, path: here, isMap: false, items };
     if (additionalProperties !== undefined) yield { kind, path: here, isMap: true, items: additionalProperties };
-    yield* items === undefined ? fieldsOf(kind, property, here, [...seen, schema]) : fieldsOf(kind, items, [...here, 0], [...seen, schema]);
+    yield* items === undefined
+      ? fieldsOf(kind, property, here, [...seen, schema])
+      : fieldsOf(kind, items, [...here, 0], [...seen, schema]);
   }
 }
 
@@ -49,18 +56,36 @@ function valueOf(declared: Schema, i: number, { name = '', depth = 0 } = {}): un
   const schema = resolver.resolve(declared);
   if (schema.intOrString === true) return i;
   switch (schema.type) {
-    case 'string': return schema.enum?.[0] ?? (schema.format === 'quantity' ? '1' : textOf(name, i));
-    case 'integer': case 'number': return 1 + i;
-    case 'boolean': return true;
-    case 'array': return depth < 2 && schema.items !== undefined ? [valueOf(schema.items, i, { name, depth: depth + 1 })] : [];
-    default: return depth < 2 ? Object.fromEntries(Object.entries(schema.properties ?? {}).map(([field, property]) => [field, valueOf(property, i, { name: field, depth: depth + 1 })])) : {};
+    case 'string':
+      return schema.enum?.[0] ?? (schema.format === 'quantity' ? '1' : textOf(name, i));
+    case 'integer':
+    case 'number':
+      return 1 + i;
+    case 'boolean':
+      return true;
+    case 'array':
+      return depth < 2 && schema.items !== undefined ? [valueOf(schema.items, i, { name, depth: depth + 1 })] : [];
+    default:
+      return depth < 2
+        ? Object.fromEntries(
+            Object.entries(schema.properties ?? {}).map(([field, property]) => [
+              field,
+              valueOf(property, i, { name: field, depth: depth + 1 }),
+            ]),
+          )
+        : {};
   }
 }
 
 function objectWith({ kind, path, isMap, items }: Field, count: number): KubeObject {
-  const values = Array.from({ length: count }, (_, i) => valueOf(items, i, { name: String(path.findLast((part) => part !== 0)) }));
+  const values = Array.from({ length: count }, (_, i) =>
+    valueOf(items, i, { name: String(path.findLast((part) => part !== 0)) }),
+  );
   const whole: unknown = isMap ? Object.fromEntries(values.map((value, i) => [`k${i}`, value])) : values;
-  const body = path.reduceRight((inner: unknown, part) => (part === 0 ? [inner] : { [part]: inner }), whole) as KubeObject;
+  const body = path.reduceRight(
+    (inner: unknown, part) => (part === 0 ? [inner] : { [part]: inner }),
+    whole,
+  ) as KubeObject;
   return { ...body, apiVersion: 'v1', kind: kind.kind, metadata: { name: 'a', namespace: 'b', ...body.metadata } };
 }
 
@@ -84,11 +109,17 @@ function cost_ms(field: Field, count: number): number {
 }
 
 /** Code that is not compiled yet is dear, and so is a collection: the best of three counts. */
-const best_ms = (field: Field, count: number): number => Math.min(cost_ms(field, count), cost_ms(field, count), cost_ms(field, count));
+const best_ms = (field: Field, count: number): number =>
+  Math.min(cost_ms(field, count), cost_ms(field, count), cost_ms(field, count));
 
-/** Ten times the items: linear is 10, a square 100. Twice as many: 2 and 4. Caches and collections blur the one more than the other, so both must say so. */
+/**
+ * Ten times the items: linear is 10, a square 100. Twice as many: 2 and 4. Caches and collections blur the one more
+ * than the other, so both must say so.
+ */
 const looksSquare = (field: Field): boolean =>
-  cost_ms(field, LARGE) > 100 && best_ms(field, LARGE) > 40 * best_ms(field, SMALL) && best_ms(field, 2 * LARGE) > 3.2 * best_ms(field, LARGE);
+  cost_ms(field, LARGE) > 100 &&
+  best_ms(field, LARGE) > 40 * best_ms(field, SMALL) &&
+  best_ms(field, 2 * LARGE) > 3.2 * best_ms(field, LARGE);
 
 /** What is one stays one: a machine that was busy elsewhere for a moment does not look so three times. */
 const isSquare = (field: Field): boolean => [1, 2, 3].every(() => looksSquare(field));

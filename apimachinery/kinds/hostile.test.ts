@@ -6,36 +6,106 @@ import { kindExtras } from './index.js';
 import { validateMetadata, validateMetadataUpdate } from './metadata.js';
 
 const context = (subresource?: string): StrategyContext => ({
-  user: { name: 'mallory', groups: ['system:authenticated'] }, now_ms: 1_700_000_000_000, uuid: () => '00000000-0000-4000-8000-000000000000',
+  user: { name: 'mallory', groups: ['system:authenticated'] },
+  now_ms: 1_700_000_000_000,
+  uuid: () => '00000000-0000-4000-8000-000000000000',
   ...(subresource === undefined ? {} : { subresource }),
 });
 
 const FIELDS = [
-  'spec', 'status', 'data', 'binaryData', 'stringData', 'rules', 'subjects', 'roleRef', 'webhooks', 'endpoints', 'ports', 'subsets', 'template',
-  'involvedObject', 'series', 'target', 'limits', 'hard',
+  'spec',
+  'status',
+  'data',
+  'binaryData',
+  'stringData',
+  'rules',
+  'subjects',
+  'roleRef',
+  'webhooks',
+  'endpoints',
+  'ports',
+  'subsets',
+  'template',
+  'involvedObject',
+  'series',
+  'target',
+  'limits',
+  'hard',
 ];
 const INNER = [
-  'template', 'containers', 'initContainers', 'ephemeralContainers', 'volumes', 'ports', 'selector', 'tolerations', 'affinity', 'strategy',
-  'updateStrategy', 'jobTemplate', 'metrics', 'rules', 'ingress', 'egress', 'limits', 'versions', 'names', 'taints', 'resources', 'behavior',
-  'volumeClaimTemplates', 'conditions', 'containerStatuses', 'addresses', 'hard', 'used', 'podIPs', 'claimRef', 'schedulingGates', 'podSelector',
+  'template',
+  'containers',
+  'initContainers',
+  'ephemeralContainers',
+  'volumes',
+  'ports',
+  'selector',
+  'tolerations',
+  'affinity',
+  'strategy',
+  'updateStrategy',
+  'jobTemplate',
+  'metrics',
+  'rules',
+  'ingress',
+  'egress',
+  'limits',
+  'versions',
+  'names',
+  'taints',
+  'resources',
+  'behavior',
+  'volumeClaimTemplates',
+  'conditions',
+  'containerStatuses',
+  'addresses',
+  'hard',
+  'used',
+  'podIPs',
+  'claimRef',
+  'schedulingGates',
+  'podSelector',
 ];
 
-const VALUES: readonly unknown[] = [null, 0, -1, 'x', true, [], {}, [null], ['x'], [[]], [{}], [{ name: null, ports: [null], env: [null] }], { a: null }];
+const VALUES: readonly unknown[] = [
+  null,
+  0,
+  -1,
+  'x',
+  true,
+  [],
+  {},
+  [null],
+  ['x'],
+  [[]],
+  [{}],
+  [{ name: null, ports: [null], env: [null] }],
+  { a: null },
+];
 
 /** Parsed, so that `__proto__` is an own key as it is in a request. */
 function hostileObjects(): KubeObject[] {
   const names = '{"__proto__":"x","constructor":"y","hasOwnProperty":null,"toString":{}}';
-  const objects: unknown[] = [{}, { metadata: null, spec: null, status: null }, { metadata: [], spec: [], status: 'x' }];
-  objects.push(JSON.parse(`{"metadata":{"name":"a","labels":${names},"annotations":${names},"ownerReferences":[null,1,{}],"finalizers":[null,"x"]},
+  const objects: unknown[] = [
+    {},
+    { metadata: null, spec: null, status: null },
+    { metadata: [], spec: [], status: 'x' },
+  ];
+  objects.push(
+    JSON.parse(`{"metadata":{"name":"a","labels":${names},"annotations":${names},"ownerReferences":[null,1,{}],"finalizers":[null,"x"]},
     "data":${names},"stringData":${names},"spec":{"selector":${names},"nodeSelector":${names},"template":{"metadata":{"labels":${names}},
     "spec":{"nodeSelector":${names},"containers":[{"name":"__proto__","resources":{"limits":${names},"requests":${names}}}],
     "volumes":[${names}]}},"containers":[{"resources":{"limits":${names}}}],"hard":${names},"limits":[{"type":"constructor","max":${names}}]},
-    "status":{"conditions":[null,{"type":"constructor"}],"hard":${names}}}`));
+    "status":{"conditions":[null,{"type":"constructor"}],"hard":${names}}}`),
+  );
   for (const value of VALUES) {
     for (const field of FIELDS) objects.push({ metadata: { name: 'a', namespace: 'b' }, [field]: value });
     const inner = Object.fromEntries(INNER.map((field) => [field, value]));
     objects.push({ metadata: { name: 'a' }, spec: inner, status: inner });
-    objects.push({ metadata: { name: 'a' }, spec: { template: { metadata: value, spec: inner }, jobTemplate: { spec: { template: { spec: inner } } } } });
+    objects.push({
+      metadata: { name: 'a' },
+      spec: { template: { metadata: value, spec: inner }, jobTemplate: { spec: { template: { spec: inner } } } },
+    });
   }
   return objects as KubeObject[];
 }

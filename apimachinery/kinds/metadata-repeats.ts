@@ -1,6 +1,7 @@
 /**
- * How often kube-apiserver looks at the metadata of an object that is changed: once for all kinds, and again in what a kind checks of its
- * own. Each look tells its complaints, so that a cause stands in the answer several times; clients that count causes see no other number.
+ * How often kube-apiserver looks at the metadata of an object that is changed: once for all kinds, and again in what a
+ * kind checks of its own. Each look tells its complaints, so that a cause stands in the answer several times; clients
+ * that count causes see no other number.
  */
 import type { Kind } from '../kind.js';
 import type { FieldError } from '../status.js';
@@ -20,22 +21,51 @@ const SHORT: Looks = { all: 2, full: 1 };
 
 /** Kinds that are checked as new ones when they change, and then as changed ones. */
 const CHECKED_AS_NEW = new Set([
-  '/pods', '/persistentvolumeclaims', '/persistentvolumes', '/nodes', '/configmaps', '/secrets', '/serviceaccounts', '/endpoints', 'apps/controllerrevisions', 'batch/jobs',
-  'resource.k8s.io/resourceclaims', 'resource.k8s.io/resourceclaimtemplates', 'resource.k8s.io/deviceclasses', 'certificates.k8s.io/certificatesigningrequests',
-  'networking.k8s.io/ingresses', 'networking.k8s.io/ingressclasses', 'networking.k8s.io/ipaddresses', 'storage.k8s.io/storageclasses', 'storage.k8s.io/csistoragecapacities',
-  'storage.k8s.io/volumeattributesclasses', 'rbac.authorization.k8s.io/roles', 'rbac.authorization.k8s.io/clusterroles', 'rbac.authorization.k8s.io/rolebindings',
-  'rbac.authorization.k8s.io/clusterrolebindings', 'node.k8s.io/runtimeclasses',
+  '/pods',
+  '/persistentvolumeclaims',
+  '/persistentvolumes',
+  '/nodes',
+  '/configmaps',
+  '/secrets',
+  '/serviceaccounts',
+  '/endpoints',
+  'apps/controllerrevisions',
+  'batch/jobs',
+  'resource.k8s.io/resourceclaims',
+  'resource.k8s.io/resourceclaimtemplates',
+  'resource.k8s.io/deviceclasses',
+  'certificates.k8s.io/certificatesigningrequests',
+  'networking.k8s.io/ingresses',
+  'networking.k8s.io/ingressclasses',
+  'networking.k8s.io/ipaddresses',
+  'storage.k8s.io/storageclasses',
+  'storage.k8s.io/csistoragecapacities',
+  'storage.k8s.io/volumeattributesclasses',
+  'rbac.authorization.k8s.io/roles',
+  'rbac.authorization.k8s.io/clusterroles',
+  'rbac.authorization.k8s.io/rolebindings',
+  'rbac.authorization.k8s.io/clusterrolebindings',
+  'node.k8s.io/runtimeclasses',
 ]);
 
-/** Groups whose finalizers need no domain: their kinds are judged by k8s.io/apimachinery alone. So are custom ones, which get a warning. */
+/**
+ * Groups whose finalizers need no domain: their kinds are judged by k8s.io/apimachinery alone. So are custom ones,
+ * which get a warning.
+ */
 const ANY_FINALIZER = new Set([
-  'apiextensions.k8s.io', 'admissionregistration.k8s.io', 'coordination.k8s.io', 'apiregistration.k8s.io', 'policy', 'node.k8s.io',
+  'apiextensions.k8s.io',
+  'admissionregistration.k8s.io',
+  'coordination.k8s.io',
+  'apiregistration.k8s.io',
+  'policy',
+  'node.k8s.io',
 ]);
 
 const nameOf = ({ group, resource }: KindName): string => `${group}/${resource}`;
 
 /** Whether a finalizer without a domain must be one of the known ones. */
-export const knowsFinalizers = ({ group, isCustom }: KindName): boolean => !ANY_FINALIZER.has(group) && isCustom !== true;
+export const knowsFinalizers = ({ group, isCustom }: KindName): boolean =>
+  !ANY_FINALIZER.has(group) && isCustom !== true;
 
 function looksAt(kind: KindName, subresource: string | undefined): Looks {
   const name = nameOf(kind);

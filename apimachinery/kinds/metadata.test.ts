@@ -9,12 +9,21 @@ const cases: readonly [string, object, readonly string[]][] = [
   ['good', { labels: { constructor: 'x', 'example.com/a': '' }, finalizers: ['example.com/f', 'orphan'] }, []],
   ['no name', { name: '' }, ['metadata.name: Required value: name or generateName is required']],
   ['no namespace', { namespace: '' }, ['metadata.namespace: Required value']],
-  ['a finalizer of nobody', { finalizers: ['x'] },
-    ['metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified']],
-  ['an owner without uid', { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'x' }] },
-    ['metadata.ownerReferences.uid: Invalid value: "": must not be empty']],
-  ['annotations of more than 256 KiB', { annotations: { a: 'x'.repeat(262_144) } },
-    ['metadata.annotations: Too long: may not be more than 262144 bytes']],
+  [
+    'a finalizer of nobody',
+    { finalizers: ['x'] },
+    ['metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified'],
+  ],
+  [
+    'an owner without uid',
+    { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'x' }] },
+    ['metadata.ownerReferences.uid: Invalid value: "": must not be empty'],
+  ],
+  [
+    'annotations of more than 256 KiB',
+    { annotations: { a: 'x'.repeat(262_144) } },
+    ['metadata.annotations: Too long: may not be more than 262144 bytes'],
+  ],
 ];
 
 it.each(cases)('%s', (_title, metadata, expected) => {
@@ -30,13 +39,18 @@ it('names every complaint, in order', () => {
 it('lets RBAC names be path segments, and cluster kinds have no namespace', () => {
   const roles = { group: 'rbac.authorization.k8s.io', resource: 'clusterroles', namespaced: false };
   expect(validateMetadata({ metadata: { name: 'system:node' } }, roles)).toEqual([]);
-  expect(validateMetadata({ metadata: { name: 'a/b', namespace: 'c' } }, roles).map((error) => error.detail))
-    .toEqual(['Invalid value: "a/b": may not contain \'/\'', 'Forbidden: not allowed on this type']);
+  expect(validateMetadata({ metadata: { name: 'a/b', namespace: 'c' } }, roles).map((error) => error.detail)).toEqual([
+    'Invalid value: "a/b": may not contain \'/\'',
+    'Forbidden: not allowed on this type',
+  ]);
 });
 
 it('keeps identity on update, and adds no finalizer to what is being deleted', () => {
   const old = object({ uid: '1', deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['a.b/c'] });
   expect(validateMetadataUpdate(old, old)).toEqual([]);
   const changed = object({ uid: '2', finalizers: ['a.b/c', 'a.b/d'] });
-  expect(validateMetadataUpdate(changed, old).map((error) => error.field)).toEqual(['metadata.uid', 'metadata.finalizers']);
+  expect(validateMetadataUpdate(changed, old).map((error) => error.field)).toEqual([
+    'metadata.uid',
+    'metadata.finalizers',
+  ]);
 });

@@ -1,6 +1,6 @@
 /**
- * Validation of `metadata`, the same for every kind (k8s.io/apimachinery/pkg/api/validation/objectmeta.go); only the form
- * of names differs. The registry calls it for built-in and custom kinds alike, before the kind's own validation.
+ * Validation of `metadata`, the same for every kind (k8s.io/apimachinery/pkg/api/validation/objectmeta.go); only the
+ * form of names differs. The registry calls it for built-in and custom kinds alike, before the kind's own validation.
  */
 import { dns1123Label, dns1123Subdomain, pathSegment, qualifiedName } from '../names.js';
 import type { KubeObject } from '../object.js';
@@ -64,7 +64,13 @@ export function validateAnnotations(complaints: Complaints, annotations: unknown
   let bytes = 0;
   for (const [key, value] of entries(annotations)) {
     // Keys compare without case: `A/b` and `a/b` are told apart, but capitals may stand in the prefix.
-    complaints.add(qualifiedName(key.toLowerCase()).map((why) => ({ type: 'FieldValueInvalid' as const, field: path, detail: `Invalid value: ${JSON.stringify(key)}: ${why}` })));
+    complaints.add(
+      qualifiedName(key.toLowerCase()).map((why) => ({
+        type: 'FieldValueInvalid' as const,
+        field: path,
+        detail: `Invalid value: ${JSON.stringify(key)}: ${why}`,
+      })),
+    );
     bytes += utf8.encode(key).byteLength + utf8.encode(str(value)).byteLength;
   }
   if (bytes > ANNOTATIONS_BYTES_MAX) complaints.tooLong(path, ANNOTATIONS_BYTES_MAX);
@@ -82,12 +88,16 @@ function validateOwners(complaints: Complaints, metadata: Rec): void {
     for (const name of ['kind', 'name', 'uid']) {
       if (unset(owner[name])) complaints.invalid(`${path}.${name}`, '', 'must not be empty');
     }
-    if (apiVersion === 'v1' && owner['kind'] === 'Event') complaints.invalid(path, owner, 'v1, Kind=Event is disallowed from being an owner');
+    if (apiVersion === 'v1' && owner['kind'] === 'Event')
+      complaints.invalid(path, owner, 'v1, Kind=Event is disallowed from being an owner');
     if (owner['controller'] !== true) continue;
     if (controller !== undefined) {
-      complaints.invalid('metadata.ownerReferences', metadata['ownerReferences'],
-        'Only one reference can have Controller set to true. Found "true" in references for '
-        + `${str(controller['kind'])}/${str(controller['name'])} and ${str(owner['kind'])}/${str(owner['name'])}`);
+      complaints.invalid(
+        'metadata.ownerReferences',
+        metadata['ownerReferences'],
+        'Only one reference can have Controller set to true. Found "true" in references for ' +
+          `${str(controller['kind'])}/${str(controller['name'])} and ${str(owner['kind'])}/${str(owner['name'])}`,
+      );
     }
     controller ??= owner;
   }
@@ -98,7 +108,11 @@ function validateFinalizers(complaints: Complaints, metadata: Rec, areKnown: boo
   for (const [index, name] of names.entries()) {
     complaints.form('metadata.finalizers', name, qualifiedName);
     if (areKnown && !name.includes('/') && !FINALIZERS.has(name)) {
-      complaints.invalid(`metadata.finalizers[${index}]`, name, 'name is neither a standard finalizer name nor is it fully qualified');
+      complaints.invalid(
+        `metadata.finalizers[${index}]`,
+        name,
+        'name is neither a standard finalizer name nor is it fully qualified',
+      );
     }
   }
   if (names.includes('orphan') && names.includes('foregroundDeletion')) {
@@ -131,13 +145,24 @@ export function validateMetadata(object: KubeObject, kind: KindName, rule: NameR
 /** Metadata of an object within another. Its name need not be there, and may be anything that a path can hold. */
 export function validateEmbeddedMetadata(metadata: unknown, path: string): FieldError[] {
   if (absent(metadata)) return [];
-  if (!isRec(metadata)) return complaintsOf((complaints) => complaints.invalid(path, metadata, `json: cannot unmarshal ${jsonName(metadata)} into Go value of type v1.ObjectMeta`));
+  if (!isRec(metadata))
+    return complaintsOf((complaints) =>
+      complaints.invalid(
+        path,
+        metadata,
+        `json: cannot unmarshal ${jsonName(metadata)} into Go value of type v1.ObjectMeta`,
+      ),
+    );
   const kind = { group: '', resource: 'embedded', namespaced: !unset(metadata['namespace']), isCustom: true };
   const named = unset(metadata['name']) ? { ...metadata, name: 'fakename' } : metadata;
-  return validateMetadata({ metadata: named }, kind, pathSegment).map((error) => ({ ...error, field: error.field.replace(/^metadata/, () => path) }));
+  return validateMetadata({ metadata: named }, kind, pathSegment).map((error) => ({
+    ...error,
+    field: error.field.replace(/^metadata/, () => path),
+  }));
 }
 
-const jsonName = (value: unknown): string => (Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value);
+const jsonName = (value: unknown): string =>
+  Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
 
 const FIXED = ['name', 'namespace', 'uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'];
 
@@ -148,7 +173,8 @@ export function validateMetadataUpdate(object: KubeObject, old: KubeObject): Fie
     const before = at(old, 'metadata');
     for (const name of FIXED) {
       const value = metadata[name];
-      if (!absent(value) && value !== '' && !same(value, field(before, name), name)) complaints.invalid(`metadata.${name}`, value, 'field is immutable');
+      if (!absent(value) && value !== '' && !same(value, field(before, name), name))
+        complaints.invalid(`metadata.${name}`, value, 'field is immutable');
     }
     if (num(metadata['generation']) < num(field(before, 'generation'))) {
       complaints.invalid('metadata.generation', metadata['generation'], 'must not be decremented');
@@ -157,8 +183,10 @@ export function validateMetadataUpdate(object: KubeObject, old: KubeObject): Fie
       const known = new Set(list(field(before, 'finalizers')));
       const added = strs(metadata['finalizers']).filter((name) => !known.has(name));
       if (added.length > 0) {
-        complaints.forbidden('metadata.finalizers',
-          `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((name) => JSON.stringify(name)).join(', ')}}`);
+        complaints.forbidden(
+          'metadata.finalizers',
+          `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((name) => JSON.stringify(name)).join(', ')}}`,
+        );
       }
     }
   });

@@ -8,19 +8,48 @@ const FIELDS = ['labels', 'annotations', 'finalizers', 'ownerReferences'] as con
 const NOTHING: readonly string[] = [];
 const ALL: readonly string[] = FIELDS;
 
-/** What of metadata a write to /status leaves as it was: PrepareForUpdate of each status strategy in kube-apiserver 1.36. */
+/**
+ * What of metadata a write to /status leaves as it was: PrepareForUpdate of each status strategy in kube-apiserver
+ * 1.36.
+ */
 const KEEPS: Readonly<Record<string, readonly string[]>> = {
-  Namespace: NOTHING, Node: NOTHING, PersistentVolumeClaim: NOTHING, PersistentVolume: NOTHING, Pod: ['ownerReferences'], ReplicationController: NOTHING,
-  ResourceQuota: NOTHING, Service: NOTHING, APIService: ALL, DaemonSet: NOTHING, Deployment: ['labels'], ReplicaSet: NOTHING, StatefulSet: NOTHING,
-  HorizontalPodAutoscaler: NOTHING, CronJob: NOTHING, Job: NOTHING, CertificateSigningRequest: NOTHING, Ingress: NOTHING, ServiceCIDR: ALL,
-  PodDisruptionBudget: NOTHING, VolumeAttachment: ALL, ValidatingAdmissionPolicy: ALL, CustomResourceDefinition: NOTHING, ResourceClaim: ALL,
-  FlowSchema: ALL, PriorityLevelConfiguration: ALL,
+  Namespace: NOTHING,
+  Node: NOTHING,
+  PersistentVolumeClaim: NOTHING,
+  PersistentVolume: NOTHING,
+  Pod: ['ownerReferences'],
+  ReplicationController: NOTHING,
+  ResourceQuota: NOTHING,
+  Service: NOTHING,
+  APIService: ALL,
+  DaemonSet: NOTHING,
+  Deployment: ['labels'],
+  ReplicaSet: NOTHING,
+  StatefulSet: NOTHING,
+  HorizontalPodAutoscaler: NOTHING,
+  CronJob: NOTHING,
+  Job: NOTHING,
+  CertificateSigningRequest: NOTHING,
+  Ingress: NOTHING,
+  ServiceCIDR: ALL,
+  PodDisruptionBudget: NOTHING,
+  VolumeAttachment: ALL,
+  ValidatingAdmissionPolicy: ALL,
+  CustomResourceDefinition: NOTHING,
+  ResourceClaim: ALL,
+  FlowSchema: ALL,
+  PriorityLevelConfiguration: ALL,
 };
 
 const metadata = (mark: string): ObjectMeta => ({
-  name: 'a', labels: { l: mark }, annotations: { a: mark }, finalizers: [`a.b/${mark}`], ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: mark, uid: mark }],
+  name: 'a',
+  labels: { l: mark },
+  annotations: { a: mark },
+  finalizers: [`a.b/${mark}`],
+  ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: mark, uid: mark }],
 });
-const object = (mark: string): KubeObject => ({ metadata: metadata(mark), spec: { mark }, status: { mark } } as KubeObject);
+const object = (mark: string): KubeObject =>
+  ({ metadata: metadata(mark), spec: { mark }, status: { mark } }) as KubeObject;
 const context: StrategyContext = { user: { name: 'a', groups: [] }, now_ms: 0, uuid: () => 'u', subresource: 'status' };
 
 /** Fields of metadata that stay as they were, when both a change and a removal are tried. */
@@ -29,12 +58,17 @@ function kept(kind: Kind): string[] {
   const emptied: KubeObject = { ...object('new'), metadata: { name: 'a' } };
   for (const draft of [changed, emptied]) kind.strategy.prepareForUpdate?.(draft, object('old'), context);
   expect((changed as { spec?: unknown }).spec).toEqual({ mark: 'old' });
-  return FIELDS.filter((field) => JSON.stringify(changed.metadata?.[field]) === JSON.stringify(metadata('old')[field])
-    && JSON.stringify(emptied.metadata?.[field]) === JSON.stringify(metadata('old')[field]));
+  return FIELDS.filter(
+    (field) =>
+      JSON.stringify(changed.metadata?.[field]) === JSON.stringify(metadata('old')[field]) &&
+      JSON.stringify(emptied.metadata?.[field]) === JSON.stringify(metadata('old')[field]),
+  );
 }
 
 describe('a write to /status and metadata (row 13)', () => {
-  const kinds = builtInScheme().kinds().filter(({ subresources }) => subresources.some(({ name }) => name === 'status'));
+  const kinds = builtInScheme()
+    .kinds()
+    .filter(({ subresources }) => subresources.some(({ name }) => name === 'status'));
   it('the table has all kinds with a status', () => {
     expect([...new Set(kinds.map(({ kind }) => kind))].sort()).toEqual(Object.keys(KEEPS).sort());
   });
@@ -45,8 +79,18 @@ describe('a write to /status and metadata (row 13)', () => {
   const [custom] = kindsOfDefinition({
     metadata: { name: 'as.b.c' },
     spec: {
-      group: 'b.c', scope: 'Namespaced', names: { plural: 'as', singular: 'a', kind: 'A', listKind: 'AList' },
-      versions: [{ name: 'v1', served: true, storage: true, subresources: { status: {} }, schema: { openAPIV3Schema: { type: 'object' } } }],
+      group: 'b.c',
+      scope: 'Namespaced',
+      names: { plural: 'as', singular: 'a', kind: 'A', listKind: 'AList' },
+      versions: [
+        {
+          name: 'v1',
+          served: true,
+          storage: true,
+          subresources: { status: {} },
+          schema: { openAPIV3Schema: { type: 'object' } },
+        },
+      ],
     },
   } as KubeObject);
   it('of a custom resource nothing', () => {

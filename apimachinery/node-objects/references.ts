@@ -21,7 +21,13 @@ export function nodeObjectKind(table: NodeObjectTable, kind: string): NodeObject
 
 /** What the pod itself names. Every kind of container counts (CVE-2023-2727), and every volume (CVE-2024-3177). */
 export function referencesOf(pod: Pod, table: NodeObjectTable = NODE_OBJECTS): ObjectReference[] {
-  const { initContainers = [], containers = [], ephemeralContainers = [], volumes = [], imagePullSecrets = [] } = pod.spec ?? {};
+  const {
+    initContainers = [],
+    containers = [],
+    ephemeralContainers = [],
+    volumes = [],
+    imagePullSecrets = [],
+  } = pod.spec ?? {};
   const named = [
     ...[...initContainers, ...containers, ...ephemeralContainers].flatMap(namedByContainer),
     ...volumes.flatMap((volume) => namedByVolume(volume, table)),
@@ -31,13 +37,19 @@ export function referencesOf(pod: Pod, table: NodeObjectTable = NODE_OBJECTS): O
 }
 
 /** What an object names. */
-export function referencesOfObject(kind: NodeObjectKind, object: KubeObject, table: NodeObjectTable): ObjectReference[] {
+export function referencesOfObject(
+  kind: NodeObjectKind,
+  object: KubeObject,
+  table: NodeObjectTable,
+): ObjectReference[] {
   return resolve(kind.refersTo?.(object) ?? [], object.metadata?.namespace ?? '', table);
 }
 
 /** `from` and all they lead to, each once. `find` returns undefined for an object that is not there. */
 export function reachableFrom(
-  from: readonly ObjectReference[], find: (reference: ObjectReference) => KubeObject | undefined, table: NodeObjectTable,
+  from: readonly ObjectReference[],
+  find: (reference: ObjectReference) => KubeObject | undefined,
+  table: NodeObjectTable,
 ): ObjectReference[] {
   const found = new Map(from.map((reference) => [referenceKey(reference), reference]));
   // A Map's iteration also visits what is added meanwhile. Nothing is added twice, so circles end.
@@ -54,8 +66,14 @@ export function reachableFrom(
 
 function namedByContainer({ envFrom = [], env = [] }: Container | EphemeralContainer): NamedObject[] {
   return [
-    ...envFrom.flatMap(({ configMapRef, secretRef }) => [configMapNamed(configMapRef?.name), secretNamed(secretRef?.name)]),
-    ...env.flatMap(({ valueFrom }) => [configMapNamed(valueFrom?.configMapKeyRef?.name), secretNamed(valueFrom?.secretKeyRef?.name)]),
+    ...envFrom.flatMap(({ configMapRef, secretRef }) => [
+      configMapNamed(configMapRef?.name),
+      secretNamed(secretRef?.name),
+    ]),
+    ...env.flatMap(({ valueFrom }) => [
+      configMapNamed(valueFrom?.configMapKeyRef?.name),
+      secretNamed(valueFrom?.secretKeyRef?.name),
+    ]),
   ];
 }
 
@@ -73,7 +91,8 @@ function resolve(named: readonly NamedObject[], namespace: string, table: NodeOb
   for (const { kind, name = '' } of named) {
     if (name === '') continue;
     const entry = nodeObjectKind(table, kind);
-    if (entry === undefined) throw new InvariantError(`a pod refers to ${kind} "${name}", and the table of node objects has no such kind`);
+    if (entry === undefined)
+      throw new InvariantError(`a pod refers to ${kind} "${name}", and the table of node objects has no such kind`);
     const reference = { kind, namespace: entry.resource.namespaced ? namespace : '', name };
     found.set(referenceKey(reference), reference);
   }

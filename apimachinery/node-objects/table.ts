@@ -1,7 +1,7 @@
 /**
  * The objects that a worker is sent besides its pods, and how they follow from a pod. Both ends of a worker's session
- * use this table: a member sends a node what its pods refer to and nothing else, so the table is also what a node may read;
- * a worker finds with it the pods that a changed object concerns.
+ * use this table: a member sends a node what its pods refer to and nothing else, so the table is also what a node may
+ * read; a worker finds with it the pods that a changed object concerns.
  */
 import { configMaps, secrets } from '../gen/resources.js';
 import type { Volume } from '../gen/types.js';

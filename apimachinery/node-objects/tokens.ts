@@ -10,12 +10,17 @@ export interface TokenNeed {
 
 const EXPIRATION_S_DEFAULT = 3600;
 
-export function tokenNeedOf({ audience = '', expirationSeconds = EXPIRATION_S_DEFAULT }: ServiceAccountTokenProjection): TokenNeed {
+export function tokenNeedOf({
+  audience = '',
+  expirationSeconds = EXPIRATION_S_DEFAULT,
+}: ServiceAccountTokenProjection): TokenNeed {
   return { audience, expiration_s: approximate(expirationSeconds) };
 }
 
 export function tokensOf({ projected }: Volume): TokenNeed[] {
-  return (projected?.sources ?? []).flatMap(({ serviceAccountToken: token }) => (token === undefined ? [] : [tokenNeedOf(token)]));
+  return (projected?.sources ?? []).flatMap(({ serviceAccountToken: token }) =>
+    token === undefined ? [] : [tokenNeedOf(token)],
+  );
 }
 
 export function tokensOfPod(pod: Pod): TokenNeed[] {

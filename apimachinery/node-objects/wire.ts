@@ -1,7 +1,13 @@
-/** How the kind of an object is written on a worker's session: by name; for the first two also by the number they had before. */
+/**
+ * How the kind of an object is written on a worker's session: by name; for the first two also by the number they had
+ * before.
+ */
 import { ObjectKind } from '../../proto/gen/navarch/node/v1/node.js';
 
-const NUMBERS: Readonly<Record<string, ObjectKind>> = { ConfigMap: ObjectKind.OBJECT_KIND_CONFIG_MAP, Secret: ObjectKind.OBJECT_KIND_SECRET };
+const NUMBERS: Readonly<Record<string, ObjectKind>> = {
+  ConfigMap: ObjectKind.OBJECT_KIND_CONFIG_MAP,
+  Secret: ObjectKind.OBJECT_KIND_SECRET,
+};
 
 /** What a worker takes that does not say so: it goes by numbers. */
 export const NUMBERED_KINDS: readonly string[] = Object.keys(NUMBERS);

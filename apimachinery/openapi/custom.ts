@@ -1,6 +1,6 @@
 /**
- * A custom resource's schema as kube-apiserver publishes it: version 3 says all of it; version 2 leaves out what it has no word
- * for, and what kubectl of that time stumbled over (apiextensions-apiserver, controller/openapi).
+ * A custom resource's schema as kube-apiserver publishes it: version 3 says all of it; version 2 leaves out what it has
+ * no word for, and what kubectl of that time stumbled over (apiextensions-apiserver, controller/openapi).
  */
 import { withTypeAndMetadata } from '../crd/schema.js';
 import type { Kind } from '../kind.js';
@@ -34,21 +34,26 @@ class CustomWriter {
     const schema = this.#dialect === 'v2' ? forVersion2(declared) : withEmbedded(declared);
     const out = wordsOf(schema);
     if (schema.format !== undefined) out['format'] = schema.format;
-    for (const word of ['title', 'example', 'externalDocs'] as const) if (schema[word] !== undefined) out[word] = schema[word];
+    for (const word of ['title', 'example', 'externalDocs'] as const)
+      if (schema[word] !== undefined) out[word] = schema[word];
     this.#extensions(schema, out);
     if (schema.properties !== undefined) {
-      out['properties'] = Object.fromEntries(Object.entries(schema.properties).map(([name, property]) => [name, this.write(property)]));
+      out['properties'] = Object.fromEntries(
+        Object.entries(schema.properties).map(([name, property]) => [name, this.write(property)]),
+      );
     }
     if (schema.items !== undefined) out['items'] = this.write(schema.items);
     if (schema.anyProperties === true) out['additionalProperties'] = true;
-    else if (schema.additionalProperties !== undefined) out['additionalProperties'] = this.write(schema.additionalProperties);
+    else if (schema.additionalProperties !== undefined)
+      out['additionalProperties'] = this.write(schema.additionalProperties);
     if (this.#dialect === 'v3') this.#version3(schema, out);
     return out;
   }
 
   #extensions(schema: Schema, out: JsonObject): void {
     if (schema.intOrString === true) out['x-kubernetes-int-or-string'] = true;
-    if (schema.preserveUnknown === true && schema.anyProperties !== true) out['x-kubernetes-preserve-unknown-fields'] = true;
+    if (schema.preserveUnknown === true && schema.anyProperties !== true)
+      out['x-kubernetes-preserve-unknown-fields'] = true;
     if (schema.embeddedResource === true) out['x-kubernetes-embedded-resource'] = true;
   }
 
@@ -81,7 +86,12 @@ function forVersion2(schema: Schema): Schema {
     delete out.items;
     delete out.properties;
   }
-  if (out.nullable === true || (out.type === 'array' && out.items === undefined) || (keepsUnknown && out.type === 'object')) delete out.type;
+  if (
+    out.nullable === true ||
+    (out.type === 'array' && out.items === undefined) ||
+    (keepsUnknown && out.type === 'object')
+  )
+    delete out.type;
   const required = (out.required ?? []).filter((name) => out.properties?.[name]?.nullable !== true);
   if (required.length === 0 || out.additionalProperties?.nullable === true) delete out.required;
   else out.required = required;

@@ -15,15 +15,28 @@ export function definitionNameOf(kind: Kind): string {
   return kind.schema.ref ?? [...kind.group.split('.').reverse(), kind.version, kind.kind].join('.');
 }
 
-/** Every definition that the kinds need, by name: their own, their lists, and all that these and the writer's operations refer to. */
-export function* definitionsOf(scheme: Scheme, kinds: readonly Kind[], writer: SchemaWriter): Generator<readonly [string, JsonObject]> {
+/**
+ * Every definition that the kinds need, by name: their own, their lists, and all that these and the writer's operations
+ * refer to.
+ */
+export function* definitionsOf(
+  scheme: Scheme,
+  kinds: readonly Kind[],
+  writer: SchemaWriter,
+): Generator<readonly [string, JsonObject]> {
   const written = new Set<string>();
   const gvks = new Map(scheme.kinds().map((kind) => [definitionNameOf(kind), gvkOf(kind)]));
   for (const kind of kinds) {
     const name = definitionNameOf(kind);
     if (kind.schema.ref === undefined) {
       written.add(name);
-      yield [name, { ...(kind.isCustom === true ? writeCustomRoot(kind, writer) : writer.write(kind.schema)), [GVK]: [gvkOf(kind)] }];
+      yield [
+        name,
+        {
+          ...(kind.isCustom === true ? writeCustomRoot(kind, writer) : writer.write(kind.schema)),
+          [GVK]: [gvkOf(kind)],
+        },
+      ];
     } else {
       writer.reached.add(name);
     }
@@ -32,22 +45,32 @@ export function* definitionsOf(scheme: Scheme, kinds: readonly Kind[], writer: S
     yield [`${name}List`, listOf(kind, name, writer)];
   }
   const [first] = kinds;
-  const optionsKind = first === undefined ? [] : [{ group: first.group, kind: 'DeleteOptions', version: first.version }];
+  const optionsKind =
+    first === undefined ? [] : [{ group: first.group, kind: 'DeleteOptions', version: first.version }];
   // A Set may grow while it is walked: what a definition reaches is met later in the same walk.
   for (const name of writer.reached) {
     if (written.has(name)) continue;
     const kinds = name === `${META}.DeleteOptions` ? optionsKind : gvks.has(name) ? [gvks.get(name)] : knownKind(name);
-    yield [name, { ...writer.write(published(name, scheme.definition(name))), ...(kinds.length === 0 ? {} : { [GVK]: kinds }) }];
+    yield [
+      name,
+      { ...writer.write(published(name, scheme.definition(name))), ...(kinds.length === 0 ? {} : { [GVK]: kinds }) },
+    ];
   }
 }
 
 function listOf(kind: Kind, name: string, writer: SchemaWriter): JsonObject {
   return {
-    description: `${kind.listKind} is a list of ${kind.kind}`, type: 'object', required: ['items'],
+    description: `${kind.listKind} is a list of ${kind.kind}`,
+    type: 'object',
+    required: ['items'],
     properties: {
-      apiVersion: writer.write(API_VERSION), kind: writer.write(KIND),
+      apiVersion: writer.write(API_VERSION),
+      kind: writer.write(KIND),
       items: { description: `List of ${kind.resource}.`, type: 'array', items: writer.ref(name) },
-      metadata: writer.write({ ref: `${META}.ListMeta`, description: 'Metadata of the list: its version, and where it goes on.' }),
+      metadata: writer.write({
+        ref: `${META}.ListMeta`,
+        description: 'Metadata of the list: its version, and where it goes on.',
+      }),
     },
     [GVK]: [{ group: kind.group, kind: kind.listKind, version: kind.version }],
   };
@@ -70,7 +93,9 @@ const knownKind = (name: string): GroupVersionKind[] => {
 export function bodyDefinition(scheme: Scheme, gvk: GroupVersionKind): string | undefined {
   const kind = scheme.byKind(gvk);
   if (kind !== undefined) return definitionNameOf(kind);
-  return Object.entries(SUBRESOURCE_KINDS).find(([, other]) => other.group === gvk.group && other.version === gvk.version && other.kind === gvk.kind)?.[0];
+  return Object.entries(SUBRESOURCE_KINDS).find(
+    ([, other]) => other.group === gvk.group && other.version === gvk.version && other.kind === gvk.kind,
+  )?.[0];
 }
 
 export function gvkOf(kind: GroupVersionKind): JsonObject {

@@ -10,12 +10,16 @@ import { OpenApi } from './openapi.js';
 import type { OpenApiDocument } from './openapi.js';
 
 interface Document {
-  paths: Record<string, Record<string, JsonObject & { parameters: { name: string }[]; requestBody: { content: object } }>>;
+  paths: Record<
+    string,
+    Record<string, JsonObject & { parameters: { name: string }[]; requestBody: { content: object } }>
+  >;
   components: { schemas: Record<string, JsonObject & { properties: Record<string, JsonObject> }> };
   definitions: Record<string, JsonObject>;
 }
 const bytesOf = (work: Work<OpenApiDocument> | undefined): Uint8Array => finish(present(work, 'no document')).bytes;
-const parse = (work: Work<OpenApiDocument> | undefined): Document => JSON.parse(Buffer.from(bytesOf(work)).toString()) as Document;
+const parse = (work: Work<OpenApiDocument> | undefined): Document =>
+  JSON.parse(Buffer.from(bytesOf(work)).toString()) as Document;
 const hashOf = (work: Work<OpenApiDocument> | undefined): string => finish(present(work, 'no document')).hash;
 
 function* refsIn(value: unknown): Generator<string> {
@@ -27,9 +31,22 @@ function* refsIn(value: unknown): Generator<string> {
 }
 
 const widget: Kind = {
-  group: 'example.com', version: 'v1', kind: 'Widget', resource: 'widgets', listKind: 'WidgetList', singular: 'widget',
-  shortNames: [], categories: [], namespaced: true, verbs: ['get', 'list', 'patch', 'create'], subresources: [], storagePrefix: 'example.com/widgets',
-  storageVersion: 'v1', schema: { type: 'object', properties: { spec: { type: 'object', preserveUnknown: true, properties: {} } } }, fieldSelectors: {}, strategy: {},
+  group: 'example.com',
+  version: 'v1',
+  kind: 'Widget',
+  resource: 'widgets',
+  listKind: 'WidgetList',
+  singular: 'widget',
+  shortNames: [],
+  categories: [],
+  namespaced: true,
+  verbs: ['get', 'list', 'patch', 'create'],
+  subresources: [],
+  storagePrefix: 'example.com/widgets',
+  storageVersion: 'v1',
+  schema: { type: 'object', properties: { spec: { type: 'object', preserveUnknown: true, properties: {} } } },
+  fieldSelectors: {},
+  strategy: {},
 };
 
 describe('OpenAPI v3', () => {
@@ -47,33 +64,49 @@ describe('OpenAPI v3', () => {
 
   it.each(paths)('%s refers to nothing it does not hold', (path) => {
     const document = parse(openapi.document(path));
-    for (const ref of refsIn(document)) expect(document.components.schemas).toHaveProperty([ref.slice('#/components/schemas/'.length)]);
+    for (const ref of refsIn(document))
+      expect(document.components.schemas).toHaveProperty([ref.slice('#/components/schemas/'.length)]);
   });
 
   it('has what kubectl create and apply look for: PATCH with fieldValidation, media types and merge keys', () => {
     const document = parse(openapi.document('apis/apps/v1'));
     const patch = document.paths['/apis/apps/v1/namespaces/{namespace}/deployments/{name}']?.['patch'];
     expect(patch?.['x-kubernetes-group-version-kind']).toEqual({ group: 'apps', kind: 'Deployment', version: 'v1' });
-    expect(patch?.parameters.map(({ name }) => name)).toEqual(expect.arrayContaining(['fieldValidation', 'fieldManager', 'dryRun', 'force']));
+    expect(patch?.parameters.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['fieldValidation', 'fieldManager', 'dryRun', 'force']),
+    );
     expect(Object.keys(patch?.requestBody.content ?? {})).toEqual([
-      'application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml', 'application/strategic-merge-patch+json',
+      'application/json-patch+json',
+      'application/merge-patch+json',
+      'application/apply-patch+yaml',
+      'application/strategic-merge-patch+json',
     ]);
-    expect(document.components.schemas['io.k8s.api.apps.v1.Deployment']?.['x-kubernetes-group-version-kind']).toEqual([{ group: 'apps', kind: 'Deployment', version: 'v1' }]);
+    expect(document.components.schemas['io.k8s.api.apps.v1.Deployment']?.['x-kubernetes-group-version-kind']).toEqual([
+      { group: 'apps', kind: 'Deployment', version: 'v1' },
+    ]);
     expect(document.components.schemas['io.k8s.api.core.v1.PodSpec']?.properties['containers']).toMatchObject({
-      type: 'array', 'x-kubernetes-patch-merge-key': 'name', 'x-kubernetes-patch-strategy': 'merge', 'x-kubernetes-list-type': 'map',
+      type: 'array',
+      'x-kubernetes-patch-merge-key': 'name',
+      'x-kubernetes-patch-strategy': 'merge',
+      'x-kubernetes-list-type': 'map',
     });
     expect(document.components.schemas['io.k8s.api.apps.v1.DeploymentSpec']?.properties['strategy']).toEqual({
       description: expect.any(String) as string,
-      'x-kubernetes-patch-strategy': 'retainKeys', allOf: [{ $ref: '#/components/schemas/io.k8s.api.apps.v1.DeploymentStrategy' }],
+      'x-kubernetes-patch-strategy': 'retainKeys',
+      allOf: [{ $ref: '#/components/schemas/io.k8s.api.apps.v1.DeploymentStrategy' }],
     });
   });
 
   it('names operations as Kubernetes does', () => {
     const core = parse(openapi.document('api/v1')).paths;
-    expect(core['/api/v1/namespaces/{namespace}/pods']?.['delete']?.['operationId']).toBe('deleteCoreV1CollectionNamespacedPod');
+    expect(core['/api/v1/namespaces/{namespace}/pods']?.['delete']?.['operationId']).toBe(
+      'deleteCoreV1CollectionNamespacedPod',
+    );
     expect(core['/api/v1/pods']?.['get']?.['operationId']).toBe('listCoreV1PodForAllNamespaces');
     expect(core['/api/v1/namespaces/{namespace}/pods/{name}/exec']?.['post']?.['x-kubernetes-action']).toBe('connect');
-    expect(core['/api/v1/namespaces/{namespace}/pods/{name}/eviction']?.['post']?.['x-kubernetes-group-version-kind']).toEqual({ group: 'policy', kind: 'Eviction', version: 'v1' });
+    expect(
+      core['/api/v1/namespaces/{namespace}/pods/{name}/eviction']?.['post']?.['x-kubernetes-group-version-kind'],
+    ).toEqual({ group: 'policy', kind: 'Eviction', version: 'v1' });
   });
 
   it('follows the scheme: a new kind appears, without strategic merge patch', () => {
@@ -83,9 +116,12 @@ describe('OpenAPI v3', () => {
     scheme.add(widget);
     expect(hashOf(own.index())).not.toBe(before);
     const document = parse(own.document('apis/example.com/v1'));
-    for (const ref of refsIn(document)) expect(document.components.schemas).toHaveProperty([ref.slice('#/components/schemas/'.length)]);
+    for (const ref of refsIn(document))
+      expect(document.components.schemas).toHaveProperty([ref.slice('#/components/schemas/'.length)]);
     expect(JSON.stringify(document.paths)).not.toContain('strategic-merge-patch');
-    expect(document.components.schemas['com.example.v1.Widget']?.['x-kubernetes-group-version-kind']).toEqual([{ group: 'example.com', kind: 'Widget', version: 'v1' }]);
+    expect(document.components.schemas['com.example.v1.Widget']?.['x-kubernetes-group-version-kind']).toEqual([
+      { group: 'example.com', kind: 'Widget', version: 'v1' },
+    ]);
     scheme.remove(widget);
     expect(own.document('apis/example.com/v1')).toBeUndefined();
     expect(hashOf(own.index())).toBe(before);
@@ -95,26 +131,49 @@ describe('OpenAPI v3', () => {
 it('OpenAPI v2 holds all kinds in one document that refers to nothing it does not hold', () => {
   const document = parse(new OpenApi(builtInScheme(), { version: 'v1.36.0' }).v2());
   for (const ref of refsIn(document)) expect(document.definitions).toHaveProperty([ref.slice('#/definitions/'.length)]);
-  expect(document.definitions['io.k8s.apimachinery.pkg.util.intstr.IntOrString']).toEqual({ type: 'string', format: 'int-or-string' });
+  expect(document.definitions['io.k8s.apimachinery.pkg.util.intstr.IntOrString']).toEqual({
+    type: 'string',
+    format: 'int-or-string',
+  });
 });
 
 /** The schema of an operator's resource, with some thousand fields. */
 function largeKind(i: number): Kind {
-  const fields = Object.fromEntries(Array.from({ length: 150 }, (_, field) => [`field${field}`, { type: 'string', description: 'What this field is for.' } as const]));
-  return { ...widget, kind: `Widget${i}`, resource: `widget${i}s`, listKind: `Widget${i}List`, singular: `widget${i}`, isCustom: true, schema: { type: 'object', properties: fields } };
+  const fields = Object.fromEntries(
+    Array.from({ length: 150 }, (_, field) => [
+      `field${field}`,
+      { type: 'string', description: 'What this field is for.' } as const,
+    ]),
+  );
+  return {
+    ...widget,
+    kind: `Widget${i}`,
+    resource: `widget${i}s`,
+    listKind: `Widget${i}List`,
+    singular: `widget${i}`,
+    isCustom: true,
+    schema: { type: 'object', properties: fields },
+  };
 }
 
 describe('documents of hundreds of custom resources (issue 6, row 1)', () => {
   const scheme = builtInScheme();
   for (let i = 0; i < 200; i++) scheme.add(largeKind(i));
-  const works = { 'v2': (api: OpenApi) => api.v2(), 'v2 protobuf': (api: OpenApi) => api.v2('v2 protobuf'), 'v3': (api: OpenApi) => api.document('apis/example.com/v1'), 'index': (api: OpenApi) => api.index() };
+  const works = {
+    v2: (api: OpenApi) => api.v2(),
+    'v2 protobuf': (api: OpenApi) => api.v2('v2 protobuf'),
+    v3: (api: OpenApi) => api.document('apis/example.com/v1'),
+    index: (api: OpenApi) => api.index(),
+  };
 
   it.each(Object.entries(works))('%s is made in slices, once', async (_name, workOf) => {
     const api = new OpenApi(scheme, { version: 'v1.36.0' });
     let turns = 0;
     const made = await inSlices(present(workOf(api), 'no document'), () => Promise.resolve(void turns++));
     expect(turns).toBeGreaterThan(5);
-    expect(costOf(present(workOf(new OpenApi(scheme, { version: 'v1.36.0' })), 'no document')).longest).toBeLessThan(3 * SLICE_UNITS);
+    expect(costOf(present(workOf(new OpenApi(scheme, { version: 'v1.36.0' })), 'no document')).longest).toBeLessThan(
+      3 * SLICE_UNITS,
+    );
     expect(costOf(present(workOf(api), 'no document')).total).toBe(0);
     expect(finish(present(workOf(api), 'no document'))).toBe(made);
   });

@@ -2,8 +2,9 @@
  * The documents that clients read: OpenAPI v3, one for each group and version with an index, and v2 in one piece.
  * kubectl's create, apply and explain look in them for PATCH operations, list types and merge keys.
  *
- * In: the scheme. Out: bytes with a hash, which serves as ETag and in the index's addresses. A document is built, in slices,
- * when it is first asked for, and kept until the scheme changes; the index needs none of them, only their hashes.
+ * In: the scheme. Out: bytes with a hash, which serves as ETag and in the index's addresses. A document is built, in
+ * slices, when it is first asked for, and kept until the scheme changes; the index needs none of them, only their
+ * hashes.
  */
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
@@ -55,10 +56,14 @@ export class OpenApi {
     return this.#cached('index', () => this.#index());
   }
 
-  /** The body of `/openapi/v3/<path>`, with `path` as in the index: `api/v1`, `apis/apps/v1`. Undefined: there is none. */
+  /**
+   * The body of `/openapi/v3/<path>`, with `path` as in the index: `api/v1`, `apis/apps/v1`. Undefined: there is none.
+   */
   document(path: string): Work<OpenApiDocument> | undefined {
     const kinds = [...this.#groups().values()].find((group) => addressOf(group) === path);
-    return kinds === undefined ? undefined : this.#cached(`v3/${path}`, () => this.#build(kinds, FORMS.v3, this.#hashOf(path, kinds)));
+    return kinds === undefined
+      ? undefined
+      : this.#cached(`v3/${path}`, () => this.#build(kinds, FORMS.v3, this.#hashOf(path, kinds)));
   }
 
   /** The body of `/openapi/v2`. It is large; clients before 1.29 ask for it, and take protobuf alone. */
@@ -114,7 +119,17 @@ export class OpenApi {
     if (known !== undefined) return known;
     const hash = createHash('sha256').update(encodeJsonBytes([this.#options.version, definitionsDigest()]));
     for (const { group, version, kind, resource, listKind, namespaced, verbs, subresources, schema } of kinds) {
-      const facts = encodeJsonBytes([group, version, kind, resource, listKind, namespaced, verbs, subresources, schema]);
+      const facts = encodeJsonBytes([
+        group,
+        version,
+        kind,
+        resource,
+        listKind,
+        namespaced,
+        verbs,
+        subresources,
+        schema,
+      ]);
       hash.update(facts);
       yield facts.length * HASHED_BYTE_UNITS;
     }
@@ -141,7 +156,9 @@ function* entriesWork(kinds: readonly Kind[], scheme: MutableScheme, form: Form)
   const operationOf = form.dialect === 'v3' ? operationV3 : operationV2;
   const paths: Uint8Array[] = [];
   for (const kind of kinds) {
-    for (const [path, item] of Object.entries(pathsOf(operationsOf(kind, scheme, scheme.isBuiltIn(kind)), (operation) => operationOf(operation, writer)))) {
+    for (const [path, item] of Object.entries(
+      pathsOf(operationsOf(kind, scheme, scheme.isBuiltIn(kind)), (operation) => operationOf(operation, writer)),
+    )) {
       const entry = form.entry('paths', path, item);
       paths.push(entry);
       yield entry.length * MADE_BYTE_UNITS;
@@ -177,11 +194,16 @@ function* digestWork(parts: readonly Uint8Array[]): Work<string> {
 let builtInDigest: string | undefined;
 
 function definitionsDigest(): string {
-  builtInDigest ??= upperHex(createHash('sha256').update(JSON.stringify([builtInDefinitions(), enumFacts(), descriptionFacts()])));
+  builtInDigest ??= upperHex(
+    createHash('sha256').update(JSON.stringify([builtInDefinitions(), enumFacts(), descriptionFacts()])),
+  );
   return builtInDigest;
 }
 
-function pathsOf(operations: readonly Operation[], write: (operation: Operation) => JsonObject): Record<string, JsonObject> {
+function pathsOf(
+  operations: readonly Operation[],
+  write: (operation: Operation) => JsonObject,
+): Record<string, JsonObject> {
   const paths: Record<string, JsonObject> = {};
   for (const operation of operations) (paths[operation.path] ??= {})[operation.method] = write(operation);
   return paths;
@@ -194,11 +216,27 @@ function operationV3(operation: Operation, writer: SchemaWriter): JsonObject {
   return {
     ...commonOf(operation),
     parameters: operation.parameters.map((parameter) => ({
-      name: parameter.name, in: parameter.in, ...(parameter.in === 'path' ? { required: true } : {}), schema: { type: parameter.type, uniqueItems: true },
+      name: parameter.name,
+      in: parameter.in,
+      ...(parameter.in === 'path' ? { required: true } : {}),
+      schema: { type: parameter.type, uniqueItems: true },
     })),
-    ...(request === undefined ? {} : { requestBody: { content: content(request.definition, request.mediaTypes), ...(operation.method === 'delete' ? {} : { required: true }) } }),
+    ...(request === undefined
+      ? {}
+      : {
+          requestBody: {
+            content: content(request.definition, request.mediaTypes),
+            ...(operation.method === 'delete' ? {} : { required: true }),
+          },
+        }),
     responses: {
-      200: { description: 'OK', content: response === undefined ? { 'text/plain': { schema: { type: 'string' } } } : content(response, operation.answers) },
+      200: {
+        description: 'OK',
+        content:
+          response === undefined
+            ? { 'text/plain': { schema: { type: 'string' } } }
+            : content(response, operation.answers),
+      },
       401: { description: 'Unauthorized' },
     },
   };
@@ -207,21 +245,41 @@ function operationV3(operation: Operation, writer: SchemaWriter): JsonObject {
 function operationV2(operation: Operation, writer: SchemaWriter): JsonObject {
   const { request, response } = operation;
   return {
-    ...commonOf(operation), schemes: ['https'], produces: response === undefined ? ['text/plain'] : operation.answers, consumes: request?.mediaTypes ?? ['*/*'],
+    ...commonOf(operation),
+    schemes: ['https'],
+    produces: response === undefined ? ['text/plain'] : operation.answers,
+    consumes: request?.mediaTypes ?? ['*/*'],
     parameters: [
       ...operation.parameters.map((parameter) => ({
-        name: parameter.name, in: parameter.in, ...(parameter.in === 'path' ? { required: true } : {}), type: parameter.type, uniqueItems: true,
+        name: parameter.name,
+        in: parameter.in,
+        ...(parameter.in === 'path' ? { required: true } : {}),
+        type: parameter.type,
+        uniqueItems: true,
       })),
-      ...(request === undefined ? [] : [{ name: 'body', in: 'body', ...(operation.method === 'delete' ? {} : { required: true }), schema: writer.ref(request.definition) }]),
+      ...(request === undefined
+        ? []
+        : [
+            {
+              name: 'body',
+              in: 'body',
+              ...(operation.method === 'delete' ? {} : { required: true }),
+              schema: writer.ref(request.definition),
+            },
+          ]),
     ],
-    responses: { 200: { description: 'OK', schema: response === undefined ? { type: 'string' } : writer.ref(response) }, 401: { description: 'Unauthorized' } },
+    responses: {
+      200: { description: 'OK', schema: response === undefined ? { type: 'string' } : writer.ref(response) },
+      401: { description: 'Unauthorized' },
+    },
   };
 }
 
 function commonOf(operation: Operation): JsonObject {
   return {
-    operationId: operation.id, tags: [apiVersionOf(operation.kind).replaceAll('/', '_')],
-    'x-kubernetes-action': operation.action, 'x-kubernetes-group-version-kind': gvkOf(operation.kind),
+    operationId: operation.id,
+    tags: [apiVersionOf(operation.kind).replaceAll('/', '_')],
+    'x-kubernetes-action': operation.action,
+    'x-kubernetes-group-version-kind': gvkOf(operation.kind),
   };
 }
-

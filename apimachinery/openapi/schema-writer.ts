@@ -7,13 +7,34 @@ export type Dialect = 'v2' | 'v3';
 const PREFIX: Readonly<Record<Dialect, string>> = { v2: '#/definitions/', v3: '#/components/schemas/' };
 
 /** Words that are the same in both, by our name for them. */
-const WORDS: ReadonlyMap<string, string> = new Map(Object.entries({
-  type: 'type', required: 'required', default: 'default', enum: 'enum', minimum: 'minimum', maximum: 'maximum', exclusiveMinimum: 'exclusiveMinimum',
-  exclusiveMaximum: 'exclusiveMaximum', multipleOf: 'multipleOf', minLength: 'minLength', maxLength: 'maxLength', pattern: 'pattern', minItems: 'minItems',
-  maxItems: 'maxItems', uniqueItems: 'uniqueItems', minProperties: 'minProperties', maxProperties: 'maxProperties', description: 'description',
-  listType: 'x-kubernetes-list-type', listMapKeys: 'x-kubernetes-list-map-keys', mapType: 'x-kubernetes-map-type',
-  patchStrategy: 'x-kubernetes-patch-strategy', patchMergeKey: 'x-kubernetes-patch-merge-key', validations: 'x-kubernetes-validations',
-}));
+const WORDS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    type: 'type',
+    required: 'required',
+    default: 'default',
+    enum: 'enum',
+    minimum: 'minimum',
+    maximum: 'maximum',
+    exclusiveMinimum: 'exclusiveMinimum',
+    exclusiveMaximum: 'exclusiveMaximum',
+    multipleOf: 'multipleOf',
+    minLength: 'minLength',
+    maxLength: 'maxLength',
+    pattern: 'pattern',
+    minItems: 'minItems',
+    maxItems: 'maxItems',
+    uniqueItems: 'uniqueItems',
+    minProperties: 'minProperties',
+    maxProperties: 'maxProperties',
+    description: 'description',
+    listType: 'x-kubernetes-list-type',
+    listMapKeys: 'x-kubernetes-list-map-keys',
+    mapType: 'x-kubernetes-map-type',
+    patchStrategy: 'x-kubernetes-patch-strategy',
+    patchMergeKey: 'x-kubernetes-patch-merge-key',
+    validations: 'x-kubernetes-validations',
+  }),
+);
 /** Our own formats, and what OpenAPI calls them. */
 const FORMATS: Readonly<Record<string, string | undefined>> = { quantity: undefined, 'micro-time': 'date-time' };
 
@@ -50,13 +71,17 @@ export class SchemaWriter {
     const out = wordsOf(schema);
     if (schema.ref !== undefined) return this.#reference(schema.ref, out);
     this.#format(schema, out);
-    if (schema.preserveUnknown === true && schema.type !== undefined && schema.properties !== undefined) out['x-kubernetes-preserve-unknown-fields'] = true;
+    if (schema.preserveUnknown === true && schema.type !== undefined && schema.properties !== undefined)
+      out['x-kubernetes-preserve-unknown-fields'] = true;
     if (schema.embeddedResource === true) out['x-kubernetes-embedded-resource'] = true;
     if (schema.properties !== undefined) {
-      out['properties'] = Object.fromEntries(Object.entries(schema.properties).map(([name, property]) => [name, this.write(property)]));
+      out['properties'] = Object.fromEntries(
+        Object.entries(schema.properties).map(([name, property]) => [name, this.write(property)]),
+      );
     }
     if (schema.items !== undefined) out['items'] = this.write(schema.items);
-    if (schema.additionalProperties !== undefined) out['additionalProperties'] = this.write(schema.additionalProperties);
+    if (schema.additionalProperties !== undefined)
+      out['additionalProperties'] = this.write(schema.additionalProperties);
     if (this.#dialect === 'v3') this.#combined(schema, out);
     return out;
   }

@@ -13,7 +13,8 @@ export function goText(value: unknown): string {
 /** Stops once `room` is used up, so that a refusal costs no more than its text. */
 function print(value: unknown, room: number): string {
   if (Array.isArray(value)) return `[${joined(value, room, (item, left) => print(item, left))}]`;
-  if (isObject(value)) return `map[${joined(Object.keys(value).sort(), room, (key, left) => `${key}:${print(value[key], left)}`)}]`;
+  if (isObject(value))
+    return `map[${joined(Object.keys(value).sort(), room, (key, left) => `${key}:${print(value[key], left)}`)}]`;
   return value === null || value === undefined ? '<nil>' : String(value as string | number | bigint | boolean);
 }
 
@@ -33,11 +34,16 @@ function joined<T>(items: readonly T[], room: number, textOf: (item: T, left: nu
 export function goType(value: unknown): string {
   if (Array.isArray(value)) return '[]interface {}';
   switch (typeof value) {
-    case 'string': return 'string';
-    case 'boolean': return 'bool';
-    case 'bigint': return 'int64';
-    case 'number': return Number.isInteger(value) ? 'int64' : 'float64';
-    default: return isObject(value) ? 'map[string]interface {}' : '%!s(<nil>)';
+    case 'string':
+      return 'string';
+    case 'boolean':
+      return 'bool';
+    case 'bigint':
+      return 'int64';
+    case 'number':
+      return Number.isInteger(value) ? 'int64' : 'float64';
+    default:
+      return isObject(value) ? 'map[string]interface {}' : '%!s(<nil>)';
   }
 }
 
@@ -45,11 +51,15 @@ export function goType(value: unknown): string {
 export function jsonType(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   switch (typeof value) {
-    case 'string': return 'string';
-    case 'boolean': return 'bool';
+    case 'string':
+      return 'string';
+    case 'boolean':
+      return 'bool';
     case 'bigint':
-    case 'number': return 'number';
-    default: return value === null ? 'null' : 'object';
+    case 'number':
+      return 'number';
+    default:
+      return value === null ? 'null' : 'object';
   }
 }
 
@@ -61,6 +71,10 @@ export function goSyntax(value: unknown): string {
 
 function syntax(value: unknown): string {
   if (Array.isArray(value)) return `[]interface {}{${value.slice(0, LENGTH_MAX).map(syntax).join(', ')}}`;
-  if (isObject(value)) return `map[string]interface {}{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${syntax(value[key])}`).join(', ')}}`;
+  if (isObject(value))
+    return `map[string]interface {}{${Object.keys(value)
+      .sort()
+      .map((key) => `${JSON.stringify(key)}:${syntax(value[key])}`)
+      .join(', ')}}`;
   return typeof value === 'string' ? JSON.stringify(value) : goText(value);
 }

@@ -1,7 +1,7 @@
 /**
- * RFC 6902 as kube-apiserver has it (gopkg.in/evanphx/json-patch.v4): indices below zero count from the end, `replace` sets a
- * key that is absent, an absent `value` is null. Operations and copied bytes are capped (CVE-2019-1002100). Pointers see own
- * properties only, so that `/metadata/__proto__/x` reaches nothing.
+ * RFC 6902 as kube-apiserver has it (gopkg.in/evanphx/json-patch.v4): indices below zero count from the end, `replace`
+ * sets a key that is absent, an absent `value` is null. Operations and copied bytes are capped (CVE-2019-1002100).
+ * Pointers see own properties only, so that `/metadata/__proto__/x` reaches nothing.
  */
 import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
@@ -14,7 +14,10 @@ import { jsonType } from './go-text.js';
 
 const OPERATIONS_MAX = 10_000;
 const COPIED_BYTES_MAX = 3 * 1024 * 1024;
-/** What all operations together may look at: values that are compared, parts of pointers, items that are moved up in lists. */
+/**
+ * What all operations together may look at: values that are compared, parts of pointers, items that are moved up in
+ * lists.
+ */
 const WORK_MAX = 500_000;
 /** Moving items up is done in blocks of memory. */
 const MOVED_ITEMS_PER_WORK = 64;
@@ -25,7 +28,10 @@ const OPERATION_UNITS = 20;
 const WORK_UNITS = 2;
 const UNIT_BYTES = 4;
 
-/** Returns a new document; `document` stays as it is. Throws ApiError: BadRequest for a malformed patch, 422 when it does not fit. */
+/**
+ * Returns a new document; `document` stays as it is. Throws ApiError: BadRequest for a malformed patch, 422 when it
+ * does not fit.
+ */
 export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   return finish(applyJsonPatchWork(document, patch));
 }
@@ -34,7 +40,9 @@ export function applyJsonPatch(document: unknown, patch: unknown): unknown {
 export function* applyJsonPatchWork(document: unknown, patch: unknown): Work<unknown> {
   const operations = decodeOperations(patch);
   if (operations.length > OPERATIONS_MAX) {
-    throw apiErrors.requestEntityTooLarge(`The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${operations.length}`);
+    throw apiErrors.requestEntityTooLarge(
+      `The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${operations.length}`,
+    );
   }
   const root: Root = { value: cloneJson(document), copiedBytes: 0, work: 0 };
   for (const operation of operations) {
@@ -53,7 +61,8 @@ function decodeOperations(patch: unknown): readonly JsonObject[] {
     if (!isObject(operation)) throw undecodable(operation, 'value of type handlers.jsonPatchOp');
     for (const field of ['op', 'path', 'from']) {
       const value = Object.hasOwn(operation, field) ? operation[field] : null;
-      if (value !== null && typeof value !== 'string') throw undecodable(value, `struct field jsonPatchOp.${field} of type string`);
+      if (value !== null && typeof value !== 'string')
+        throw undecodable(value, `struct field jsonPatchOp.${field} of type string`);
     }
     return operation;
   });
@@ -70,7 +79,10 @@ interface Root {
 
 function spend(root: Root, work: number): void {
   root.work += work;
-  if (root.work > WORK_MAX) throw apiErrors.requestEntityTooLarge('the operations of the JSON patch look at too many values; send fewer of them, or a merge patch');
+  if (root.work > WORK_MAX)
+    throw apiErrors.requestEntityTooLarge(
+      'the operations of the JSON patch look at too many values; send fewer of them, or a merge patch',
+    );
 }
 
 /** Charges a value for each of its parts, and stops where there is no more to spend. */
@@ -84,9 +96,15 @@ function applyOperation(root: Root, operation: JsonObject): void {
   const path = operation['path'];
   const value = Object.hasOwn(operation, 'value') ? operation['value'] : null;
   switch (operation['op']) {
-    case 'add': add(find(root, path), cloneJson(value)); return;
-    case 'replace': replace(root, path, cloneJson(value)); return;
-    case 'remove': remove(find(root, path)); return;
+    case 'add':
+      add(find(root, path), cloneJson(value));
+      return;
+    case 'replace':
+      replace(root, path, cloneJson(value));
+      return;
+    case 'remove':
+      remove(find(root, path));
+      return;
     case 'test':
       spendOn(root, value);
       if (!jsonEqual(path === '' ? root.value : read(find(root, path)), value)) throw cannotApply();
@@ -105,7 +123,8 @@ function applyOperation(root: Root, operation: JsonObject): void {
       add(find(root, path), cloneJson(copied));
       return;
     }
-    default: throw cannotApply();
+    default:
+      throw cannotApply();
   }
 }
 
@@ -114,10 +133,15 @@ interface Place {
   readonly key: string;
 }
 
-/** The container that a pointer's last part is a key or an index of. What stands before the first slash does not count. */
+/**
+ * The container that a pointer's last part is a key or an index of. What stands before the first slash does not count.
+ */
 function find(root: Root, pointer: unknown): Place {
   if (typeof pointer !== 'string' || !pointer.includes('/') || pointer.length > POINTER_LENGTH_MAX) throw cannotApply();
-  const parts = pointer.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const parts = pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
   const key = parts.pop() ?? '';
   spend(root, parts.length);
   let container = containerOf(root.value);

@@ -1,6 +1,7 @@
 /**
- * Where a patch puts whole numbers that it writes as floats, `1.0`: JSON and merge patches work on text, so that Go's decoder meets them as
- * they were written and refuses them where a field is an integer. Strategic merge patches work on values, which forget.
+ * Where a patch puts whole numbers that it writes as floats, `1.0`: JSON and merge patches work on text, so that Go's
+ * decoder meets them as they were written and refuses them where a field is an integer. Strategic merge patches work on
+ * values, which forget.
  */
 import type { PatchRequest } from '../object-service.js';
 import { isObject } from '../value.js';
@@ -23,16 +24,24 @@ function floatsOfOperations(operations: readonly unknown[], found: Floats): Floa
     // What an operation writes over is gone.
     for (const path of placed.keys()) if (isBelow(path, place)) placed.delete(path);
     const value = `[${index}].value`;
-    for (const [path, literal] of found) if (isBelow(path, value)) placed.set(`${place}${path.slice(value.length)}`, literal);
+    for (const [path, literal] of found)
+      if (isBelow(path, value)) placed.set(`${place}${path.slice(value.length)}`, literal);
   }
   return placed;
 }
 
-const isBelow = (path: string, above: string): boolean => path === above || (path.startsWith(above) && /^[.[]/.test(path.slice(above.length)));
+const isBelow = (path: string, above: string): boolean =>
+  path === above || (path.startsWith(above) && /^[.[]/.test(path.slice(above.length)));
 
 /** `/spec/ports/0` as `spec.ports[0]`. Nothing for the end of a list, whose index the object knows. */
 function dotted(pointer: unknown): string | undefined {
   if (typeof pointer !== 'string' || pointer.endsWith('/-')) return undefined;
-  const names = pointer.split('/').slice(1).map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
-  return names.map((name) => (/^\d+$/.test(name) ? `[${name}]` : `.${name}`)).join('').replace(/^\./, '');
+  const names = pointer
+    .split('/')
+    .slice(1)
+    .map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return names
+    .map((name) => (/^\d+$/.test(name) ? `[${name}]` : `.${name}`))
+    .join('')
+    .replace(/^\./, '');
 }

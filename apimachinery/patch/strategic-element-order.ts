@@ -1,4 +1,7 @@
-/** `$setElementOrder` names every item that the patch changes, in the same order (strategicpatch, validatePatchWithSetOrderList). */
+/**
+ * `$setElementOrder` names every item that the patch changes, in the same order (strategicpatch,
+ * validatePatchWithSetOrderList).
+ */
 import { isObject } from '../value.js';
 import { unclassified } from './errors.js';
 import { goText, goType } from './go-text.js';
@@ -21,7 +24,10 @@ export function checkElementOrder(patch: readonly unknown[], order: readonly unk
     if (identity !== undefined && identity === identityOf(wanted)) next += 1;
     place += 1;
   }
-  if (next < named.length) throw unclassified(`The order in patch list:\n${goText(patch)}\n doesn't match $setElementOrder list:\n${goText(order)}\n`);
+  if (next < named.length)
+    throw unclassified(
+      `The order in patch list:\n${goText(patch)}\n doesn't match $setElementOrder list:\n${goText(order)}\n`,
+    );
 }
 
 function isDeletion(item: unknown): boolean {

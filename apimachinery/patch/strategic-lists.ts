@@ -1,4 +1,7 @@
-/** Merging of lists in strategic merge patches (strategicpatch, mergeSlice): by merge key, or by value for lists of plain values. */
+/**
+ * Merging of lists in strategic merge patches (strategicpatch, mergeSlice): by merge key, or by value for lists of
+ * plain values.
+ */
 import type { Work } from '../../platform/work.js';
 import { getOwn, isObject } from '../value.js';
 import type { JsonObject } from '../value.js';
@@ -40,12 +43,19 @@ export function* mergeLists(original: readonly unknown[], change: ListChange, fa
   if (original.length === 0 && patch.length === 0) return { list: original, stored: original };
   if (elementType(original, patch) === 'map[string]interface {}') {
     if (facts.mergeKey === '') throw unclassified(`cannot merge lists without merge key for ${facts.itemKind}`);
-    return yield* mergeObjects(original.filter(isObject), { patch: patch.filter(isObject), order: change.order ?? [] }, facts);
+    return yield* mergeObjects(
+      original.filter(isObject),
+      { patch: patch.filter(isObject), order: change.order ?? [] },
+      facts,
+    );
   }
   if (change.isDeletion === true) return { list: without(original, patch), stored: original };
   const merged = distinct([...original, ...patch]);
   yield merged.length * ORDERED_UNITS;
-  return { list: normalizeOrder(merged, { wanted: patch, stored: original, mergeKey: facts.mergeKey }), stored: original };
+  return {
+    list: normalizeOrder(merged, { wanted: patch, stored: original, mergeKey: facts.mergeKey }),
+    stored: original,
+  };
 }
 
 /** The one type that all elements have. */
@@ -54,7 +64,8 @@ export function elementType(...lists: readonly (readonly unknown[])[]): string {
   for (const item of lists.flat(1)) {
     const next = goType(item);
     if (type === undefined && next === '[]interface {}') throw strategicErrors.listOfLists();
-    if (type !== undefined && next !== type) throw unclassified(`list element types are not identical: ${goText(lists)}`);
+    if (type !== undefined && next !== type)
+      throw unclassified(`list element types are not identical: ${goText(lists)}`);
     type = next;
   }
   if (type === undefined) throw unclassified('no elements in any of the given slices');
@@ -76,14 +87,19 @@ interface ObjectChange {
 }
 
 /** All look-ups go by identity: a patch of a hundred thousand items must not cost their square. */
-function* mergeObjects(original: readonly JsonObject[], { patch, order }: ObjectChange, facts: ListFacts): Work<Merged> {
+function* mergeObjects(
+  original: readonly JsonObject[],
+  { patch, order }: ObjectChange,
+  facts: ListFacts,
+): Work<Merged> {
   const { mergeKey } = facts;
   const identityOf = identityBy(mergeKey);
   const { left, changes } = applyDirectives(original, patch, facts);
   yield (original.length + patch.length) * ITEM_UNITS;
   const merged = left.map((item) => ({ item }));
   const places = new Map<string, Twins>();
-  for (const place of merged) if (Object.hasOwn(place.item, mergeKey)) twinsAt(places, identityOf(place.item) ?? '', facts).add(place);
+  for (const place of merged)
+    if (Object.hasOwn(place.item, mergeKey)) twinsAt(places, identityOf(place.item) ?? '', facts).add(place);
   const wanted = groupBy(order, identityOf);
   yield (merged.length + order.length) * ITEM_UNITS;
   for (const item of changes) {
@@ -131,7 +147,9 @@ function groupBy<T>(items: readonly T[], identityOf: (item: T) => string | undef
 
 /** Carries out `$patch` of items: what is left of the stored list, and what remains to be merged. */
 function applyDirectives(
-  original: readonly JsonObject[], patch: readonly JsonObject[], facts: ListFacts,
+  original: readonly JsonObject[],
+  patch: readonly JsonObject[],
+  facts: ListFacts,
 ): { readonly left: readonly JsonObject[]; readonly changes: readonly JsonObject[] } {
   const { mergeKey } = facts;
   const identityOf = identityBy(mergeKey);
@@ -156,6 +174,7 @@ function applyDirectives(
   if (replaces) return { left: changes, changes: [] };
   const deleted = new Map<string, Deletions>();
   for (const [identity, same] of groupBy(deletions, identityOf)) deleted.set(identity, new Deletions(same, facts));
-  const isDeleted = (item: JsonObject): boolean => Object.hasOwn(item, mergeKey) && deleted.get(identityOf(item) ?? '')?.speakOf(item) === true;
+  const isDeleted = (item: JsonObject): boolean =>
+    Object.hasOwn(item, mergeKey) && deleted.get(identityOf(item) ?? '')?.speakOf(item) === true;
   return { left: original.filter((item) => !isDeleted(item)), changes };
 }

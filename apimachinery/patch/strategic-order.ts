@@ -1,6 +1,7 @@
 /**
- * The order of merged lists (k8s.io/apimachinery/pkg/util/strategicpatch, normalizeElementOrder): what a patch names stands in
- * the patch's order, the rest in the order of the stored list, and the two are interleaved as far as the stored list tells how.
+ * The order of merged lists (k8s.io/apimachinery/pkg/util/strategicpatch, normalizeElementOrder): what a patch names
+ * stands in the patch's order, the rest in the order of the stored list, and the two are interleaved as far as the
+ * stored list tells how.
  */
 import { isObject } from '../value.js';
 import { goText, goType } from './go-text.js';
@@ -16,7 +17,9 @@ export function scalarIdentity(value: unknown): string | undefined {
 
 /** By merge key, or by value when the list has none. */
 export function identityBy(mergeKey: string): IdentityOf {
-  return mergeKey === '' ? scalarIdentity : (item) => scalarIdentity(isObject(item) && Object.hasOwn(item, mergeKey) ? item[mergeKey] : null);
+  return mergeKey === ''
+    ? scalarIdentity
+    : (item) => scalarIdentity(isObject(item) && Object.hasOwn(item, mergeKey) ? item[mergeKey] : null);
 }
 
 export interface Orders {
@@ -36,7 +39,10 @@ export function normalizeOrder(merged: readonly unknown[], { wanted, stored, mer
     for (const item of [...wanted, ...stored]) requireKey(item, mergeKey);
   }
   const [byWanted, byStored] = [ranks(wanted, identityOf), ranks(stored, identityOf)];
-  const rankIn = (order: ReadonlyMap<string, number>) => (item: unknown): number | undefined => order.get(identityOf(item) ?? '');
+  const rankIn =
+    (order: ReadonlyMap<string, number>) =>
+    (item: unknown): number | undefined =>
+      order.get(identityOf(item) ?? '');
   const named = merged.filter((item) => rankIn(byWanted)(item) !== undefined);
   const others = merged.filter((item) => rankIn(byWanted)(item) === undefined);
   return interleave(sortBy(others, rankIn(byStored)), sortBy(named, rankIn(byWanted)), rankIn(byStored));
@@ -63,12 +69,15 @@ function ranks(list: readonly unknown[], identityOf: IdentityOf): ReadonlyMap<st
   return found;
 }
 
-/** Up to this length upstream's stable sort is an insertion sort, which decides where items without a rank come to stand. */
+/**
+ * Up to this length upstream's stable sort is an insertion sort, which decides where items without a rank come to
+ * stand.
+ */
 const INSERTION_MAX = 20;
 
 /**
- * Stable, by rank. Upstream's comparison puts an item before another when either has no rank, so that the order of such items
- * is what its sort happens to do; longer lists keep them in place behind the others.
+ * Stable, by rank. Upstream's comparison puts an item before another when either has no rank, so that the order of such
+ * items is what its sort happens to do; longer lists keep them in place behind the others.
  */
 function sortBy(items: readonly unknown[], rankOf: (item: unknown) => number | undefined): unknown[] {
   const ranked = items.map((item) => ({ item, rank: rankOf(item) }));
@@ -84,10 +93,15 @@ function sortBy(items: readonly unknown[], rankOf: (item: unknown) => number | u
   return sorted.map(({ item }) => item);
 }
 
-const goesBefore = (a: number | undefined, b: number | undefined): boolean => a === undefined || b === undefined || a < b;
+const goesBefore = (a: number | undefined, b: number | undefined): boolean =>
+  a === undefined || b === undefined || a < b;
 
 /** Each of `left` goes before the first of `right` that the stored list has behind it; both keep their own order. */
-function interleave(left: readonly unknown[], right: readonly unknown[], rankOf: (item: unknown) => number | undefined): unknown[] {
+function interleave(
+  left: readonly unknown[],
+  right: readonly unknown[],
+  rankOf: (item: unknown) => number | undefined,
+): unknown[] {
   const result: unknown[] = [];
   let next = 0;
   for (const item of right) {

@@ -1,7 +1,8 @@
 /**
- * The one place where strategic merge here knows more than upstream's: a Service may have port 53 for TCP and for UDP, though
- * the merge key is the port alone (kubernetes/kubernetes#39188). Upstream merges a change of the second into the first, and one
- * of the two is lost. The other keys of the list tell such twins apart, where twins exist or `$setElementOrder` names them.
+ * The one place where strategic merge here knows more than upstream's: a Service may have port 53 for TCP and for UDP,
+ * though the merge key is the port alone (kubernetes/kubernetes#39188). Upstream merges a change of the second into the
+ * first, and one of the two is lost. The other keys of the list tell such twins apart, where twins exist or
+ * `$setElementOrder` names them.
  */
 import { encodeJson } from '../json-value.js';
 import { getOwn } from '../value.js';
@@ -65,7 +66,10 @@ export class Twins {
   }
 }
 
-/** What `$patch: delete` of items with the same merge key speaks of: without the other keys each takes all that share its merge key. */
+/**
+ * What `$patch: delete` of items with the same merge key speaks of: without the other keys each takes all that share
+ * its merge key.
+ */
 export class Deletions {
   readonly #facts: TwinFacts;
   /** By the other keys that they name, the values of these. */
@@ -87,4 +91,5 @@ export class Deletions {
   }
 }
 
-const textOf = (item: JsonObject, keys: readonly string[], facts: TwinFacts): string => encodeJson(keys.map((key) => getOwn(item, key) ?? facts.defaultOf(key)));
+const textOf = (item: JsonObject, keys: readonly string[], facts: TwinFacts): string =>
+  encodeJson(keys.map((key) => getOwn(item, key) ?? facts.defaultOf(key)));

@@ -1,10 +1,11 @@
 /**
- * Strategic merge patch (k8s.io/apimachinery/pkg/util/strategicpatch): a merge patch that knows which lists merge and by which
- * key, with the directives `$patch`, `$retainKeys`, `$setElementOrder/<list>` and `$deleteFromPrimitiveList/<list>`.
+ * Strategic merge patch (k8s.io/apimachinery/pkg/util/strategicpatch): a merge patch that knows which lists merge and
+ * by which key, with the directives `$patch`, `$retainKeys`, `$setElementOrder/<list>` and
+ * `$deleteFromPrimitiveList/<list>`.
  *
- * In: an object and a patch, neither of which changes, and the kind's schema. Out: a new object. What the object does not have
- * yet is taken from the patch whole: only `$patch` items and nulls fall away there, and other directives stay as unknown fields.
- * Custom resources have no such patches; the registry refuses them before it comes here.
+ * In: an object and a patch, neither of which changes, and the kind's schema. Out: a new object. What the object does
+ * not have yet is taken from the patch whole: only `$patch` items and nulls fall away there, and other directives stay
+ * as unknown fields. Custom resources have no such patches; the registry refuses them before it comes here.
  */
 import { apiErrors } from '../status.js';
 import { simpleNameOf } from '../schema/resolve.js';
@@ -25,15 +26,31 @@ import { normalizeOrder } from './strategic-order.js';
 const SET_ELEMENT_ORDER = '$setElementOrder';
 const DELETE_FROM_PRIMITIVES = '$deleteFromPrimitiveList';
 
-/** Throws ApiError: BadRequest for malformed directives, 500 without a reason for what does not fit the schema, as upstream. */
-export function applyStrategicMergePatch(object: JsonObject, patch: unknown, schema: Schema, resolver: SchemaResolver): JsonObject {
+/**
+ * Throws ApiError: BadRequest for malformed directives, 500 without a reason for what does not fit the schema, as
+ * upstream.
+ */
+export function applyStrategicMergePatch(
+  object: JsonObject,
+  patch: unknown,
+  schema: Schema,
+  resolver: SchemaResolver,
+): JsonObject {
   return finish(applyStrategicMergePatchWork(object, patch, schema, resolver));
 }
 
 /** The same in slices. */
-export function* applyStrategicMergePatchWork(object: JsonObject, patch: unknown, schema: Schema, resolver: SchemaResolver): Work<JsonObject> {
+export function* applyStrategicMergePatchWork(
+  object: JsonObject,
+  patch: unknown,
+  schema: Schema,
+  resolver: SchemaResolver,
+): Work<JsonObject> {
   if (patch === null) return cloneJson(object);
-  if (!isObject(patch)) throw apiErrors.badRequest(`json: cannot unmarshal ${jsonType(patch)} into Go value of type map[string]interface {}`);
+  if (!isObject(patch))
+    throw apiErrors.badRequest(
+      `json: cannot unmarshal ${jsonType(patch)} into Go value of type map[string]interface {}`,
+    );
   const [target, change] = [cloneJson(object), cloneJson(patch)];
   yield countValues(target) + countValues(change);
   return yield* new StrategicMerger(resolver).mergeMap(target, change, schema);
@@ -63,13 +80,18 @@ class StrategicMerger {
     // Deletions from lists of plain values come first: upstream's order is that of Go's maps, none.
     for (const key of Object.keys(patch).sort((a, b) => Number(isDeletion(b)) - Number(isDeletion(a)))) {
       yield FIELD_UNITS;
-      if (isDeletion(key)) yield* this.#merge(target, nameIn(key, DELETE_FROM_PRIMITIVES), { value: patch[key], deletes: true, declared });
+      if (isDeletion(key))
+        yield* this.#merge(target, nameIn(key, DELETE_FROM_PRIMITIVES), { value: patch[key], deletes: true, declared });
       else yield* this.#merge(target, key, { value: patch[key], deletes: false, declared });
     }
     return target;
   }
 
-  *#merge(target: JsonObject, key: string, change: { readonly value: unknown; readonly deletes: boolean; readonly declared: Schema }): Work<void> {
+  *#merge(
+    target: JsonObject,
+    key: string,
+    change: { readonly value: unknown; readonly deletes: boolean; readonly declared: Schema },
+  ): Work<void> {
     const { value, deletes, declared } = change;
     if (value === null) {
       delete target[key];
@@ -83,7 +105,13 @@ class StrategicMerger {
       setOwn(target, key, strategy === 'replace' ? value : yield* this.mergeMap(current, value, schema));
     } else if (Array.isArray(current) && Array.isArray(value)) {
       const { strategy, list } = this.#listFactsOf(declared, key);
-      setOwn(target, key, strategy === 'merge' || deletes ? (yield* mergeLists(current, { patch: value, isDeletion: deletes }, list)).list : value);
+      setOwn(
+        target,
+        key,
+        strategy === 'merge' || deletes
+          ? (yield* mergeLists(current, { patch: value, isDeletion: deletes }, list)).list
+          : value,
+      );
     } else {
       setOwn(target, key, value);
     }
@@ -102,9 +130,17 @@ class StrategicMerger {
       checkElementOrder(change ?? [], order, list.mergeKey);
       if (stored === undefined && change === undefined) continue;
       elementType(stored ?? [], change ?? []);
-      const merged = yield* mergeOrdered(stored, change, strategy === 'merge' ? (original, items) => mergeLists(original, { patch: items, order }, list) : undefined);
+      const merged = yield* mergeOrdered(
+        stored,
+        change,
+        strategy === 'merge' ? (original, items) => mergeLists(original, { patch: items, order }, list) : undefined,
+      );
       yield (merged.list.length + order.length) * ORDERED_UNITS;
-      setOwn(target, name, normalizeOrder(merged.list, { wanted: order, stored: merged.stored, mergeKey: list.mergeKey }));
+      setOwn(
+        target,
+        name,
+        normalizeOrder(merged.list, { wanted: order, stored: merged.stored, mergeKey: list.mergeKey }),
+      );
       delete patch[name];
     }
   }
@@ -116,7 +152,10 @@ class StrategicMerger {
     }
     const { properties } = schema;
     const property = properties !== undefined && Object.hasOwn(properties, key) ? properties[key] : undefined;
-    if (property === undefined) throw unclassified(`unable to find api field in struct ${simpleNameOf(declared.ref ?? '')} for the json field ${JSON.stringify(key)}`);
+    if (property === undefined)
+      throw unclassified(
+        `unable to find api field in struct ${simpleNameOf(declared.ref ?? '')} for the json field ${JSON.stringify(key)}`,
+      );
     const strategies = this.#resolver.resolve(property).patchStrategy?.split(',') ?? [];
     return { schema: property, strategy: strategies.find((strategy) => strategy !== 'retainKeys') ?? '' };
   }
@@ -131,7 +170,8 @@ class StrategicMerger {
     return {
       strategy,
       list: {
-        mergeKey: schema.patchMergeKey ?? '', itemKind: properties === undefined ? 'string' : 'struct',
+        mergeKey: schema.patchMergeKey ?? '',
+        itemKind: properties === undefined ? 'string' : 'struct',
         otherKeys: mapKeys.filter((name) => name !== schema.patchMergeKey),
         defaultOf: (name) => properties?.[name]?.default,
         mergeItems: (target, patch) => this.mergeMap(target, patch, items),
@@ -165,7 +205,11 @@ function listIn(object: JsonObject, name: string): readonly unknown[] | undefine
 type Merge = (stored: readonly unknown[], change: readonly unknown[]) => Work<Merged>;
 
 /** `merge` is undefined for lists that are replaced as one. */
-function* mergeOrdered(stored: readonly unknown[] | undefined, change: readonly unknown[] | undefined, merge: Merge | undefined): Work<Merged> {
+function* mergeOrdered(
+  stored: readonly unknown[] | undefined,
+  change: readonly unknown[] | undefined,
+  merge: Merge | undefined,
+): Work<Merged> {
   if (stored === undefined) return { list: withoutDirectives(change) as readonly unknown[], stored: [] };
   if (change === undefined) return { list: stored, stored };
   return merge === undefined ? { list: change, stored } : yield* merge(stored, change);

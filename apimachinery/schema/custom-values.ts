@@ -1,7 +1,8 @@
 /**
- * Values of custom resources by the schema of their definition: what kube-openapi's validator finds, in its words and its order
- * (k8s.io/kube-openapi/pkg/validation/validate). Each schema has eight checks, and those that apply to a value all run, also when its type
- * is wrong. Patterns come from users and run in linear time (re2js). CEL rules, lists that are sets or maps, and embedded resources are others' work.
+ * Values of custom resources by the schema of their definition: what kube-openapi's validator finds, in its words and
+ * its order (k8s.io/kube-openapi/pkg/validation/validate). Each schema has eight checks, and those that apply to a
+ * value all run, also when its type is wrong. Patterns come from users and run in linear time (re2js). CEL rules, lists
+ * that are sets or maps, and embedded resources are others' work.
  */
 import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
@@ -22,18 +23,30 @@ import { numberFindings } from './value-numbers.js';
 import { ValueResult } from './value-result.js';
 
 export interface CustomValueOptions {
-  /** The value before an update: parts that are as they were are not judged again (KEP-4008, CRD validation ratcheting). */
+  /**
+   * The value before an update: parts that are as they were are not judged again (KEP-4008, CRD validation ratcheting).
+   */
   readonly old?: unknown;
   /** Where the value lies in the object. Default: it is the object. */
   readonly base?: string;
 }
 
-export function customValueErrors(schema: Schema, value: unknown, resolver: SchemaResolver, options: CustomValueOptions = {}): FieldError[] {
+export function customValueErrors(
+  schema: Schema,
+  value: unknown,
+  resolver: SchemaResolver,
+  options: CustomValueOptions = {},
+): FieldError[] {
   return finish(customValueWork(schema, value, resolver, options));
 }
 
 /** The same in slices: an object of ten thousand items, each held against dozens of alternatives, takes seconds. */
-export function* customValueWork(schema: Schema, value: unknown, resolver: SchemaResolver, options: CustomValueOptions = {}): Work<FieldError[]> {
+export function* customValueWork(
+  schema: Schema,
+  value: unknown,
+  resolver: SchemaResolver,
+  options: CustomValueOptions = {},
+): Work<FieldError[]> {
   const result = yield* new Checker(resolver, options.base ?? '').changed(value, schema, options.old);
   return result.findings.map(({ error }) => error);
 }
@@ -82,7 +95,8 @@ class Checker {
 
   /** Null is none of any enum. */
   #enum(value: unknown, schema: Schema, result: ValueResult): void {
-    if (schema.enum !== undefined && schema.enum.length > 0 && (value === null || !isOneOf(schema.enum, value))) result.add(this.#complain.notSupported(value, schema.enum.map(textOf)));
+    if (schema.enum !== undefined && schema.enum.length > 0 && (value === null || !isOneOf(schema.enum, value)))
+      result.add(this.#complain.notSupported(value, schema.enum.map(textOf)));
     result.count();
   }
 
@@ -98,7 +112,13 @@ class Checker {
     const format = checkedFormat(schema);
     if (wanted === undefined && format === undefined) return;
     const wrong = wrongType(value, schema, { wanted: wanted ?? '', format });
-    if (wrong !== undefined) result.add(this.#complain.type(wrong.actual, `${NAME} in body must be of type ${wrong.wanted}: ${JSON.stringify(wrong.actual)}`));
+    if (wrong !== undefined)
+      result.add(
+        this.#complain.type(
+          wrong.actual,
+          `${NAME} in body must be of type ${wrong.wanted}: ${JSON.stringify(wrong.actual)}`,
+        ),
+      );
     else result.count();
     result.count();
   }
@@ -108,19 +128,27 @@ class Checker {
     const length = minLength === undefined && maxLength === undefined ? 0 : lengthOf(value);
     if (pattern !== undefined) yield* this.#spend(patternUnits(pattern, value));
     if (maxLength !== undefined && length > maxLength) result.add(this.#complain.tooLong(maxLength));
-    else if (minLength !== undefined && length < minLength) result.add(this.#complain.invalid(value, `${NAME} in body should be at least ${minLength} chars long`));
+    else if (minLength !== undefined && length < minLength)
+      result.add(this.#complain.invalid(value, `${NAME} in body should be at least ${minLength} chars long`));
     else if (pattern !== undefined) this.#pattern(value, pattern, result);
     result.count();
     const format = checkedFormat(schema);
     if (format === undefined || !isKnownFormat('', format)) return;
-    if (!hasFormat(value, format)) result.add(this.#complain.type(value, `${NAME} in body must be of type ${format}: ${JSON.stringify(value.slice(0, SHOWN_LENGTH_MAX))}`));
+    if (!hasFormat(value, format))
+      result.add(
+        this.#complain.type(
+          value,
+          `${NAME} in body must be of type ${format}: ${JSON.stringify(value.slice(0, SHOWN_LENGTH_MAX))}`,
+        ),
+      );
     result.count();
   }
 
   #pattern(value: string, pattern: string, result: ValueResult): void {
     const verdict = patternVerdict(pattern, value);
     if (verdict.kind === 'too-long') result.add(this.#complain.tooLong(verdict.longest));
-    else if (verdict.kind === 'differs') result.add(this.#complain.invalid(value, `${NAME} in body should match '${pattern}'`));
+    else if (verdict.kind === 'differs')
+      result.add(this.#complain.invalid(value, `${NAME} in body should match '${pattern}'`));
   }
 
   #number(value: number | bigint, schema: Schema, result: ValueResult): void {
@@ -138,8 +166,10 @@ class Checker {
       result.merge(yield* this.changed(item, items, before?.(item)));
       this.#path.pop();
     }
-    if (minItems !== undefined && value.length < minItems) result.add(this.#complain.invalid(value.length, `${NAME} in body should have at least ${minItems} items`));
-    if (maxItems !== undefined && value.length > maxItems) result.add(this.#complain.tooMany(value.length, maxItems, 'items'));
+    if (minItems !== undefined && value.length < minItems)
+      result.add(this.#complain.invalid(value.length, `${NAME} in body should have at least ${minItems} items`));
+    if (maxItems !== undefined && value.length > maxItems)
+      result.add(this.#complain.tooMany(value.length, maxItems, 'items'));
     result.count();
     result.count();
   }
@@ -147,22 +177,28 @@ class Checker {
   *#object(value: JsonObject, schema: Schema, { old, result }: Inside): Work<void> {
     const { minProperties, maxProperties, properties = {} } = schema;
     const names = Object.keys(value);
-    if (minProperties !== undefined && names.length < minProperties) result.add(this.#complain.invalid(names.length, `${NAME} in body should have at least ${minProperties} properties`));
-    if (maxProperties !== undefined && names.length > maxProperties) result.add(this.#complain.tooMany(names.length, maxProperties, 'properties'));
+    if (minProperties !== undefined && names.length < minProperties)
+      result.add(
+        this.#complain.invalid(names.length, `${NAME} in body should have at least ${minProperties} properties`),
+      );
+    if (maxProperties !== undefined && names.length > maxProperties)
+      result.add(this.#complain.tooMany(names.length, maxProperties, 'properties'));
     const before = isObject(old) ? old : {};
     for (const name of names) {
       if (result.isFull) return;
       const isField = Object.hasOwn(properties, name);
       const property = isField ? properties[name] : schema.additionalProperties;
       if (property === undefined) {
-        if (!isField && schema.closed === true) result.add(this.#complain.invalid(name, `${NAME}.${name} in body is a forbidden property`));
+        if (!isField && schema.closed === true)
+          result.add(this.#complain.invalid(name, `${NAME}.${name} in body is a forbidden property`));
         continue;
       }
       this.#path.push(isField ? name : { key: name });
       result.merge(yield* this.changed(value[name], property.given ?? property, getOwn(before, name)));
       this.#path.pop();
     }
-    for (const name of schema.required ?? []) if (!Object.hasOwn(value, name)) result.add(this.#complain.required(name));
+    for (const name of schema.required ?? [])
+      if (!Object.hasOwn(value, name)) result.add(this.#complain.required(name));
     result.count();
   }
 
@@ -172,7 +208,8 @@ class Checker {
     if (schema.anyOf !== undefined) yield* this.#anyOf(value, schema.anyOf, { old, result, where });
     if (schema.oneOf !== undefined) yield* this.#oneOf(value, schema.oneOf, { old, result, where });
     if (schema.allOf !== undefined) yield* this.#allOf(value, schema.allOf, { old, result, where });
-    if (schema.not !== undefined && (yield* this.#check(value, schema.not, old)).isValid) result.add(this.#complain.whole(`${where} must not validate the schema (not)`));
+    if (schema.not !== undefined && (yield* this.#check(value, schema.not, old)).isValid)
+      result.add(this.#complain.whole(`${where} must not validate the schema (not)`));
     result.count();
     return result;
   }
@@ -198,7 +235,11 @@ class Checker {
     }
     const [first] = valid;
     if (valid.length === 1 && first !== undefined) return result.merge(first);
-    result.add(this.#complain.whole(`${where} must validate one and only one schema (oneOf). ${valid.length === 0 ? 'Found none valid' : `Found ${valid.length} valid alternatives`}`));
+    result.add(
+      this.#complain.whole(
+        `${where} must validate one and only one schema (oneOf). ${valid.length === 0 ? 'Found none valid' : `Found ${valid.length} valid alternatives`}`,
+      ),
+    );
     if (valid.length === 0 && best !== undefined) result.merge(best);
   }
 
@@ -209,7 +250,10 @@ class Checker {
       if (one.isValid) valid += 1;
       result.merge(one);
     }
-    if (valid !== branches.length) result.add(this.#complain.whole(`${where} must validate all the schemas (allOf)${valid === 0 ? '. None validated' : ''}`));
+    if (valid !== branches.length)
+      result.add(
+        this.#complain.whole(`${where} must validate all the schemas (allOf)${valid === 0 ? '. None validated' : ''}`),
+      );
   }
 }
 
@@ -225,7 +269,8 @@ interface Branch extends Inside {
 
 const SHOWN_LENGTH_MAX = 256;
 
-const hasBranches = ({ anyOf, oneOf, allOf, not }: Schema): boolean => anyOf !== undefined || oneOf !== undefined || allOf !== undefined || not !== undefined;
+const hasBranches = ({ anyOf, oneOf, allOf, not }: Schema): boolean =>
+  anyOf !== undefined || oneOf !== undefined || allOf !== undefined || not !== undefined;
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : encodeJson(value));
 
 function checkedFormat({ type, format, intOrString }: Schema): string | undefined {
@@ -244,15 +289,23 @@ interface WrongType {
   readonly wanted: string;
 }
 
-/** Strings and lists are not held against a type that has a format of strings: the format judges the one, nothing the other. */
-function wrongType(value: unknown, schema: Schema, { wanted, format }: { readonly wanted: string; readonly format: string | undefined }): WrongType | undefined {
+/**
+ * Strings and lists are not held against a type that has a format of strings: the format judges the one, nothing the
+ * other.
+ */
+function wrongType(
+  value: unknown,
+  schema: Schema,
+  { wanted, format }: { readonly wanted: string; readonly format: string | undefined },
+): WrongType | undefined {
   const actual = jsonTypeOf(value);
   const types = wanted === '' ? [] : wanted.split(',');
   if (actual === 'null') return types.length === 0 || schema.nullable === true ? undefined : { actual, wanted };
   const isNumberType = types.includes('integer') || types.includes('number');
   const fits = types.includes(actual) || (actual === 'integer' && types.includes('number'));
   if (format !== undefined) {
-    if (actual !== 'string' && actual !== 'array') return fits || formatOf(actual) === format ? undefined : { actual: formatOf(actual), wanted: format };
+    if (actual !== 'string' && actual !== 'array')
+      return fits || formatOf(actual) === format ? undefined : { actual: formatOf(actual), wanted: format };
     if (!isNumberType) return undefined;
   }
   return fits ? undefined : { actual, wanted };

@@ -13,10 +13,16 @@ export function isOneOf(allowed: readonly unknown[], value: unknown): boolean {
   return keys.has(keyOf(value));
 }
 
-/** Two values are equal (`jsonEqual`) when they have the same key: the order of fields is nothing, nor in which type an integer is held. */
+/**
+ * Two values are equal (`jsonEqual`) when they have the same key: the order of fields is nothing, nor in which type an
+ * integer is held.
+ */
 function keyOf(value: unknown): string {
   if (isNumeric(value)) return Number.isInteger(value) ? String(BigInt(value)) : String(value);
   if (Array.isArray(value)) return `[${value.map(keyOf).join(',')}]`;
   if (!isObject(value)) return JSON.stringify(value) ?? '';
-  return `{${Object.keys(value).toSorted().map((name) => `${JSON.stringify(name)}:${keyOf(value[name])}`).join(',')}}`;
+  return `{${Object.keys(value)
+    .toSorted()
+    .map((name) => `${JSON.stringify(name)}:${keyOf(value[name])}`)
+    .join(',')}}`;
 }

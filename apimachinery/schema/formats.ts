@@ -1,14 +1,21 @@
-/** The string formats that custom resources may ask for, as k8s.io/kube-openapi/pkg/validation/strfmt has them; formats not named here are not checked. */
+/**
+ * The string formats that custom resources may ask for, as k8s.io/kube-openapi/pkg/validation/strfmt has them; formats
+ * not named here are not checked.
+ */
 import { isIPv6 } from 'node:net';
 import { parseDuration } from '../duration.js';
 import { isDate } from '../go-time.js';
 import { parseGoUrl } from '../go-url.js';
 
-const matches = (pattern: RegExp, length_max = Number.POSITIVE_INFINITY) => (text: string): boolean => text.length <= length_max && pattern.test(text);
+const matches =
+  (pattern: RegExp, length_max = Number.POSITIVE_INFINITY) =>
+  (text: string): boolean =>
+    text.length <= length_max && pattern.test(text);
 
 const SHORT_NAME = '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?';
 const BYTE_OF_COLOR = '\\s*(?:0|[1-9]\\d?|1\\d\\d?|2[0-4]\\d|25[0-5])\\s*';
-const uuid = (version: string, variant: string): RegExp => new RegExp(`^[0-9a-f]{8}-?[0-9a-f]{4}-?${version}[0-9a-f]{3}-?${variant}[0-9a-f]{3}-?[0-9a-f]{12}$`, 'i');
+const uuid = (version: string, variant: string): RegExp =>
+  new RegExp(`^[0-9a-f]{8}-?[0-9a-f]{4}-?${version}[0-9a-f]{3}-?${variant}[0-9a-f]{3}-?[0-9a-f]{12}$`, 'i');
 const ANY = '[0-9a-f]';
 
 /** By name without dashes, which do not count. */
@@ -27,7 +34,9 @@ const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
   uuid5: matches(uuid('5', '[89ab]')),
   uri: isRequestUri,
   email: isEmail,
-  mac: matches(/^(?:(?:[0-9a-f]{2}:){5}(?:[0-9a-f]{2}:){0,2}[0-9a-f]{2}|(?:[0-9a-f]{2}-){5}(?:[0-9a-f]{2}-){0,2}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}(?:[0-9a-f]{4}\.)?[0-9a-f]{4})$/i),
+  mac: matches(
+    /^(?:(?:[0-9a-f]{2}:){5}(?:[0-9a-f]{2}:){0,2}[0-9a-f]{2}|(?:[0-9a-f]{2}-){5}(?:[0-9a-f]{2}-){0,2}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}(?:[0-9a-f]{4}\.)?[0-9a-f]{4})$/i,
+  ),
   isbn: (text) => isIsbn10(text) || isIsbn13(text),
   isbn10: isIsbn10,
   isbn13: isIsbn13,
@@ -41,7 +50,10 @@ const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
   k8slongname: matches(new RegExp(`^${SHORT_NAME}(?:\\.${SHORT_NAME})*$`), 253),
 };
 
-const NUMBER_FORMATS: Readonly<Record<string, readonly string[]>> = { integer: ['int32', 'int64'], number: ['float', 'double'] };
+const NUMBER_FORMATS: Readonly<Record<string, readonly string[]>> = {
+  integer: ['int32', 'int64'],
+  number: ['float', 'double'],
+};
 
 /** Whether anything checks the format in a schema of that type; kube-apiserver ignores others. */
 export function isKnownFormat(type: string, format: string): boolean {
@@ -81,18 +93,29 @@ function isDuration(text: string): boolean {
 }
 
 /** Leading zeros do not matter. */
-const isDotted = (text: string): boolean => /^\d+\.\d+\.\d+\.\d+$/.test(text) && text.split('.').every((part) => Number(part) <= 255);
+const isDotted = (text: string): boolean =>
+  /^\d+\.\d+\.\d+\.\d+$/.test(text) && text.split('.').every((part) => Number(part) <= 255);
 
 function isCidr(text: string): boolean {
   const [, address = '', bits = ''] = /^(.*)\/(\d{1,3})$/s.exec(text) ?? [];
-  return (isDotted(address) && Number(bits) <= 32) || (isIPv6(address) && !address.includes('%') && Number(bits) <= 128);
+  return (
+    (isDotted(address) && Number(bits) <= 32) || (isIPv6(address) && !address.includes('%') && Number(bits) <= 128)
+  );
 }
 
 const HOST_LETTER = '[a-zA-Z0-9\\p{S}\\p{L}]';
-const HOSTNAME = new RegExp(`^(?:${HOST_LETTER}(?:-?${HOST_LETTER}{0,62})?|(?:${HOST_LETTER}(?:[a-zA-Z0-9\\-\\p{S}\\p{L}]{0,61}${HOST_LETTER})?\\.)+[a-zA-Z\\p{L}]{2,63})$`, 'u');
+const HOSTNAME = new RegExp(
+  `^(?:${HOST_LETTER}(?:-?${HOST_LETTER}{0,62})?|(?:${HOST_LETTER}(?:[a-zA-Z0-9\\-\\p{S}\\p{L}]{0,61}${HOST_LETTER})?\\.)+[a-zA-Z\\p{L}]{2,63})$`,
+  'u',
+);
 
 function isHostname(text: string): boolean {
-  return text.length <= 255 && HOSTNAME.test(text) && Buffer.byteLength(text) <= 255 && text.split('.').every((part) => Buffer.byteLength(part) <= 63);
+  return (
+    text.length <= 255 &&
+    HOSTNAME.test(text) &&
+    Buffer.byteLength(text) <= 255 &&
+    text.split('.').every((part) => Buffer.byteLength(part) <= 63)
+  );
 }
 
 /** A URL with a scheme, or a rooted path. */
@@ -101,19 +124,26 @@ function isRequestUri(text: string): boolean {
   return parsed.kind === 'url' && (parsed.url.scheme === '' ? text.startsWith('/') : /^[^:]+:\//.test(text));
 }
 
-const ADDRESS = /^(?:[^\s@<>()[\]\\,;:".]+(?:\.[^\s@<>()[\]\\,;:".]+)*|"(?:[^"\\\r\n]|\\.)*")@(?:[^\s@<>()[\]\\,;:".]+(?:\.[^\s@<>()[\]\\,;:".]+)*|\[[^\s[\]]*\])$/;
+const ADDRESS =
+  /^(?:[^\s@<>()[\]\\,;:".]+(?:\.[^\s@<>()[\]\\,;:".]+)*|"(?:[^"\\\r\n]|\\.)*")@(?:[^\s@<>()[\]\\,;:".]+(?:\.[^\s@<>()[\]\\,;:".]+)*|\[[^\s[\]]*\])$/;
 const DISPLAY_NAME = /^(?:"(?:[^"\\\r\n]|\\.)*"|[^<>@",;:\\()[\]]*)$/;
 
-/** An address of RFC 5322, bare or in angle brackets after a name. Taken apart by hand: a pattern would try each way to share out white space. */
+/**
+ * An address of RFC 5322, bare or in angle brackets after a name. Taken apart by hand: a pattern would try each way to
+ * share out white space.
+ */
 function isEmail(text: string): boolean {
   const trimmed = text.trim();
   if (!trimmed.endsWith('>')) return ADDRESS.test(trimmed);
   const open = trimmed.lastIndexOf('<');
-  return open >= 0 && DISPLAY_NAME.test(trimmed.slice(0, open).trim()) && ADDRESS.test(trimmed.slice(open + 1, -1).trim());
+  return (
+    open >= 0 && DISPLAY_NAME.test(trimmed.slice(0, open).trim()) && ADDRESS.test(trimmed.slice(open + 1, -1).trim())
+  );
 }
 
 const digitsOf = (text: string): string => text.replace(/[\s-]+/g, '');
-const weighted = (digits: string, weight: (index: number) => number): number => Array.from(digits).reduce((sum, digit, index) => sum + weight(index) * (digit === 'X' ? 10 : Number(digit)), 0);
+const weighted = (digits: string, weight: (index: number) => number): number =>
+  Array.from(digits).reduce((sum, digit, index) => sum + weight(index) * (digit === 'X' ? 10 : Number(digit)), 0);
 
 function isIsbn10(text: string): boolean {
   const digits = digitsOf(text);
@@ -125,15 +155,18 @@ function isIsbn13(text: string): boolean {
   return /^[0-9]{13}$/.test(digits) && weighted(digits, (index) => (index % 2 === 0 ? 1 : 3)) % 10 === 0;
 }
 
-const CARD = /^(?:4[0-9]{12}(?:[0-9]{3})?|5[1-5][0-9]{14}|6(?:011|5[0-9][0-9])[0-9]{12}|3[47][0-9]{13}|3(?:0[0-5]|[68][0-9])[0-9]{11}|(?:2131|1800|35\d{3})\d{11})$/;
+const CARD =
+  /^(?:4[0-9]{12}(?:[0-9]{3})?|5[1-5][0-9]{14}|6(?:011|5[0-9][0-9])[0-9]{12}|3[47][0-9]{13}|3(?:0[0-5]|[68][0-9])[0-9]{11}|(?:2131|1800|35\d{3})\d{11})$/;
 
 /** Luhn's sum, from the right. */
 function isCreditCard(text: string): boolean {
   const digits = text.replace(/\D+/g, '');
   if (!CARD.test(digits)) return false;
-  const sum = Array.from(digits).toReversed().reduce((total, digit, index) => {
-    const value = Number(digit) * (index % 2 === 0 ? 1 : 2);
-    return total + (value > 9 ? value - 9 : value);
-  }, 0);
+  const sum = Array.from(digits)
+    .toReversed()
+    .reduce((total, digit, index) => {
+      const value = Number(digit) * (index % 2 === 0 ? 1 : 2);
+      return total + (value > 9 ? value - 9 : value);
+    }, 0);
   return sum % 10 === 0;
 }

@@ -18,7 +18,9 @@ export function listIdentity(schema: Schema): ((item: unknown) => { id: string; 
       return { id: encodeJson(shown), shown };
     };
   }
-  return schema.listType === 'set' || schema.uniqueItems === true ? (item) => ({ id: encodeJson(item), shown: item }) : undefined;
+  return schema.listType === 'set' || schema.uniqueItems === true
+    ? (item) => ({ id: encodeJson(item), shown: item })
+    : undefined;
 }
 
 /** The item that was there under the same keys; of lists that are no maps nobody can tell. */
@@ -27,5 +29,8 @@ export function itemsBefore(schema: Schema, old: readonly unknown[]): ((item: un
   if (keysOf === undefined) return undefined;
   const items = new Map(old.map((item) => [keysOf(item).id, item]));
   // Without all its keys an item is nobody's successor.
-  return (item) => (isObject(item) && schema.listMapKeys?.every((name) => Object.hasOwn(item, name)) === true ? items.get(keysOf(item).id) : undefined);
+  return (item) =>
+    isObject(item) && schema.listMapKeys?.every((name) => Object.hasOwn(item, name)) === true
+      ? items.get(keysOf(item).id)
+      : undefined;
 }

@@ -1,15 +1,23 @@
-/** Patterns of schemas, held against texts. They come from users: what they cost, and how long a text may be, is limited (../regex.ts). */
+/**
+ * Patterns of schemas, held against texts. They come from users: what they cost, and how long a text may be, is limited
+ * (../regex.ts).
+ */
 import { compileUnits, regexOf, textLengthMax } from '../regex.js';
 
 /** Characters of a text that a pattern looks at in one unit of Work. */
 const UNIT_CHARS = 2;
 
-export type PatternVerdict = { readonly kind: 'matches' | 'differs' } | { readonly kind: 'too-long'; readonly longest: number };
+export type PatternVerdict =
+  | { readonly kind: 'matches' | 'differs' }
+  | { readonly kind: 'too-long'; readonly longest: number };
 
 /** What the verdict takes, in units of Work. */
 export const patternUnits = (source: string, text: string): number => text.length / UNIT_CHARS + compileUnits(source);
 
-/** Patterns of CRDs were checked when the CRD was made, so a broken one matches nothing. A text that is too long to look at cannot be said to match. */
+/**
+ * Patterns of CRDs were checked when the CRD was made, so a broken one matches nothing. A text that is too long to look
+ * at cannot be said to match.
+ */
 export function patternVerdict(source: string, text: string): PatternVerdict {
   const regex = regexOf(source);
   if (regex.kind === 'bad') return { kind: 'differs' };

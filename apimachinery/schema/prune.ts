@@ -54,7 +54,8 @@ export function pruneNulls(value: unknown, declared: Schema | undefined, resolve
   } else if (isObject(value)) {
     for (const name of Object.keys(value)) {
       const property = resolver.property(schema, name);
-      if (isUnwantedNull(value[name], property, resolver) && resolver.resolve(property ?? {}).default === undefined) delete value[name];
+      if (isUnwantedNull(value[name], property, resolver) && resolver.resolve(property ?? {}).default === undefined)
+        delete value[name];
       else pruneNulls(value[name], property, resolver);
     }
   }
@@ -64,7 +65,10 @@ function isUnwantedNull(value: unknown, declared: Schema | undefined, resolver: 
   return value === null && declared !== undefined && resolver.resolve(declared).nullable !== true;
 }
 
-/** Fills in `default`s where a property is absent, or null though it may not be (CRD defaulting). Changes the object in place. */
+/**
+ * Fills in `default`s where a property is absent, or null though it may not be (CRD defaulting). Changes the object in
+ * place.
+ */
 export class Defaulter {
   readonly #resolver: SchemaResolver;
   readonly #relevant = new WeakMap<Schema, boolean>();
@@ -118,6 +122,9 @@ function reaches(schema: Schema, resolver: SchemaResolver, seen: Set<Schema>): b
   if (seen.has(schema)) return false;
   seen.add(schema);
   const children = [...Object.values(schema.properties ?? {}), schema.items, schema.additionalProperties];
-  return children.some((child) => child !== undefined
-    && (resolver.resolve(child).default !== undefined || reaches(resolver.resolve(child), resolver, seen)));
+  return children.some(
+    (child) =>
+      child !== undefined &&
+      (resolver.resolve(child).default !== undefined || reaches(resolver.resolve(child), resolver, seen)),
+  );
 }

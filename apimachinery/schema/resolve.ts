@@ -1,6 +1,6 @@
 /**
- * Follows `$ref`s, one step when asked and never more: schemas are recursive (JSONSchemaProps). What stands beside a ref
- * (list facts, patch facts, a default) stays valid and wins over the definition's own.
+ * Follows `$ref`s, one step when asked and never more: schemas are recursive (JSONSchemaProps). What stands beside a
+ * ref (list facts, patch facts, a default) stays valid and wins over the definition's own.
  */
 import type { Scheme } from '../kind.js';
 import type { Schema } from '../schema.js';

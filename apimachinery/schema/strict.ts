@@ -10,7 +10,8 @@ export const ISSUES_MAX = 100;
 
 export const NO_ISSUES: BodyIssues = { lines: (unknown) => unknownLines(unknown) };
 
-export const unknownLines = (unknown: readonly string[]): string[] => unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
+export const unknownLines = (unknown: readonly string[]): string[] =>
+  unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
 
 export interface FoundIssues {
   readonly unknown: readonly string[];
@@ -25,9 +26,7 @@ function inFoundOrder({ unknown, body = NO_ISSUES }: FoundIssues): BodyIssues {
 }
 
 /** Warnings for the client. Throws ApiError BadRequest when the validation is Strict and there are issues. */
-export function reportFieldIssues(
-  kind: GroupVersionKind, found: FoundIssues, validation: FieldValidation,
-): string[] {
+export function reportFieldIssues(kind: GroupVersionKind, found: FoundIssues, validation: FieldValidation): string[] {
   if (validation === 'Ignore') return [];
   const { unknown, body = NO_ISSUES } = found.inOrder === true ? { unknown: [], body: inFoundOrder(found) } : found;
   if (validation === 'Warn') return body.lines(unknown).slice(0, ISSUES_MAX);

@@ -1,7 +1,7 @@
 /**
  * What decoding into Go's types does to a body, done to a parsed one: values of wrong types are refused in the words
- * kubectl's users know, unknown fields are dropped and reported, nulls mean absent, as does what the encoder would omit, and
- * quantities, times and bytes become canonical text.
+ * kubectl's users know, unknown fields are dropped and reported, nulls mean absent, as does what the encoder would
+ * omit, and quantities, times and bytes become canonical text.
  *
  * In: a fresh object of a built-in kind, changed in place. Out: the paths that were dropped. One walk for each write.
  */
@@ -52,7 +52,10 @@ class Conformer {
   readonly #path = new FieldPath();
   readonly #unknown: string[] = [];
 
-  constructor(kind: TypedKind, { resolver, floats = new Map(), refuse = (why) => decodingError(kind, why) }: ConformOptions) {
+  constructor(
+    kind: TypedKind,
+    { resolver, floats = new Map(), refuse = (why) => decodingError(kind, why) }: ConformOptions,
+  ) {
     this.#kind = kind;
     this.#refuse = refuse;
     this.#resolver = resolver;
@@ -72,19 +75,25 @@ class Conformer {
       return schema.type === 'object' && !isObject(value) ? this.#mismatch(value, declared, owner) : value;
     }
     switch (schema.type) {
-      case 'string': return this.#string(value, schema, declared, owner);
-      case 'integer': return this.#integer(value, schema, declared, owner);
+      case 'string':
+        return this.#string(value, schema, declared, owner);
+      case 'integer':
+        return this.#integer(value, schema, declared, owner);
       // float64 in Kubernetes: beyond 2^53 the nearest double is what it stores.
-      case 'number': return isNumeric(value) ? Number(value) : this.#mismatch(value, declared, owner);
-      case 'boolean': return typeof value === 'boolean' ? value : this.#mismatch(value, declared, owner);
-      case 'array': return this.#array(value, schema, declared, owner);
+      case 'number':
+        return isNumeric(value) ? Number(value) : this.#mismatch(value, declared, owner);
+      case 'boolean':
+        return typeof value === 'boolean' ? value : this.#mismatch(value, declared, owner);
+      case 'array':
+        return this.#array(value, schema, declared, owner);
       case 'object': {
         if (!isObject(value)) return this.#mismatch(value, declared, owner);
         if (schema.additionalProperties !== undefined) this.#map(value, schema.additionalProperties, owner);
         else this.#object(value, schema, declared.ref === undefined ? owner : simpleNameOf(declared.ref));
         return value;
       }
-      default: return value;
+      default:
+        return value;
     }
   }
 
@@ -126,7 +135,8 @@ class Conformer {
       // A null in a map is the zero of its type.
       let kept = value === null ? zeroOf(this.#resolver.resolve(values)) : this.#value(value, values, owner);
       if (isResources) kept = canonicalResourceAmount(kept);
-      if (kept !== value) Object.defineProperty(map, key, { value: kept, enumerable: true, configurable: true, writable: true });
+      if (kept !== value)
+        Object.defineProperty(map, key, { value: kept, enumerable: true, configurable: true, writable: true });
       this.#path.pop();
     }
   }
@@ -146,7 +156,7 @@ class Conformer {
   #string(value: unknown, schema: Schema, declared: Schema, owner: string): unknown {
     if (schema.format === 'quantity') {
       if (parseQuantity(value) !== undefined) return canonicalQuantity(value);
-      throw this.#refuse('quantities must match the regular expression \'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$\'');
+      throw this.#refuse("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
     }
     if (typeof value !== 'string') return this.#mismatch(value, declared, owner);
     const canonical = CANONICAL[schema.format ?? ''];
@@ -172,19 +182,28 @@ class Conformer {
   }
 
   #intOrString(value: unknown, owner: string): unknown {
-    return typeof value === 'string' || (isInt32(value) && !this.#isFloat()) ? value : this.#mismatch(value, { type: 'integer', format: 'int32' }, owner);
+    return typeof value === 'string' || (isInt32(value) && !this.#isFloat())
+      ? value
+      : this.#mismatch(value, { type: 'integer', format: 'int32' }, owner);
   }
 
   #mismatch(value: unknown, declared: Schema, owner: string): never {
     const wanted = this.#resolver.resolve(declared).type;
     const literal = wanted === 'integer' && isNumeric(value) ? this.#floats.get(this.#path.dotted()) : undefined;
     const found = literal === undefined ? jsonTypeOf(value, wanted) : `number ${literal}`;
-    throw this.#refuse(`json: cannot unmarshal ${found} into Go struct field ${owner}.${this.#path.fieldNames()} of type ${goTypeOf(declared, this.#resolver)}`);
+    throw this.#refuse(
+      `json: cannot unmarshal ${found} into Go struct field ${owner}.${this.#path.fieldNames()} of type ${goTypeOf(declared, this.#resolver)}`,
+    );
   }
 }
 
 /** Structs whose maps of quantities Kubernetes does not round: they are not lists of resources, or have no defaults. */
-const EXACT_AMOUNTS: ReadonlySet<string> = new Set(['CapacityRequirements', 'DeviceRequestAllocationResult', 'NodeAllocatableResourceClaimStatus', 'Overhead']);
+const EXACT_AMOUNTS: ReadonlySet<string> = new Set([
+  'CapacityRequirements',
+  'DeviceRequestAllocationResult',
+  'NodeAllocatableResourceClaimStatus',
+  'Overhead',
+]);
 
 /** Formats with one text for each value. */
 const CANONICAL: Readonly<Record<string, (text: string) => string | null>> = {
@@ -195,12 +214,19 @@ const CANONICAL: Readonly<Record<string, (text: string) => string | null>> = {
 
 function zeroOf(schema: Schema): unknown {
   switch (schema.type) {
-    case 'string': return schema.format === 'quantity' ? '0' : '';
-    case 'integer': case 'number': return 0;
-    case 'boolean': return false;
-    case 'array': return [];
-    case 'object': return {};
-    default: return null;
+    case 'string':
+      return schema.format === 'quantity' ? '0' : '';
+    case 'integer':
+    case 'number':
+      return 0;
+    case 'boolean':
+      return false;
+    case 'array':
+      return [];
+    case 'object':
+      return {};
+    default:
+      return null;
   }
 }
 
@@ -221,12 +247,19 @@ function goTypeOf(declared: Schema, resolver: SchemaResolver): string {
     return `${parts.at(-2)}.${parts.at(-1)}`;
   }
   switch (schema.type) {
-    case 'integer': return schema.format ?? 'int64';
-    case 'number': return 'float64';
-    case 'boolean': return 'bool';
-    case 'string': return schema.format === 'byte' ? '[]uint8' : 'string';
-    case 'array': return `[]${goTypeOf(schema.items ?? {}, resolver)}`;
-    case 'object': return `map[string]${goTypeOf(schema.additionalProperties ?? { type: 'string' }, resolver)}`;
-    default: return 'interface {}';
+    case 'integer':
+      return schema.format ?? 'int64';
+    case 'number':
+      return 'float64';
+    case 'boolean':
+      return 'bool';
+    case 'string':
+      return schema.format === 'byte' ? '[]uint8' : 'string';
+    case 'array':
+      return `[]${goTypeOf(schema.items ?? {}, resolver)}`;
+    case 'object':
+      return `map[string]${goTypeOf(schema.additionalProperties ?? { type: 'string' }, resolver)}`;
+    default:
+      return 'interface {}';
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Validation of objects of built-in kinds by schema, beside what their strategies say. Which absent properties count as missing: the
- * facts call required what Go always writes, so only strings and objects are asked for; Go's zero of anything else is as good as absence.
+ * Validation of objects of built-in kinds by schema, beside what their strategies say. Which absent properties count as
+ * missing: the facts call required what Go always writes, so only strings and objects are asked for; Go's zero of
+ * anything else is as good as absence.
  */
 import { finish } from '../../platform/work.js';
 import type { Work } from '../../platform/work.js';
@@ -93,15 +94,19 @@ class Validator {
   #wrongType(value: unknown, expected: string): false {
     const field = this.#path.toString();
     const actual = openapiTypeOf(value);
-    this.#add(fieldErrors.typeInvalid(field, actual, `${field} in body must be of type ${expected}: ${JSON.stringify(actual)}`));
+    this.#add(
+      fieldErrors.typeInvalid(field, actual, `${field} in body must be of type ${expected}: ${JSON.stringify(actual)}`),
+    );
     return false;
   }
 
   #string(value: string, schema: Schema): void {
     if (schema.minLength !== undefined || schema.maxLength !== undefined) {
       const length = lengthOf(value);
-      if (schema.minLength !== undefined && length < schema.minLength) this.#complain(value, `should be at least ${schema.minLength} chars long`);
-      if (schema.maxLength !== undefined && length > schema.maxLength) this.#add(fieldErrors.tooLong(this.#path.toString(), schema.maxLength));
+      if (schema.minLength !== undefined && length < schema.minLength)
+        this.#complain(value, `should be at least ${schema.minLength} chars long`);
+      if (schema.maxLength !== undefined && length > schema.maxLength)
+        this.#add(fieldErrors.tooLong(this.#path.toString(), schema.maxLength));
     }
     if (schema.pattern !== undefined) this.#pattern(value, schema.pattern);
     if (schema.format !== undefined && schema.type === 'string' && value !== '' && !hasFormat(value, schema.format)) {
@@ -119,10 +124,19 @@ class Validator {
   /** JavaScript compares integers of any size with doubles exactly. */
   #number(value: Int64, schema: Schema): void {
     const { minimum, maximum, multipleOf, format } = schema;
-    if (minimum !== undefined && (value < minimum || (schema.exclusiveMinimum === true && sameNumber(value, minimum)))) {
-      this.#complain(value, `should be greater than ${schema.exclusiveMinimum === true ? '' : 'or equal to '}${minimum}`);
+    if (
+      minimum !== undefined &&
+      (value < minimum || (schema.exclusiveMinimum === true && sameNumber(value, minimum)))
+    ) {
+      this.#complain(
+        value,
+        `should be greater than ${schema.exclusiveMinimum === true ? '' : 'or equal to '}${minimum}`,
+      );
     }
-    if (maximum !== undefined && (value > maximum || (schema.exclusiveMaximum === true && sameNumber(value, maximum)))) {
+    if (
+      maximum !== undefined &&
+      (value > maximum || (schema.exclusiveMaximum === true && sameNumber(value, maximum)))
+    ) {
       this.#complain(value, `should be less than ${schema.exclusiveMaximum === true ? '' : 'or equal to '}${maximum}`);
     }
     if (multipleOf !== undefined && !isMultiple(value, multipleOf)) {
@@ -137,7 +151,8 @@ class Validator {
       this.#add(fieldErrors.tooMany(field, value.length, schema.maxItems));
       return;
     }
-    if (schema.minItems !== undefined && value.length < schema.minItems) this.#complain(value.length, `should have at least ${schema.minItems} items`);
+    if (schema.minItems !== undefined && value.length < schema.minItems)
+      this.#complain(value.length, `should have at least ${schema.minItems} items`);
     yield* this.#duplicates(value, schema);
     if (schema.items === undefined) return;
     for (const [index, item] of value.entries()) {
@@ -168,7 +183,8 @@ class Validator {
       this.#add(fieldErrors.tooMany(this.#path.toString(), count, schema.maxProperties));
       return;
     }
-    if (schema.minProperties !== undefined && count < schema.minProperties) this.#complain(count, `should have at least ${schema.minProperties} properties`);
+    if (schema.minProperties !== undefined && count < schema.minProperties)
+      this.#complain(count, `should have at least ${schema.minProperties} properties`);
     for (const name of schema.required ?? []) {
       if (!this.#has(value, name) && this.#asksFor(schema, name)) this.#missing(name);
     }
@@ -221,7 +237,18 @@ function openapiTypeOf(value: unknown): string {
 }
 
 /**
- * Lists of built-in kinds that kube-apiserver lets hold two items with the same keys, whatever their schema says: their merge key
- * came after objects that have such (a variable given twice). Service ports have a check of their own.
+ * Lists of built-in kinds that kube-apiserver lets hold two items with the same keys, whatever their schema says: their
+ * merge key came after objects that have such (a variable given twice). Service ports have a check of their own.
  */
-const REPEATABLE = new Set(['env', 'ports', 'imagePullSecrets', 'hostAliases', 'secrets', 'conditions', 'ownerReferences', 'finalizers', 'addresses', 'hostIPs']);
+const REPEATABLE = new Set([
+  'env',
+  'ports',
+  'imagePullSecrets',
+  'hostAliases',
+  'secrets',
+  'conditions',
+  'ownerReferences',
+  'finalizers',
+  'addresses',
+  'hostIPs',
+]);

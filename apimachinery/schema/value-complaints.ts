@@ -1,11 +1,17 @@
-/** Complaints about values of custom resources, as kube-openapi's validator says them: a path within the body, and the same path as the field. */
+/**
+ * Complaints about values of custom resources, as kube-openapi's validator says them: a path within the body, and the
+ * same path as the field.
+ */
 import { decimalText, isInt64, isNumeric } from '../int64.js';
 import { fieldErrors } from '../status.js';
 import type { CauseType } from '../status.js';
 import type { FieldPath } from './path.js';
 import type { Finding } from './value-result.js';
 
-/** Doubles in Go's shortest form, as `%v` prints them: with an exponent where there are more than six digits before the point. */
+/**
+ * Doubles in Go's shortest form, as `%v` prints them: with an exponent where there are more than six digits before the
+ * point.
+ */
 export function goDouble(value: number): string {
   const [digits = '', exponent = '0'] = value.toExponential().split('e');
   const power = Number(exponent);
@@ -46,11 +52,17 @@ export class Complainer {
   }
 
   tooLong(limit: number): Finding {
-    return { error: fieldErrors.tooLong(this.#field(), limit), text: `${this.name} in body should be at most ${limit} chars long` };
+    return {
+      error: fieldErrors.tooLong(this.#field(), limit),
+      text: `${this.name} in body should be at most ${limit} chars long`,
+    };
   }
 
   tooMany(count: number, limit: number, what: string): Finding {
-    return { error: fieldErrors.tooMany(this.#field(), count, limit), text: `${this.name} in body should have at most ${limit} ${what}` };
+    return {
+      error: fieldErrors.tooMany(this.#field(), count, limit),
+      text: `${this.name} in body should have at most ${limit} ${what}`,
+    };
   }
 
   required(name: string): Finding {
@@ -59,13 +71,19 @@ export class Complainer {
   }
 
   notSupported(value: unknown, allowed: readonly string[]): Finding {
-    return { error: fieldErrors.notSupported(this.#field(), value ?? null, allowed), text: `${this.name} in body should be one of [${allowed.join(' ')}]` };
+    return {
+      error: fieldErrors.notSupported(this.#field(), value ?? null, allowed),
+      text: `${this.name} in body should be one of [${allowed.join(' ')}]`,
+    };
   }
 
   #finding(type: CauseType, value: unknown, why: string): Finding {
     const text = why.replace(NAME, this.name);
     const shown = isNumeric(value) ? goNumber(value) : undefined;
-    const error = type === 'FieldValueInvalid' ? fieldErrors.invalid(this.#field(), value, text) : fieldErrors.typeInvalid(this.#field(), value, text);
+    const error =
+      type === 'FieldValueInvalid'
+        ? fieldErrors.invalid(this.#field(), value, text)
+        : fieldErrors.typeInvalid(this.#field(), value, text);
     return { error: shown === undefined ? error : { ...error, detail: `Invalid value: ${shown}: ${text}` }, text };
   }
 

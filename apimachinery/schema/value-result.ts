@@ -1,4 +1,6 @@
-/** What a check of a value found, and how much of it fits: of several alternatives the one that fits best is told about. */
+/**
+ * What a check of a value found, and how much of it fits: of several alternatives the one that fits best is told about.
+ */
 import { FIELD_ERRORS_MAX } from '../status.js';
 import type { FieldError } from '../status.js';
 

@@ -16,15 +16,35 @@ export function builtInScheme(extras: ExtrasTable = kindExtras): MutableScheme {
 
 /** Groups in the order of kube-apiserver's discovery (its priorities of built-in API services). */
 const GROUP_ORDER = [
-  '', 'apiregistration.k8s.io', 'apps', 'events.k8s.io', 'authentication.k8s.io', 'authorization.k8s.io', 'autoscaling', 'batch',
-  'certificates.k8s.io', 'networking.k8s.io', 'policy', 'rbac.authorization.k8s.io', 'storage.k8s.io',
-  'admissionregistration.k8s.io', 'apiextensions.k8s.io', 'scheduling.k8s.io', 'coordination.k8s.io', 'node.k8s.io',
-  'discovery.k8s.io', 'resource.k8s.io', 'flowcontrol.apiserver.k8s.io',
+  '',
+  'apiregistration.k8s.io',
+  'apps',
+  'events.k8s.io',
+  'authentication.k8s.io',
+  'authorization.k8s.io',
+  'autoscaling',
+  'batch',
+  'certificates.k8s.io',
+  'networking.k8s.io',
+  'policy',
+  'rbac.authorization.k8s.io',
+  'storage.k8s.io',
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'scheduling.k8s.io',
+  'coordination.k8s.io',
+  'node.k8s.io',
+  'discovery.k8s.io',
+  'resource.k8s.io',
+  'flowcontrol.apiserver.k8s.io',
 ];
 
 function inDiscoveryOrder(a: KindRow, b: KindRow): number {
-  return GROUP_ORDER.indexOf(a.group) - GROUP_ORDER.indexOf(b.group)
-    || compareVersions(a.version, b.version) || (a.plural < b.plural ? -1 : 1);
+  return (
+    GROUP_ORDER.indexOf(a.group) - GROUP_ORDER.indexOf(b.group) ||
+    compareVersions(a.version, b.version) ||
+    (a.plural < b.plural ? -1 : 1)
+  );
 }
 
 function extrasOf(row: KindRow, extras: ExtrasTable): KindExtras {
@@ -38,14 +58,23 @@ const GROUPS_WITH_FOLDER = new Set(['apiextensions.k8s.io', 'apiregistration.k8s
 
 function kindOf(row: KindRow, extras: KindExtras): Kind {
   return {
-    group: row.group, version: row.version, kind: row.kind, resource: row.plural,
-    listKind: row.listKind ?? `${row.kind}List`, singular: row.singular, namespaced: row.namespaced, verbs: row.verbs,
-    shortNames: extras.shortNames ?? [], categories: extras.categories ?? [],
+    group: row.group,
+    version: row.version,
+    kind: row.kind,
+    resource: row.plural,
+    listKind: row.listKind ?? `${row.kind}List`,
+    singular: row.singular,
+    namespaced: row.namespaced,
+    verbs: row.verbs,
+    shortNames: extras.shortNames ?? [],
+    categories: extras.categories ?? [],
     subresources: (row.subresources ?? []).map((sub): SubresourceFacts => ({
-      name: sub.name, verbs: sub.verbs,
+      name: sub.name,
+      verbs: sub.verbs,
       kind: { group: sub.group ?? row.group, version: sub.version ?? row.version, kind: sub.kind ?? row.kind },
     })),
-    storagePrefix: extras.storagePrefix ?? (GROUPS_WITH_FOLDER.has(row.group) ? `${row.group}/${row.plural}` : row.plural),
+    storagePrefix:
+      extras.storagePrefix ?? (GROUPS_WITH_FOLDER.has(row.group) ? `${row.group}/${row.plural}` : row.plural),
     storageVersion: extras.storageVersion ?? row.version,
     schema: { ref: row.definition },
     fieldSelectors: extras.fieldSelectors ?? {},

@@ -28,7 +28,10 @@ export interface KindRow {
 
 export interface ProtobufData {
   readonly packages: readonly string[];
-  /** Package -> message -> its fields, as `name=number[shape][!]:type` with a space between (codec/protobuf/messages.ts). */
+  /**
+   * Package -> message -> its fields, as `name=number[shape][!]:type` with a space between
+   * (codec/protobuf/messages.ts).
+   */
   readonly messages: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
@@ -42,19 +45,30 @@ function once<T>(file: string): () => T {
 
 export const kindRows = once<readonly KindRow[]>('kinds.json');
 const definitionFacts = once<Readonly<Record<string, Schema>>>('definitions.json');
-/** Definition -> how fields are encoded when they are empty, as names with a space between; read off Kubernetes' Go types. */
+/**
+ * Definition -> how fields are encoded when they are empty, as names with a space between; read off Kubernetes' Go
+ * types.
+ */
 const encodingFacts = once<Readonly<Record<string, Partial<Record<Encoding, string>>>>>('encoding.json');
 
 /** Definition -> field -> the values it is published with (scripts/compile-enums.mjs). */
 export const enumFacts = once<Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>>('enums.json');
 
-/** Definition, without `io.k8s.api.` -> field -> what it is for, in our own words; the empty name is the definition itself. */
+/**
+ * Definition, without `io.k8s.api.` -> field -> what it is for, in our own words; the empty name is the definition
+ * itself.
+ */
 export const descriptionFacts = once<Readonly<Record<string, Readonly<Record<string, string>>>>>('descriptions.json');
 
 let definitions: Readonly<Record<string, Schema>> | undefined;
 
 export function builtInDefinitions(): Readonly<Record<string, Schema>> {
-  definitions ??= Object.fromEntries(Object.entries(definitionFacts()).map(([name, schema]) => [name, withEncodings(schema, encodingFacts()[name] ?? {})]));
+  definitions ??= Object.fromEntries(
+    Object.entries(definitionFacts()).map(([name, schema]) => [
+      name,
+      withEncodings(schema, encodingFacts()[name] ?? {}),
+    ]),
+  );
   return definitions;
 }
 

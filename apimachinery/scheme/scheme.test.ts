@@ -13,9 +13,22 @@ function* refsOf(schema: Schema): Generator<string> {
 }
 
 const widget: Kind = {
-  group: 'example.com', version: 'v1', kind: 'Widget', resource: 'widgets', listKind: 'WidgetList', singular: 'widget',
-  shortNames: [], categories: [], namespaced: true, verbs: ['get', 'list'], subresources: [], storagePrefix: 'example.com/widgets',
-  storageVersion: 'v1', schema: { ref: 'com.example.v1.Widget' }, fieldSelectors: {}, strategy: {},
+  group: 'example.com',
+  version: 'v1',
+  kind: 'Widget',
+  resource: 'widgets',
+  listKind: 'WidgetList',
+  singular: 'widget',
+  shortNames: [],
+  categories: [],
+  namespaced: true,
+  verbs: ['get', 'list'],
+  subresources: [],
+  storagePrefix: 'example.com/widgets',
+  storageVersion: 'v1',
+  schema: { ref: 'com.example.v1.Widget' },
+  fieldSelectors: {},
+  strategy: {},
 };
 
 describe('the built-in scheme', () => {
@@ -25,7 +38,11 @@ describe('the built-in scheme', () => {
     const deployments = scheme.byResource({ group: 'apps', version: 'v1', resource: 'deployments' });
     expect(deployments?.kind).toBe('Deployment');
     expect(scheme.byKind({ group: 'apps', version: 'v1', kind: 'Deployment' })).toBe(deployments);
-    expect(deployments?.subresources.find((sub) => sub.name === 'scale')?.kind).toEqual({ group: 'autoscaling', version: 'v1', kind: 'Scale' });
+    expect(deployments?.subresources.find((sub) => sub.name === 'scale')?.kind).toEqual({
+      group: 'autoscaling',
+      version: 'v1',
+      kind: 'Scale',
+    });
     expect(scheme.byResource({ group: 'apps', version: 'v1beta1', resource: 'deployments' })).toBeUndefined();
     expect(scheme.byResource({ group: '', version: 'v1', resource: '__proto__' })).toBeUndefined();
   });
@@ -64,7 +81,14 @@ describe('rows of CRDs', () => {
     const readsFor = (count: number): number => {
       const scheme = builtInScheme();
       let reads = 0;
-      const rows = Array.from({ length: count }, (_, i): Kind => ({ ...widget, version: `v${i + 1}`, get resource() { reads += 1; return 'widgets'; } }));
+      const rows = Array.from({ length: count }, (_, i): Kind => ({
+        ...widget,
+        version: `v${i + 1}`,
+        get resource() {
+          reads += 1;
+          return 'widgets';
+        },
+      }));
       for (const row of rows) scheme.add(row);
       expect(scheme.ofGroupVersion('example.com', `v${count}`)).toHaveLength(1);
       for (const row of rows) scheme.remove(row);
@@ -84,5 +108,15 @@ describe('rows of CRDs', () => {
 
 it('orders versions as k8s.io/apimachinery/pkg/version does', () => {
   const versions = ['v1alpha1', 'foo1', 'v2beta1', 'v10', 'v1beta2', 'v2', 'v12alpha1', 'foo10', 'v11alpha2'];
-  expect(versions.sort(compareVersions)).toEqual(['v10', 'v2', 'v2beta1', 'v1beta2', 'v12alpha1', 'v11alpha2', 'v1alpha1', 'foo1', 'foo10']);
+  expect(versions.sort(compareVersions)).toEqual([
+    'v10',
+    'v2',
+    'v2beta1',
+    'v1beta2',
+    'v12alpha1',
+    'v11alpha2',
+    'v1alpha1',
+    'foo1',
+    'foo10',
+  ]);
 });

@@ -1,9 +1,9 @@
 /**
  * The table of kinds a server knows.
  *
- * In: rows, from the compiled facts at start and from CRDs while the server runs. Out: look-ups by resource and by kind,
- * each one Map access, since every request makes one. It holds facts only: it validates nothing, converts nothing, and
- * knows no kind by name. Whoever caches what it derived from rows compares `generation`.
+ * In: rows, from the compiled facts at start and from CRDs while the server runs. Out: look-ups by resource and by
+ * kind, each one Map access, since every request makes one. It holds facts only: it validates nothing, converts
+ * nothing, and knows no kind by name. Whoever caches what it derived from rows compares `generation`.
  */
 import { InvariantError, present } from '../../platform/assert.js';
 import type { Kind, Scheme } from '../kind.js';
@@ -113,7 +113,10 @@ export class KindTable implements MutableScheme {
     this.#isStale = true;
   }
 
-  /** CRDs change rarely and look-ups are many: all indexes are made anew, once for all the versions that came or went together. */
+  /**
+   * CRDs change rarely and look-ups are many: all indexes are made anew, once for all the versions that came or went
+   * together.
+   */
   #refresh(): void {
     if (!this.#isStale) return;
     this.#isStale = false;
@@ -138,8 +141,8 @@ function byGroupThenVersion(a: Kind, b: Kind): number {
 const STAGES = ['alpha', 'beta', undefined];
 
 /**
- * Orders versions as Kubernetes does: stable before beta before alpha, then the greater number; names of no such form come
- * last, by the alphabet (k8s.io/apimachinery/pkg/version). Negative: `a` is preferred.
+ * Orders versions as Kubernetes does: stable before beta before alpha, then the greater number; names of no such form
+ * come last, by the alphabet (k8s.io/apimachinery/pkg/version). Negative: `a` is preferred.
  */
 export function compareVersions(a: string, b: string): number {
   const [x, y] = [parseVersion(a), parseVersion(b)];

@@ -11,10 +11,13 @@ let builtIn: MutableScheme | undefined;
 
 /** Resolves what schemas of custom resources may refer to. */
 export function builtInResolver(): SchemaResolver {
-  return resolverOf(builtIn ??= builtInScheme());
+  return resolverOf((builtIn ??= builtInScheme()));
 }
 
-/** Gives the object, in place, the defaults and the form that it would have if it were written today. Others stay as they are. */
+/**
+ * Gives the object, in place, the defaults and the form that it would have if it were written today. Others stay as
+ * they are.
+ */
 export function upgradeStored(object: KubeObject): void {
   builtIn ??= builtInScheme();
   const [version = '', group = ''] = (object.apiVersion ?? '').split('/').toReversed();

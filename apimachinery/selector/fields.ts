@@ -1,4 +1,7 @@
-/** Field selectors: `metadata.name=a,status.phase!=Running` (k8s.io/apimachinery/pkg/fields). `\` escapes `,`, `=` and itself. */
+/**
+ * Field selectors: `metadata.name=a,status.phase!=Running` (k8s.io/apimachinery/pkg/fields). `\` escapes `,`, `=` and
+ * itself.
+ */
 import type { Kind } from '../kind.js';
 import { apiErrors } from '../status.js';
 
@@ -12,7 +15,11 @@ export interface FieldRequirement {
 export function parseFieldSelector(text: string | undefined): readonly FieldRequirement[] {
   if (text === undefined || text === '') return [];
   // `=` names neither a field nor a value: it requires nothing.
-  return splitTerms(text).filter((term) => term !== '').sort().map((term) => parseTerm(term, text)).filter(({ field, value }) => field !== '' || value !== '');
+  return splitTerms(text)
+    .filter((term) => term !== '')
+    .sort()
+    .map((term) => parseTerm(term, text))
+    .filter(({ field, value }) => field !== '' || value !== '');
 }
 
 function splitTerms(text: string): string[] {
@@ -31,7 +38,8 @@ function splitTerms(text: string): string[] {
 
 function parseTerm(term: string, text: string): FieldRequirement {
   const match = /^(.*?)(!=|==|=)(.*)$/s.exec(term);
-  if (match === null) throw apiErrors.badRequest(`invalid selector: '${text.slice(0, 256)}'; can't understand '${term.slice(0, 256)}'`);
+  if (match === null)
+    throw apiErrors.badRequest(`invalid selector: '${text.slice(0, 256)}'; can't understand '${term.slice(0, 256)}'`);
   const [, field = '', operator, value = ''] = match;
   return { field, operator: operator === '!=' ? '!=' : '=', value: unescape(value) };
 }
@@ -40,14 +48,16 @@ function unescape(value: string): string {
   let plain = '';
   for (let at = 0; at < value.length; at += 1) {
     const char = value[at] ?? '';
-    if (char === '=') throw apiErrors.badRequest(`invalid field selector: unescaped character in value: ${char.charCodeAt(0)}`);
+    if (char === '=')
+      throw apiErrors.badRequest(`invalid field selector: unescaped character in value: ${char.charCodeAt(0)}`);
     if (char !== '\\') {
       plain += char;
       continue;
     }
     at += 1;
     const escaped = value[at] ?? '';
-    if (escaped !== ',' && escaped !== '=' && escaped !== '\\') throw apiErrors.badRequest(`invalid field selector: invalid escape sequence: \\${escaped}`);
+    if (escaped !== ',' && escaped !== '=' && escaped !== '\\')
+      throw apiErrors.badRequest(`invalid field selector: invalid escape sequence: \\${escaped}`);
     plain += escaped;
   }
   return plain;
@@ -75,11 +85,16 @@ const METADATA_FIELDS: readonly string[] = ['metadata.name', 'metadata.namespace
 /** Of a kind that names no fields (k8s.io/apimachinery, runtime.DefaultMetaV1FieldSelectorConversion). */
 const METADATA_ONLY: SelectableFields = {
   fields: METADATA_FIELDS,
-  refusal: (field) => `${JSON.stringify(field)} is not a known field selector: only ${METADATA_FIELDS.map((known) => JSON.stringify(known)).join(', ')}`,
+  refusal: (field) =>
+    `${JSON.stringify(field)} is not a known field selector: only ${METADATA_FIELDS.map((known) => JSON.stringify(known)).join(', ')}`,
 };
 
-/** A kind that names fields, as every custom resource does, has no `metadata.namespace` where its objects are in none. */
-export function selectableFields(kind: Pick<Kind, 'namespaced' | 'isCustom' | 'fieldSelectors' | 'fieldRefusal'>): SelectableFields {
+/**
+ * A kind that names fields, as every custom resource does, has no `metadata.namespace` where its objects are in none.
+ */
+export function selectableFields(
+  kind: Pick<Kind, 'namespaced' | 'isCustom' | 'fieldSelectors' | 'fieldRefusal'>,
+): SelectableFields {
   const own = Object.keys(kind.fieldSelectors);
   if (own.length === 0 && kind.isCustom !== true) return METADATA_ONLY;
   return {
@@ -95,5 +110,7 @@ export function checkFields(requirements: readonly FieldRequirement[], { fields,
 }
 
 export function formatFieldSelector(requirements: readonly FieldRequirement[]): string {
-  return requirements.map(({ field, operator, value }) => `${field}${operator}${value.replace(/[\\,=]/g, '\\$&')}`).join(',');
+  return requirements
+    .map(({ field, operator, value }) => `${field}${operator}${value.replace(/[\\,=]/g, '\\$&')}`)
+    .join(',');
 }

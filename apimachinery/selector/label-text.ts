@@ -30,12 +30,23 @@ function tokenize(text: string): Token[] {
   TOKEN.lastIndex = 0;
   for (let match = TOKEN.exec(text); match !== null; match = TOKEN.exec(text)) {
     const [, token = ''] = match;
-    tokens.push({ kind: SYMBOL.test(token) ? 'symbol' : token === 'in' || token === 'notin' ? 'keyword' : 'word', text: token });
+    tokens.push({
+      kind: SYMBOL.test(token) ? 'symbol' : token === 'in' || token === 'notin' ? 'keyword' : 'word',
+      text: token,
+    });
   }
   return tokens;
 }
 
-const OPERATORS: Readonly<Record<string, LabelOperator>> = { in: 'in', notin: 'notin', '=': '=', '==': '=', '!=': '!=', '>': '>', '<': '<' };
+const OPERATORS: Readonly<Record<string, LabelOperator>> = {
+  in: 'in',
+  notin: 'notin',
+  '=': '=',
+  '==': '=',
+  '!=': '!=',
+  '>': '>',
+  '<': '<',
+};
 
 class Parser {
   readonly #tokens: readonly Token[];
@@ -50,12 +61,14 @@ class Parser {
     for (;;) {
       const first = this.#peek();
       if (first.kind === 'end') return requirements;
-      if (!startsRequirement(first)) throw refused(`found '${first.text}', expected: !, identifier, or 'end of string'`);
+      if (!startsRequirement(first))
+        throw refused(`found '${first.text}', expected: !, identifier, or 'end of string'`);
       requirements.push(this.#requirement());
       const next = this.#next();
       if (next.kind === 'end') return requirements;
       if (!is(next, ',')) throw refused(`found '${next.text}', expected: ',' or 'end of string'`);
-      if (!startsRequirement(this.#peek())) throw refused(`found '${this.#peek().text}', expected: identifier after ','`);
+      if (!startsRequirement(this.#peek()))
+        throw refused(`found '${this.#peek().text}', expected: identifier after ','`);
     }
   }
 
@@ -95,7 +108,8 @@ class Parser {
     if (!is(open, '(')) throw unparsable(`found '${open.text}' expected: '('`);
     const values = new Set<string>();
     if (is(this.#peek(), ')')) values.add('');
-    else if (!isIdentifier(this.#peek()) && !is(this.#peek(), ',')) throw unparsable(`found '${this.#peek().text}', expected: ',', ')' or identifier`);
+    else if (!isIdentifier(this.#peek()) && !is(this.#peek(), ','))
+      throw unparsable(`found '${this.#peek().text}', expected: ',', ')' or identifier`);
     while (!is(this.#peek(), ')')) this.#valueOfSet(values);
     this.#next();
     return [...values].sort();
@@ -132,7 +146,8 @@ const isIdentifier = (token: Token): boolean => token.kind === 'word' || token.k
 const startsRequirement = (token: Token): boolean => isIdentifier(token) || is(token, '!');
 
 const MESSAGE_MAX = 1024;
-const refused = (why: string): Error => apiErrors.badRequest(why.length > MESSAGE_MAX ? `${why.slice(0, MESSAGE_MAX)}...` : why);
+const refused = (why: string): Error =>
+  apiErrors.badRequest(why.length > MESSAGE_MAX ? `${why.slice(0, MESSAGE_MAX)}...` : why);
 const unparsable = (why: string): Error => refused(`unable to parse requirement: ${why}`);
 
 function checked(requirement: LabelRequirement): LabelRequirement {
@@ -140,12 +155,17 @@ function checked(requirement: LabelRequirement): LabelRequirement {
   const complaints: string[] = [];
   if (operator === '<' || operator === '>') {
     const [value = ''] = values;
-    if (!/^[+-]?\d{1,19}$/.test(value)) complaints.push(`values[0]: Invalid value: ${JSON.stringify(value)}: for 'Gt', 'Lt' operators, the value must be an integer`);
+    if (!/^[+-]?\d{1,19}$/.test(value))
+      complaints.push(
+        `values[0]: Invalid value: ${JSON.stringify(value)}: for 'Gt', 'Lt' operators, the value must be an integer`,
+      );
   }
   for (const [index, value] of values.entries()) {
     const flaws = labelValue(value);
-    if (flaws.length > 0) complaints.push(`values[${index}][${key}]: Invalid value: ${JSON.stringify(value)}: ${flaws.join('; ')}`);
+    if (flaws.length > 0)
+      complaints.push(`values[${index}][${key}]: Invalid value: ${JSON.stringify(value)}: ${flaws.join('; ')}`);
   }
-  if (complaints.length > 0) throw unparsable(complaints.length === 1 ? (complaints[0] ?? '') : `[${complaints.join(', ')}]`);
+  if (complaints.length > 0)
+    throw unparsable(complaints.length === 1 ? (complaints[0] ?? '') : `[${complaints.join(', ')}]`);
   return requirement;
 }

@@ -16,7 +16,11 @@ export interface LabelRequirement {
 /** The shape of metav1.LabelSelector. */
 export interface LabelSelectorObject {
   readonly matchLabels?: Readonly<Record<string, string>>;
-  readonly matchExpressions?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[];
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: string;
+    readonly values?: readonly string[];
+  }[];
 }
 
 export class LabelSelector {
@@ -46,7 +50,10 @@ export class LabelSelector {
 
   /** The text of a query that parses to the same selector; requirements in the order of their keys. */
   format(): string {
-    return [...this.requirements].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(formatRequirement).join(',');
+    return [...this.requirements]
+      .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+      .map(formatRequirement)
+      .join(',');
   }
 }
 
@@ -56,25 +63,43 @@ const nothing = new LabelSelector([], true);
 function meets({ key, operator, values }: LabelRequirement, labels: Labels | undefined): boolean {
   const value = labels !== undefined && Object.hasOwn(labels, key) ? labels[key] : undefined;
   switch (operator) {
-    case '=': case 'in': return value !== undefined && values.includes(value);
-    case '!=': case 'notin': return value === undefined || !values.includes(value);
-    case 'exists': return value !== undefined;
-    case '!': return value === undefined;
-    case '>': return value !== undefined && /^-?\d+$/.test(value) && BigInt(value) > BigInt(values[0] ?? 0);
-    case '<': return value !== undefined && /^-?\d+$/.test(value) && BigInt(value) < BigInt(values[0] ?? 0);
+    case '=':
+    case 'in':
+      return value !== undefined && values.includes(value);
+    case '!=':
+    case 'notin':
+      return value === undefined || !values.includes(value);
+    case 'exists':
+      return value !== undefined;
+    case '!':
+      return value === undefined;
+    case '>':
+      return value !== undefined && /^-?\d+$/.test(value) && BigInt(value) > BigInt(values[0] ?? 0);
+    case '<':
+      return value !== undefined && /^-?\d+$/.test(value) && BigInt(value) < BigInt(values[0] ?? 0);
   }
 }
 
 function formatRequirement({ key, operator, values }: LabelRequirement): string {
   switch (operator) {
-    case 'exists': return key;
-    case '!': return `!${key}`;
-    case 'in': case 'notin': return `${key} ${operator} (${[...values].sort((a, b) => (a < b ? -1 : 1)).join(',')})`;
-    default: return `${key}${operator}${values[0] ?? ''}`;
+    case 'exists':
+      return key;
+    case '!':
+      return `!${key}`;
+    case 'in':
+    case 'notin':
+      return `${key} ${operator} (${[...values].sort((a, b) => (a < b ? -1 : 1)).join(',')})`;
+    default:
+      return `${key}${operator}${values[0] ?? ''}`;
   }
 }
 
-const OPERATORS: Readonly<Record<string, LabelOperator>> = { In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: '!' };
+const OPERATORS: Readonly<Record<string, LabelOperator>> = {
+  In: 'in',
+  NotIn: 'notin',
+  Exists: 'exists',
+  DoesNotExist: '!',
+};
 
 const compiled = new WeakMap<LabelSelectorObject, LabelSelector>();
 
@@ -87,10 +112,15 @@ export function labelSelectorOf(object: LabelSelectorObject | undefined | null):
   let selector = compiled.get(object);
   if (selector === undefined) {
     selector = new LabelSelector([
-      ...Object.entries(object.matchLabels ?? {}).map(([key, value]): LabelRequirement => ({ key, operator: '=', values: [value] })),
+      ...Object.entries(object.matchLabels ?? {}).map(([key, value]): LabelRequirement => ({
+        key,
+        operator: '=',
+        values: [value],
+      })),
       ...(object.matchExpressions ?? []).map(({ key, operator, values }): LabelRequirement => {
         const known = Object.hasOwn(OPERATORS, operator) ? OPERATORS[operator] : undefined;
-        if (known === undefined) throw apiErrors.badRequest(`${JSON.stringify(operator)} is not a valid label selector operator`);
+        if (known === undefined)
+          throw apiErrors.badRequest(`${JSON.stringify(operator)} is not a valid label selector operator`);
         return { key, operator: known, values: values ?? [] };
       }),
     ]);
@@ -102,5 +132,7 @@ export function labelSelectorOf(object: LabelSelectorObject | undefined | null):
 /** `spec.selector` of services and replication controllers: a plain map. Absent selects nothing. */
 export function labelSelectorOfMap(map: Labels | undefined): LabelSelector {
   if (map === undefined) return nothing;
-  return new LabelSelector(Object.entries(map).map(([key, value]): LabelRequirement => ({ key, operator: '=', values: [value] })));
+  return new LabelSelector(
+    Object.entries(map).map(([key, value]): LabelRequirement => ({ key, operator: '=', values: [value] })),
+  );
 }

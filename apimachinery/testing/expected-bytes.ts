@@ -1,10 +1,14 @@
 /**
- * The protobuf form of an object by another encoder: @bufbuild/protobuf, with descriptors built from the compiled facts.
- * Nothing of the codec that is proven with it is used. For tests only.
+ * The protobuf form of an object by another encoder: @bufbuild/protobuf, with descriptors built from the compiled
+ * facts. Nothing of the codec that is proven with it is used. For tests only.
  */
 import { create, createFileRegistry, toBinary } from '@bufbuild/protobuf';
 import type { DescMessage } from '@bufbuild/protobuf';
-import { FieldDescriptorProto_Label, FieldDescriptorProto_Type, FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import {
+  FieldDescriptorProto_Label,
+  FieldDescriptorProto_Type,
+  FileDescriptorProtoSchema,
+} from '@bufbuild/protobuf/wkt';
 import { encodeJson } from '../json-value.js';
 import type { JsonObject } from '../value.js';
 import { messageFacts, simpleName } from './message-facts.js';
@@ -133,7 +137,10 @@ function fieldsOfValue(message: string, value: unknown): JsonObject {
 }
 
 /** In nanoseconds: those that samples have. */
-const DURATIONS: ReadonlyMap<string, number> = new Map([['1h2m3s', 3_723_000_000_000], ['-1.5s', -1_500_000_000]]);
+const DURATIONS: ReadonlyMap<string, number> = new Map([
+  ['1h2m3s', 3_723_000_000_000],
+  ['-1.5s', -1_500_000_000],
+]);
 
 function timeFields(text: string): JsonObject {
   const [, whole = '', micros = ''] = /^(.{19})(?:\.(\d{6}))?Z$/.exec(text) ?? [];

@@ -53,8 +53,20 @@ export const messageOfDefinition = (definition: string): string =>
 
 /** Messages whose JSON form is one value instead of an object of fields, by their simple name. */
 export const VALUE_FORMS: ReadonlySet<string> = new Set([
-  'Time', 'Timestamp', 'MicroTime', 'Duration', 'Quantity', 'IntOrString', 'FieldsV1', 'RawExtension', 'JSON', 'ExtraValue',
-  'Verbs', 'JSONSchemaPropsOrArray', 'JSONSchemaPropsOrBool', 'JSONSchemaPropsOrStringArray',
+  'Time',
+  'Timestamp',
+  'MicroTime',
+  'Duration',
+  'Quantity',
+  'IntOrString',
+  'FieldsV1',
+  'RawExtension',
+  'JSON',
+  'ExtraValue',
+  'Verbs',
+  'JSONSchemaPropsOrArray',
+  'JSONSchemaPropsOrBool',
+  'JSONSchemaPropsOrStringArray',
 ]);
 
 export const simpleName = (message: string): string => message.slice(message.lastIndexOf('.') + 1);

@@ -1,7 +1,7 @@
 /**
- * An object for each kind with every field set, made from the compiled facts alone: the same facts give the same object.
- * `full` has plausible values, `extremes` the ends of every range and empty lists, `zeros` the zero of every scalar. For
- * tests only.
+ * An object for each kind with every field set, made from the compiled facts alone: the same facts give the same
+ * object. `full` has plausible values, `extremes` the ends of every range and empty lists, `zeros` the zero of every
+ * scalar. For tests only.
  */
 import { INT64_MAX, INT64_MIN } from '../int64.js';
 import { enumFacts } from '../scheme/data.js';

@@ -1,4 +1,7 @@
-/** Issue 6, row 4, over real TLS: a token joins as often as it says, under free names only, and what was given away is good for nothing. */
+/**
+ * Issue 6, row 4, over real TLS: a token joins as often as it says, under free names only, and what was given away is
+ * good for nothing.
+ */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,14 +30,38 @@ afterAll(async () => {
 
 async function token(id: string, uses?: number, groups: readonly string[] = [NODE_JOINERS_GROUP]): Promise<string> {
   const secret = '0123456789abcdef';
-  await cluster.client.create<Secret>(secrets, tokenSecret({ id, secret, description: '', usages: ['authentication'], extraGroups: groups, expires_ms: systemClock.now() + 3_600_000, uses }));
-  return formatJoinToken({ pin: await authorityPin(cluster.pki.clusterAuthority.certificate), kind: 'worker', secret: `${id}.${secret}` });
+  await cluster.client.create<Secret>(
+    secrets,
+    tokenSecret({
+      id,
+      secret,
+      description: '',
+      usages: ['authentication'],
+      extraGroups: groups,
+      expires_ms: systemClock.now() + 3_600_000,
+      uses,
+    }),
+  );
+  return formatJoinToken({
+    pin: await authorityPin(cluster.pki.clusterAuthority.certificate),
+    kind: 'worker',
+    secret: `${id}.${secret}`,
+  });
 }
 
 /** A host that joins under a name; `at` is its directory. */
-async function joined(nodeName: string, text: string, at = `${nodeName}-${Math.round(performance.now())}`): Promise<string> {
+async function joined(
+  nodeName: string,
+  text: string,
+  at = `${nodeName}-${Math.round(performance.now())}`,
+): Promise<string> {
   const credentials = new WorkerCredentials({
-    nodeName, directory: join(directory, at), endpoints: [cluster.members[0]?.grpc ?? ''], token: () => Promise.resolve(text), clock: systemClock, logger: silentLogger,
+    nodeName,
+    directory: join(directory, at),
+    endpoints: [cluster.members[0]?.grpc ?? ''],
+    token: () => Promise.resolve(text),
+    clock: systemClock,
+    logger: silentLogger,
   });
   await credentials.start();
   await credentials.stop();
@@ -45,7 +72,10 @@ describe('a join token', () => {
   it('does not take over a node that lives', async () => {
     const [name = ''] = cluster.nodes.map((node) => node.name);
     await expect(joined(name, await token('aaaaaa'))).rejects.toThrow('belongs to the cluster already');
-    expect((await cluster.client.get<Node>(nodes, { name })).status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
+    expect(
+      (await cluster.client.get<Node>(nodes, { name })).status?.conditions?.find(({ type }) => type === 'Ready')
+        ?.status,
+    ).toBe('True');
   });
 
   it('joins one host, and the same host again when its certificate is lost', async () => {

@@ -1,6 +1,6 @@
 /**
- * A worker's identity: a key of its own and a certificate that a member signed, got with a join token once and renewed with itself
- * from then on. Kept in the worker's data directory, so that a restart needs no token.
+ * A worker's identity: a key of its own and a certificate that a member signed, got with a join token once and renewed
+ * with itself from then on. Kept in the worker's data directory, so that a restart needs no token.
  */
 import { credentials, Metadata, status, type ChannelCredentials, type Client as GrpcClient } from '@grpc/grpc-js';
 import { readFile } from 'node:fs/promises';
@@ -112,9 +112,17 @@ export class WorkerCredentials implements Service {
   /** Members may still be starting: faults of the network are waited out, a wrong token is not. */
   async #joinPatiently(): Promise<void> {
     const { clock, logger, token: ask } = this.#options;
-    if (ask === undefined) throw new UserError('this worker has no certificate yet: start it with --token-file, a file with what `navarch token create` prints', 2);
+    if (ask === undefined)
+      throw new UserError(
+        'this worker has no certificate yet: start it with --token-file, a file with what `navarch token create` prints',
+        2,
+      );
     const token = parseJoinToken(await ask());
-    if (token.kind !== 'worker') throw new UserError('this token is for members; a worker joins with the token that `navarch token create` prints', 2);
+    if (token.kind !== 'worker')
+      throw new UserError(
+        'this token is for members; a worker joins with the token that `navarch token create` prints',
+        2,
+      );
     const until_ms = clock.monotonic() + JOIN_MS;
     for (let attempt = 0; ; attempt++) {
       const endpoint = this.#options.endpoints[attempt % this.#options.endpoints.length] ?? '';
@@ -132,11 +140,16 @@ export class WorkerCredentials implements Service {
 
   async #register(endpoint: string, ca: string, secret: string): Promise<void> {
     const { nodeName, clock } = this.#options;
-    const { request, privateKey } = await createSigningRequest({ commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] }, await this.#storedKey());
+    const { request, privateKey } = await createSigningRequest(
+      { commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] },
+      await this.#storedKey(),
+    );
     // Before it is shown: should the answer be lost, the name is this key's, and the next try comes with it.
     await writeFileAtomic(`${this.#base}.key`, privateKey, 0o600);
     const client = clientTo(endpoint, credentials.createSsl(Buffer.from(ca)));
-    const answer = await callOnce<RegisterResponse>(client, (metadata, callback) => client.register({ token: secret, nodeName, csr: request }, metadata, deadline(clock), callback));
+    const answer = await callOnce<RegisterResponse>(client, (metadata, callback) =>
+      client.register({ token: secret, nodeName, csr: request }, metadata, deadline(clock), callback),
+    );
     await this.#take({ ca: answer.ca, pair: { certificate: answer.certificate, privateKey } });
   }
 
@@ -147,9 +160,17 @@ export class WorkerCredentials implements Service {
       try {
         const { ca, pair } = this.current;
         // The same key: the node's name is bound to it.
-        const { request, privateKey } = await createSigningRequest({ commonName: 'renewal' }, { privateKey: pair.privateKey });
-        const client = clientTo(endpoint, credentials.createSsl(Buffer.from(ca), Buffer.from(pair.privateKey), Buffer.from(pair.certificate)));
-        const answer = await callOnce<RenewResponse>(client, (metadata, callback) => client.renew({ csr: request }, metadata, deadline(clock), callback));
+        const { request, privateKey } = await createSigningRequest(
+          { commonName: 'renewal' },
+          { privateKey: pair.privateKey },
+        );
+        const client = clientTo(
+          endpoint,
+          credentials.createSsl(Buffer.from(ca), Buffer.from(pair.privateKey), Buffer.from(pair.certificate)),
+        );
+        const answer = await callOnce<RenewResponse>(client, (metadata, callback) =>
+          client.renew({ csr: request }, metadata, deadline(clock), callback),
+        );
         await this.#take({ ca: answer.ca, pair: { certificate: answer.certificate, privateKey } });
         return;
       } catch (error) {
@@ -171,8 +192,16 @@ export function clientTo(endpoint: string, channel: ChannelCredentials): NodeSer
 }
 
 /** Refusals: asking again changes nothing. */
-const FINAL: ReadonlySet<unknown> = new Set([status.UNAUTHENTICATED, status.INVALID_ARGUMENT, status.ALREADY_EXISTS, status.PERMISSION_DENIED]);
+const FINAL: ReadonlySet<unknown> = new Set([
+  status.UNAUTHENTICATED,
+  status.INVALID_ARGUMENT,
+  status.ALREADY_EXISTS,
+  status.PERMISSION_DENIED,
+]);
 
 function isFinal(error: unknown): boolean {
-  return FINAL.has((error as { code?: unknown }).code) || (error instanceof UserError && error.message.includes('is not the one this token is for'));
+  return (
+    FINAL.has((error as { code?: unknown }).code) ||
+    (error instanceof UserError && error.message.includes('is not the one this token is for'))
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * The worker's port 10250: asks a member for a serving certificate, listens once it has one, and renews it at two thirds of its life.
- * The certificate is not kept on disk: what is lost with the process is asked for anew.
+ * The worker's port 10250: asks a member for a serving certificate, listens once it has one, and renews it at two
+ * thirds of its life. The certificate is not kept on disk: what is lost with the process is asked for anew.
  */
 import { credentials } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../platform/clock.js';
@@ -85,8 +85,13 @@ export class NodePort implements Service {
     let failure: unknown = new Error('no member is known');
     for (const endpoint of this.#options.endpoints) {
       try {
-        const client = clientTo(endpoint, credentials.createSsl(Buffer.from(ca), Buffer.from(pair.privateKey), Buffer.from(pair.certificate)));
-        const answer = await callOnce<SignServingResponse>(client, (metadata, callback) => client.signServing({ csr: request }, metadata, deadline(this.#options.clock), callback));
+        const client = clientTo(
+          endpoint,
+          credentials.createSsl(Buffer.from(ca), Buffer.from(pair.privateKey), Buffer.from(pair.certificate)),
+        );
+        const answer = await callOnce<SignServingResponse>(client, (metadata, callback) =>
+          client.signServing({ csr: request }, metadata, deadline(this.#options.clock), callback),
+        );
         return { ca: answer.ca, certificate: answer.certificate, key: privateKey };
       } catch (error) {
         failure = error;

@@ -1,6 +1,7 @@
 /**
- * The network side of a worker: a connection to the members, informers on it, and what follows them: overlay, proxy and DNS, each of
- * which fails and starts again for itself. A fault of the connection or of the informers restarts all of it.
+ * The network side of a worker: a connection to the members, informers on it, and what follows them: overlay, proxy and
+ * DNS, each of which fails and starts again for itself. A fault of the connection or of the informers restarts all of
+ * it.
  */
 import type { Clock } from '../../platform/clock.js';
 import { ContainedService } from '../../platform/contained-service.js';
@@ -76,7 +77,12 @@ export class WorkerNetwork implements Service {
     };
     for (;;) {
       try {
-        return await connect({ endpoints, tls: { current, onChange: (callback) => credentials.onChange(callback) }, clock, random });
+        return await connect({
+          endpoints,
+          tls: { current, onChange: (callback) => credentials.onChange(callback) },
+          clock,
+          random,
+        });
       } catch (error) {
         logger.warn({ error: String(error) }, 'no member can be reached; trying again');
         await clock.sleep(RETRY_MS, this.#stop.signal);
@@ -87,11 +93,22 @@ export class WorkerNetwork implements Service {
   #overlay(informers: InformerFactory): Service {
     const { nodeName, network, cni, backend, containment, clock, logger, onReady } = this.#options;
     return new ContainedService<Overlay>({
-      name: 'overlay', containment, clock,
-      create: (part) => createOverlay({
-        nodeName, cni, backend, part, source: nodePeerSource(informers), executor: systemExecutor, clock: part.clock(clock), logger: logger.child({ component: 'overlay' }),
-        serviceCIDR: network.serviceCidr, ownAddresses: [dnsServiceAddress(network)],
-      }),
+      name: 'overlay',
+      containment,
+      clock,
+      create: (part) =>
+        createOverlay({
+          nodeName,
+          cni,
+          backend,
+          part,
+          source: nodePeerSource(informers),
+          executor: systemExecutor,
+          clock: part.clock(clock),
+          logger: logger.child({ component: 'overlay' }),
+          serviceCIDR: network.serviceCidr,
+          ownAddresses: [dnsServiceAddress(network)],
+        }),
       onStarted: (overlay) => void overlay.whenReady().then(onReady),
     });
   }
@@ -99,21 +116,39 @@ export class WorkerNetwork implements Service {
   #proxy(informers: InformerFactory): Service {
     const { nodeName, network, containment, clock, logger } = this.#options;
     return new ContainedService({
-      name: 'proxy', containment, clock,
-      create: (part) => createProxy({
-        informers, executor: systemExecutor, clock: part.clock(clock), logger: logger.child({ component: 'proxy' }), nodeName,
-        clusterCIDR: network.clusterCidr, serviceCIDR: network.serviceCidr, ownAddresses: [dnsServiceAddress(network)],
-      }),
+      name: 'proxy',
+      containment,
+      clock,
+      create: (part) =>
+        createProxy({
+          informers,
+          executor: systemExecutor,
+          clock: part.clock(clock),
+          logger: logger.child({ component: 'proxy' }),
+          nodeName,
+          clusterCIDR: network.clusterCidr,
+          serviceCIDR: network.serviceCidr,
+          ownAddresses: [dnsServiceAddress(network)],
+        }),
     });
   }
 
   #dns(informers: InformerFactory): Service {
     const { network, containment, clock, random, logger } = this.#options;
     return new ContainedService({
-      name: 'dns', containment, clock,
-      create: (part) => createDns({
-        informers, clock: part.clock(clock), random, part, logger: logger.child({ component: 'dns' }), address: dnsServiceAddress(network), domain: network.clusterDomain,
-      }),
+      name: 'dns',
+      containment,
+      clock,
+      create: (part) =>
+        createDns({
+          informers,
+          clock: part.clock(clock),
+          random,
+          part,
+          logger: logger.child({ component: 'dns' }),
+          address: dnsServiceAddress(network),
+          domain: network.clusterDomain,
+        }),
     });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A worker: agent, overlay, proxy and DNS in one process, as one host has them. With the hollow runtime it is the agent alone: pods that
- * pretend need no network.
+ * A worker: agent, overlay, proxy and DNS in one process, as one host has them. With the hollow runtime it is the agent
+ * alone: pods that pretend need no network.
  */
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.js';
@@ -66,14 +66,24 @@ export interface WorkerOptions {
 }
 
 export function createWorker(options: WorkerOptions): Service {
-  return options.runtime.kind === 'hollow' ? hollowWorker(options, options.runtime) : new CriWorker(options, options.runtime);
+  return options.runtime.kind === 'hollow'
+    ? hollowWorker(options, options.runtime)
+    : new CriWorker(options, options.runtime);
 }
 
 function agentOptions(options: WorkerOptions) {
   const { nodeName, nodeIP, endpoints, credentials, network, clock, random, logger, labels, capacity } = options;
   return {
-    nodeName, nodeIP, memberEndpoints: endpoints, clusterDNS: dnsServiceAddress(network), clusterDomain: network.clusterDomain, clock, random, logger,
-    ...(labels === undefined ? {} : { labels }), ...(capacity === undefined ? {} : { capacity }),
+    nodeName,
+    nodeIP,
+    memberEndpoints: endpoints,
+    clusterDNS: dnsServiceAddress(network),
+    clusterDomain: network.clusterDomain,
+    clock,
+    random,
+    logger,
+    ...(labels === undefined ? {} : { labels }),
+    ...(capacity === undefined ? {} : { capacity }),
     tls: () => {
       const { ca, pair } = credentials.current;
       return { ca, certificate: pair.certificate, key: pair.privateKey };
@@ -84,11 +94,17 @@ function agentOptions(options: WorkerOptions) {
 function hollowWorker(options: WorkerOptions, { rules }: HollowChoice): Service {
   const { containment, clock, credentials } = options;
   const agent: ContainedService<Agent> = new ContainedService({
-    name: 'agent', containment, clock,
-    create: (part) => createAgent({
-      ...agentOptions(options), part, clock: part.clock(clock), faults: () => containment.faults(),
-      runtime: new HollowRuntime({ clock: part.clock(clock), rules, podCIDR: () => agent.current?.podCIDR() }),
-    }),
+    name: 'agent',
+    containment,
+    clock,
+    create: (part) =>
+      createAgent({
+        ...agentOptions(options),
+        part,
+        clock: part.clock(clock),
+        faults: () => containment.faults(),
+        runtime: new HollowRuntime({ clock: part.clock(clock), rules, podCIDR: () => agent.current?.podCIDR() }),
+      }),
   });
   return {
     name: 'worker',
@@ -98,8 +114,8 @@ function hollowWorker(options: WorkerOptions, { rules }: HollowChoice): Service 
 }
 
 /**
- * Agent, node port and network each fail and start again for themselves. Until a certificate is there, nothing can run: that alone is
- * fatal.
+ * Agent, node port and network each fail and start again for themselves. Until a certificate is there, nothing can run:
+ * that alone is fatal.
  */
 class CriWorker implements Service {
   readonly name = 'worker';
@@ -114,16 +130,38 @@ class CriWorker implements Service {
     this.#options = options;
     this.#runtime = runtime;
     const { containment, clock, logger, nodeIP, endpoints, credentials } = options;
-    this.#agent = new ContainedService({ name: 'agent', containment, clock, create: (part) => this.#createAgent(part) });
+    this.#agent = new ContainedService({
+      name: 'agent',
+      containment,
+      clock,
+      create: (part) => this.#createAgent(part),
+    });
     const agent = {
       health: () => this.#agent.current?.health() ?? Promise.resolve('the agent starts again after a fault'),
-      metrics: () => this.#agent.current?.metrics() ?? Promise.reject(new Error('the agent starts again after a fault')),
+      metrics: () =>
+        this.#agent.current?.metrics() ?? Promise.reject(new Error('the agent starts again after a fault')),
     };
     const port = new ContainedService({
-      name: 'node-port', containment, clock,
-      create: (part) => new NodePort({ host: nodeIP, port: NODE_PORT, endpoints, credentials, agent, clock: part.clock(clock), logger }),
+      name: 'node-port',
+      containment,
+      clock,
+      create: (part) =>
+        new NodePort({
+          host: nodeIP,
+          port: NODE_PORT,
+          endpoints,
+          credentials,
+          agent,
+          clock: part.clock(clock),
+          logger,
+        }),
     });
-    const network = new ContainedService({ name: 'network', containment, clock, create: (part) => this.#createNetwork(part) });
+    const network = new ContainedService({
+      name: 'network',
+      containment,
+      clock,
+      create: (part) => this.#createNetwork(part),
+    });
     // The agent first: containers that run are adopted and watched even while no member can be reached.
     this.#parts = [this.#agent, port, network];
   }
@@ -132,7 +170,8 @@ class CriWorker implements Service {
     const { credentials, containment, endpoints, logger } = this.#options;
     await containment.part('credentials').run(() => credentials.start());
     const mounts = await findMounts();
-    if (mounts === undefined) logger.warn({}, 'this machine has no control groups: requests and limits of pods do not hold');
+    if (mounts === undefined)
+      logger.warn({}, 'this machine has no control groups: requests and limits of pods do not hold');
     else this.#cgroups = new CgroupHierarchy(mounts);
     await startAll(this.#parts);
     logger.debug({ endpoints }, 'the worker runs');
@@ -148,22 +187,36 @@ class CriWorker implements Service {
     const clock = part.clock(this.#options.clock);
     const root = cgroupRootOf(dataDir);
     return createAgent({
-      ...agentOptions(this.#options), clock, dataDir, part, faults: () => containment.faults(),
+      ...agentOptions(this.#options),
+      clock,
+      dataDir,
+      part,
+      faults: () => containment.faults(),
       runtime: new CriRuntime({ socket: this.#runtime.socket, clock }),
       imageGarbage: new ImageGarbage({ ...this.#runtime.imageGarbage, clock }),
       checkpoints: new FileCheckpoints({ directory: join(dataDir, 'checkpoints'), clock, logger }),
       volumes: new HostVolumes({ dataDir, logRoot: join(dataDir, 'logs'), random, plugins: VOLUME_PLUGINS }),
       networkReady: () => this.#networkReady,
       serving: { host: nodeIP, port: NODE_PORT },
-      ...(this.#cgroups === undefined ? {} : { cgroups: { root, pods: new KernelPodCgroups({ root, hierarchy: this.#cgroups, clock }) } }),
+      ...(this.#cgroups === undefined
+        ? {}
+        : { cgroups: { root, pods: new KernelPodCgroups({ root, hierarchy: this.#cgroups, clock }) } }),
     });
   }
 
   #createNetwork(part: Part): Service {
     const { nodeName, endpoints, credentials, network, containment, random, logger } = this.#options;
     return new WorkerNetwork({
-      nodeName, endpoints, credentials, network, containment, random, logger, clock: part.clock(this.#options.clock),
-      backend: this.#runtime.overlayBackend, cni: { confDir: this.#runtime.cniConfDir, dataDir: this.#runtime.cniDataDir, link: this.#runtime.cniLink },
+      nodeName,
+      endpoints,
+      credentials,
+      network,
+      containment,
+      random,
+      logger,
+      clock: part.clock(this.#options.clock),
+      backend: this.#runtime.overlayBackend,
+      cni: { confDir: this.#runtime.cniConfDir, dataDir: this.#runtime.cniDataDir, link: this.#runtime.cniLink },
       onReady: () => {
         this.#networkReady = true;
         this.#agent.current?.refresh();

@@ -15,15 +15,19 @@ interface RecoverFlags {
 
 export function addClusterCommands(program: Command): void {
   const cluster = program.command('cluster').description('the cluster as a whole');
-  cluster.command('recover')
+  cluster
+    .command('recover')
     .description('make a new cluster of one from the newest survivor, when a majority of the members is gone for good')
     .requiredOption('--data-dir <directory>', 'of the survivor, which must be stopped')
     .option('--compare <directory...>', 'data directories of other survivors: refused when one of them is newer')
-    .option('--pki-dir <directory>', 'the cluster\'s secrets (default: where the member had them)')
+    .option('--pki-dir <directory>', "the cluster's secrets (default: where the member had them)")
     .option('--dry-run', 'only say what this survivor holds')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Everything this survivor's log holds is kept; what the others acknowledged after its last entry is lost. The new cluster has
-a new id: the old members are shut out, and join it anew (\`navarch member repair\` on each; docs/members.md).`)
+a new id: the old members are shut out, and join it anew (\`navarch member repair\` on each; docs/members.md).`,
+    )
     .action((flags: RecoverFlags) => recover(flags));
 }
 
@@ -34,8 +38,12 @@ async function recover(flags: RecoverFlags): Promise<void> {
     // Only here: no other command needs what a store is made of.
     const { recoverCluster } = await import('../../services/server/membership/recover.js');
     const found = await recoverCluster({
-      dataDir: resolve(flags.dataDir), compare: flags.compare ?? [], ...(flags.pkiDir === undefined ? {} : { pkiDir: flags.pkiDir }),
-      dryRun: flags.dryRun === true, clock: systemClock, random: systemRandom,
+      dataDir: resolve(flags.dataDir),
+      compare: flags.compare ?? [],
+      ...(flags.pkiDir === undefined ? {} : { pkiDir: flags.pkiDir }),
+      dryRun: flags.dryRun === true,
+      clock: systemClock,
+      random: systemRandom,
     });
     process.stdout.write(report(found));
   } finally {

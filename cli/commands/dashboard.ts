@@ -13,14 +13,20 @@ import { runUntilSignal } from '../lib/run.js';
 import { askMembers, type Access, type MemberView } from '../../services/server/cluster/member-calls.js';
 
 export function addDashboardCommand(program: Command): void {
-  program.command('dashboard')
+  program
+    .command('dashboard')
     .description('a live, read-only web page of the cluster, on 127.0.0.1 only, until Ctrl-C')
     .option('--data-dir <directory>', 'of the cluster that `up` started, or of a member', defaultDataDir())
     .option('--port <number>', 'to listen on; 0: any free one', '0')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 The address that is printed holds an access key: whoever has it can read the page. From another machine, forward the port:
-  ssh -L 8001:127.0.0.1:8001 HOST navarch dashboard --port 8001`)
-    .action(async (flags: { readonly dataDir: string; readonly port: string }) => runDashboard(flags.dataDir, portOf(flags.port)));
+  ssh -L 8001:127.0.0.1:8001 HOST navarch dashboard --port 8001`,
+    )
+    .action(async (flags: { readonly dataDir: string; readonly port: string }) =>
+      runDashboard(flags.dataDir, portOf(flags.port)),
+    );
 }
 
 function portOf(text: string): number {
@@ -33,7 +39,14 @@ async function runDashboard(dataDir: string, port: number): Promise<void> {
   const access = await resolveAccess({ dataDir });
   const logger = createLogger('navarch', { level: 'warn' });
   const client = await connect({ endpoints: access.endpoints, tls: access });
-  const dashboard = createDashboard({ client, members: () => memberRows(access), clock: systemClock, random: systemRandom, logger, port });
+  const dashboard = createDashboard({
+    client,
+    members: () => memberRows(access),
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    port,
+  });
   const service: Service = {
     name: dashboard.name,
     start: async () => {
@@ -56,5 +69,13 @@ async function memberRows(access: Access): Promise<MemberRow[]> {
 
 function rowOf({ endpoint, status, error }: MemberView, newest: number): MemberRow {
   if (status === undefined) return { name: '', endpoint, role: '', term: 0, revision: 0, lag: 0, error };
-  return { name: status.member?.name ?? '', endpoint, role: status.role, term: status.term, revision: status.revision, lag: newest - status.revision, error: '' };
+  return {
+    name: status.member?.name ?? '',
+    endpoint,
+    role: status.role,
+    term: status.term,
+    revision: status.revision,
+    lag: newest - status.revision,
+    error: '',
+  };
 }

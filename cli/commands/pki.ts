@@ -15,7 +15,10 @@ const context = { clock: systemClock, random: systemRandom };
 /** The secrets of the cluster that `up` or `server` keeps below the data directory. */
 export async function requirePki(directory: string): Promise<ClusterPki> {
   const pki = await readClusterPki(directory);
-  if (pki === undefined) throw new UserError(`${directory} holds no cluster secrets; start a cluster with \`navarch up\`, or name the folder with --pki-dir`);
+  if (pki === undefined)
+    throw new UserError(
+      `${directory} holds no cluster secrets; start a cluster with \`navarch up\`, or name the folder with --pki-dir`,
+    );
   return pki;
 }
 
@@ -28,24 +31,30 @@ const directoryOf = (flags: PkiFlags) => flags.pkiDir ?? layout(flags.dataDir).p
 
 export function addPkiCommands(program: Command): void {
   const pki = program.command('pki').description('the secrets that make a cluster');
-  pki.command('init')
+  pki
+    .command('init')
     .description('make the secrets of a new cluster in a folder: copy it to each member')
     .requiredOption('--pki-dir <directory>', 'where to put them')
     .action(async ({ pkiDir }: { pkiDir: string }) => {
-      if ((await readClusterPki(pkiDir)) !== undefined) throw new UserError(`${pkiDir} holds the secrets of a cluster already; they are left as they are`);
+      if ((await readClusterPki(pkiDir)) !== undefined)
+        throw new UserError(`${pkiDir} holds the secrets of a cluster already; they are left as they are`);
       const made = await createClusterPki(context);
       await writeClusterPki(pkiDir, made);
       process.stdout.write(`cluster ${made.clusterId}: secrets in ${pkiDir}\n`);
     });
 
-  program.command('kubeconfig')
-    .description('print the administrator\'s kubeconfig of the cluster that `up` started')
+  program
+    .command('kubeconfig')
+    .description("print the administrator's kubeconfig of the cluster that `up` started")
     .option('--data-dir <directory>', 'of the cluster that `up` started', defaultDataDir())
-    .option('--pki-dir <directory>', 'make a new one from the cluster\'s secrets; needs --server')
+    .option('--pki-dir <directory>', "make a new one from the cluster's secrets; needs --server")
     .option('--server <url>', 'https://host:port of a member')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
   navarch kubeconfig > ~/.kube/config && kubectl get nodes
-  KUBECONFIG=<(navarch kubeconfig) kubectl get nodes`)
+  KUBECONFIG=<(navarch kubeconfig) kubectl get nodes`,
+    )
     .action(async (flags: PkiFlags & { readonly server?: string }) => {
       process.stdout.write(await kubeconfigOf(flags));
     });
@@ -55,13 +64,18 @@ async function kubeconfigOf(flags: PkiFlags & { readonly server?: string }): Pro
   if (flags.server === undefined && flags.pkiDir === undefined) {
     const path = layout(flags.dataDir).kubeconfig;
     return readFile(path, 'utf8').catch(() => {
-      throw new UserError(`${path} is not there: no cluster was started with this --data-dir; run \`navarch up\` first`);
+      throw new UserError(
+        `${path} is not there: no cluster was started with this --data-dir; run \`navarch up\` first`,
+      );
     });
   }
   if (flags.server === undefined) throw new UserError('--pki-dir needs --server, the https://host:port of a member', 2);
   const pki = await requirePki(directoryOf(flags));
   return kubeconfigText({
-    server: flags.server, clusterAuthority: pki.clusterAuthority.certificate, user: 'kubernetes-admin', credential: await issueAdminCertificate(pki, context),
+    server: flags.server,
+    clusterAuthority: pki.clusterAuthority.certificate,
+    user: 'kubernetes-admin',
+    credential: await issueAdminCertificate(pki, context),
   });
 }
 

@@ -33,24 +33,35 @@ interface RestoreFlags {
 }
 
 export function addSnapshotCommands(program: Command): void {
-  const snapshot = program.command('snapshot').description('the cluster\'s state in a file');
-  snapshot.command('save <file>')
+  const snapshot = program.command('snapshot').description("the cluster's state in a file");
+  snapshot
+    .command('save <file>')
     .description('take one of a running cluster, consistent, with everything acknowledged so far')
-    .option('--endpoint <host:port>', 'gRPC port of a member (default: one of the cluster\'s that answers, or 127.0.0.1:2379)')
+    .option(
+      '--endpoint <host:port>',
+      "gRPC port of a member (default: one of the cluster's that answers, or 127.0.0.1:2379)",
+    )
     .option('--data-dir <directory>', 'of the cluster that `up` started: where the certificates are', defaultDataDir())
-    .option('--cacert <file>', 'the cluster\'s authority (default: <data-dir>/pki/cluster-ca.crt)')
-    .option('--cert <file>', 'an administrator\'s certificate (default: <data-dir>/etcd-client.crt)')
+    .option('--cacert <file>', "the cluster's authority (default: <data-dir>/pki/cluster-ca.crt)")
+    .option('--cert <file>', "an administrator's certificate (default: <data-dir>/etcd-client.crt)")
     .option('--key <file>', 'its key (default: <data-dir>/etcd-client.key)')
     .action(save);
-  snapshot.command('status <file>')
+  snapshot
+    .command('status <file>')
     .description('check a file from end to end and tell what is in it')
     .action(async (file: string) => {
       process.stdout.write(`${JSON.stringify(await snapshotStatus(file), null, 2)}\n`);
     });
-  snapshot.command('restore <file>')
-    .description('begin a new cluster with a file\'s content, ours or one of `etcdctl snapshot save`: once for each first member, then `navarch server`')
-    .requiredOption('--data-dir <directory>', 'the new member\'s own, without any state in it')
-    .option('--pki-dir <directory>', 'the cluster\'s secrets; they are given the new cluster id (default: <data-dir>/pki)')
+  snapshot
+    .command('restore <file>')
+    .description(
+      "begin a new cluster with a file's content, ours or one of `etcdctl snapshot save`: once for each first member, then `navarch server`",
+    )
+    .requiredOption('--data-dir <directory>', "the new member's own, without any state in it")
+    .option(
+      '--pki-dir <directory>',
+      "the cluster's secrets; they are given the new cluster id (default: <data-dir>/pki)",
+    )
     .option('--cluster-id <id>', '16 hexadecimal digits (default: made from the file, so the same for each member)')
     .option('--bump-revision <count>', 'revisions to skip, so that none is given out twice', '1000000000')
     .action(restore);
@@ -59,7 +70,9 @@ export function addSnapshotCommands(program: Command): void {
 async function save(file: string, flags: SaveFlags): Promise<void> {
   const read = (given: string | undefined, usual: string) => readFile(given ?? join(flags.dataDir, usual));
   const [ca, key, cert] = await Promise.all([
-    read(flags.cacert, join('pki', 'cluster-ca.crt')), read(flags.key, 'etcd-client.key'), read(flags.cert, 'etcd-client.crt'),
+    read(flags.cacert, join('pki', 'cluster-ca.crt')),
+    read(flags.key, 'etcd-client.key'),
+    read(flags.cert, 'etcd-client.crt'),
   ]);
   const client = await connect(endpointsOf(flags), credentials.createSsl(ca, key, cert));
   const metadata = new Metadata();
@@ -69,7 +82,11 @@ async function save(file: string, flags: SaveFlags): Promise<void> {
   try {
     const out = await open(part, 'wx', 0o600);
     try {
-      for await (const { blob } of client.snapshot(SnapshotRequest.fromPartial({}), metadata) as AsyncIterable<SnapshotResponse>) await out.write(blob);
+      for await (const { blob } of client.snapshot(
+        SnapshotRequest.fromPartial({}),
+        metadata,
+      ) as AsyncIterable<SnapshotResponse>)
+        await out.write(blob);
       await out.sync();
     } finally {
       await out.close();
@@ -97,8 +114,13 @@ function endpointsOf({ endpoint, dataDir }: SaveFlags): readonly string[] {
 async function connect(endpoints: readonly string[], channel: ChannelCredentials): Promise<MaintenanceClient> {
   const failures: string[] = [];
   for (const endpoint of endpoints) {
-    const client = new MaintenanceClient(endpoint, channel, { 'grpc.max_receive_message_length': -1, ...serverNameOptions(endpoint) });
-    const failure = await new Promise<Error | undefined>((done) => client.waitForReady(systemClock.now() + CONNECT_MS, done));
+    const client = new MaintenanceClient(endpoint, channel, {
+      'grpc.max_receive_message_length': -1,
+      ...serverNameOptions(endpoint),
+    });
+    const failure = await new Promise<Error | undefined>((done) =>
+      client.waitForReady(systemClock.now() + CONNECT_MS, done),
+    );
     if (failure === undefined) return client;
     client.close();
     failures.push(`${endpoint}: ${failure.message}`);
@@ -108,14 +130,20 @@ async function connect(endpoints: readonly string[], channel: ChannelCredentials
 
 async function restore(file: string, flags: RestoreFlags): Promise<void> {
   makeFilesPrivate();
-  if (!/^\d+$/.test(flags.bumpRevision)) throw new UserError(`--bump-revision must be a count, not "${flags.bumpRevision}"`, 2);
-  if (flags.clusterId !== undefined && !/^[0-9a-f]{16}$/.test(flags.clusterId)) throw new UserError(`--cluster-id must be 16 hexadecimal digits, not "${flags.clusterId}"`, 2);
+  if (!/^\d+$/.test(flags.bumpRevision))
+    throw new UserError(`--bump-revision must be a count, not "${flags.bumpRevision}"`, 2);
+  if (flags.clusterId !== undefined && !/^[0-9a-f]{16}$/.test(flags.clusterId))
+    throw new UserError(`--cluster-id must be 16 hexadecimal digits, not "${flags.clusterId}"`, 2);
   const pkiDir = flags.pkiDir ?? layout(flags.dataDir).pki;
   const pki = await readClusterPki(pkiDir);
-  const { digest, revision, oldClusterId } = await restoreSnapshot(file, flags.dataDir, { bumpRevision: Number(flags.bumpRevision) });
-  const clusterId = flags.clusterId ?? createHash('sha256').update(`${oldClusterId}/${digest}`).digest('hex').slice(0, 16);
+  const { digest, revision, oldClusterId } = await restoreSnapshot(file, flags.dataDir, {
+    bumpRevision: Number(flags.bumpRevision),
+  });
+  const clusterId =
+    flags.clusterId ?? createHash('sha256').update(`${oldClusterId}/${digest}`).digest('hex').slice(0, 16);
   // Members of the old cluster hold the old id, and are refused from now on.
   if (pki !== undefined && pki.clusterId !== clusterId) await writeClusterPki(pkiDir, { ...pki, clusterId });
   process.stdout.write(`restored at revision ${revision} into ${flags.dataDir}; cluster ${clusterId}\n`);
-  if (pki === undefined) process.stdout.write(`no cluster secrets in ${pkiDir}: the first start of a single member makes new ones\n`);
+  if (pki === undefined)
+    process.stdout.write(`no cluster secrets in ${pkiDir}: the first start of a single member makes new ones\n`);
 }

@@ -15,9 +15,16 @@ it.skipIf(!existsSync(MAIN))('ends although a member takes the connection and ne
     hung.listen(0, '127.0.0.1', () => resolve((hung.address() as { port: number }).port));
   });
   try {
-    const navarch = (...args: string[]) => systemExecutor.run(process.execPath, [MAIN, ...args], { timeout_ms: 60_000 });
+    const navarch = (...args: string[]) =>
+      systemExecutor.run(process.execPath, [MAIN, ...args], { timeout_ms: 60_000 });
     expect(await navarch('pki', 'init', '--pki-dir', join(pkiDir, 'pki'))).toMatchObject({ code: 0 });
-    const { code, stdout } = await navarch('status', '--pki-dir', join(pkiDir, 'pki'), '--endpoints', `127.0.0.1:${port}`);
+    const { code, stdout } = await navarch(
+      'status',
+      '--pki-dir',
+      join(pkiDir, 'pki'),
+      '--endpoints',
+      `127.0.0.1:${port}`,
+    );
     expect(stdout).toMatch(new RegExp(`127\\.0\\.0\\.1:${port} +unreachable`));
     expect(code).toBe(1);
   } finally {

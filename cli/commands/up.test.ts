@@ -5,7 +5,8 @@ import { addUpCommands } from './up.js';
 it('down understands what up does, and explains what concerns it', () => {
   const program = new Command();
   addUpCommands(program);
-  const command = (name: string) => program.commands.find((one) => one.name() === name) ?? expect.fail(`there is no ${name}`);
+  const command = (name: string) =>
+    program.commands.find((one) => one.name() === name) ?? expect.fail(`there is no ${name}`);
   const [up, down] = [command('up'), command('down')];
   const flags = ({ options }: Command) => options.map(({ flags: words }) => words);
   expect(flags(down).toSorted()).toEqual([...flags(up), '--purge'].toSorted());

@@ -17,8 +17,16 @@ let serving: KeyPair;
 let admin: KeyPair;
 beforeAll(async () => {
   authority = await createAuthority('cluster', 3_600_000, context);
-  serving = await issueCertificate(authority, { subject: { commonName: 'member' }, usages: ['server'], names: ['127.0.0.1'], lifetime_ms: 3_600_000 }, context);
-  admin = await issueCertificate(authority, { subject: { commonName: 'admin' }, usages: ['client'], lifetime_ms: 3_600_000 }, context);
+  serving = await issueCertificate(
+    authority,
+    { subject: { commonName: 'member' }, usages: ['server'], names: ['127.0.0.1'], lifetime_ms: 3_600_000 },
+    context,
+  );
+  admin = await issueCertificate(
+    authority,
+    { subject: { commonName: 'admin' }, usages: ['client'], lifetime_ms: 3_600_000 },
+    context,
+  );
 });
 
 const open: (() => Promise<void> | void)[] = [];
@@ -39,16 +47,31 @@ interface Member {
 
 async function member(name: string, port = 0): Promise<Member> {
   const sockets = new Set<{ destroy(): void }>();
-  const server: Server = createServer({ cert: serving.certificate, key: serving.privateKey, ca: authority.certificate, requestCert: true, rejectUnauthorized: false }, (request, response) => {
-    if (request.url === '/readyz') found.looks++;
-    if (request.url !== '/readyz') response.end(`${name} ${(request.socket as TLSSocket).getPeerCertificate().subject?.CN?.toString() ?? 'nobody'}`);
-    else if (found.ready !== undefined) response.writeHead(found.ready).end();
-  });
+  const server: Server = createServer(
+    {
+      cert: serving.certificate,
+      key: serving.privateKey,
+      ca: authority.certificate,
+      requestCert: true,
+      rejectUnauthorized: false,
+    },
+    (request, response) => {
+      if (request.url === '/readyz') found.looks++;
+      if (request.url !== '/readyz')
+        response.end(
+          `${name} ${(request.socket as TLSSocket).getPeerCertificate().subject?.CN?.toString() ?? 'nobody'}`,
+        );
+      else if (found.ready !== undefined) response.writeHead(found.ready).end();
+    },
+  );
   server.on('connection', (socket) => sockets.add(socket));
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const found: Member = {
-    name, ready: 200, looks: 0, port: (server.address() as AddressInfo).port,
+    name,
+    ready: 200,
+    looks: 0,
+    port: (server.address() as AddressInfo).port,
     kill: () => {
       server.close();
       for (const socket of sockets) socket.destroy();
@@ -70,7 +93,15 @@ async function seen(...members: readonly Member[]): Promise<void> {
 
 async function front(...members: readonly Member[]): Promise<ApiFront> {
   const targets = members.map(({ name, port }) => ({ name, host: '127.0.0.1', port }));
-  const found = new ApiFront({ host: '127.0.0.1', port: 0, targets, ca: authority.certificate, pace: { look_ms: 30, answer_ms: 200 }, clock: systemClock, logger: silentLogger });
+  const found = new ApiFront({
+    host: '127.0.0.1',
+    port: 0,
+    targets,
+    ca: authority.certificate,
+    pace: { look_ms: 30, answer_ms: 200 },
+    clock: systemClock,
+    logger: silentLogger,
+  });
   await found.start();
   open.push(() => found.stop());
   await seen(...members);
@@ -80,10 +111,21 @@ async function front(...members: readonly Member[]): Promise<ApiFront> {
 /** Over a connection of its own, as the administrator: which member answers, and whom it takes the client for. */
 function ask({ port }: ApiFront): Promise<string> {
   return new Promise((resolve, reject) => {
-    get({ host: '127.0.0.1', port, path: '/', agent: new Agent(), ca: authority.certificate, cert: admin.certificate, key: admin.privateKey }, (response) => {
-      let body = '';
-      response.on('data', (chunk: Buffer) => (body += chunk.toString())).on('end', () => resolve(body));
-    }).on('error', reject);
+    get(
+      {
+        host: '127.0.0.1',
+        port,
+        path: '/',
+        agent: new Agent(),
+        ca: authority.certificate,
+        cert: admin.certificate,
+        key: admin.privateKey,
+      },
+      (response) => {
+        let body = '';
+        response.on('data', (chunk: Buffer) => (body += chunk.toString())).on('end', () => resolve(body));
+      },
+    ).on('error', reject);
   });
 }
 
@@ -97,7 +139,7 @@ async function stay({ port }: ApiFront): Promise<TLSSocket> {
 }
 
 describe('the front', () => {
-  it('passes TLS through: the member sees the client\'s own certificate', async () => {
+  it("passes TLS through: the member sees the client's own certificate", async () => {
     expect(await ask(await front(await member('m1')))).toBe('m1 admin');
   });
 
@@ -133,7 +175,10 @@ describe('the front', () => {
     expect(one.looks).toBeLessThanOrEqual(looks + 1);
   });
 
-  it.each<[string, number | undefined]>([['says nothing any more', undefined], ['is not ready', 500]])('cuts the connections of a member that %s, when another is well', async (_what, ready) => {
+  it.each<[string, number | undefined]>([
+    ['says nothing any more', undefined],
+    ['is not ready', 500],
+  ])('cuts the connections of a member that %s, when another is well', async (_what, ready) => {
     const one = await member('m1');
     const at = await front(one, await member('m2'));
     const sockets = [await stay(at), await stay(at)];
@@ -171,7 +216,11 @@ it('orders members by what was seen of them, and by their connections', () => {
   const [a, b, c] = targets;
   if (a === undefined || b === undefined || c === undefined) throw new Error('three');
   const table = new TargetTable(targets);
-  const order = () => table.order().map(({ name }) => name).join('');
+  const order = () =>
+    table
+      .order()
+      .map(({ name }) => name)
+      .join('');
   expect(order()).toBe('abc');
   table.saw(c, 'well');
   expect(order()).toBe('cab');

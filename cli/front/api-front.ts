@@ -1,7 +1,7 @@
 /**
- * One address for the API of several members: takes TCP connections and passes them on, as they are, to a member that is well. TLS is
- * the client's and the member's: nothing is decrypted here. Connections to a member that dies or falls silent are cut at once, so that
- * clients come again and reach another.
+ * One address for the API of several members: takes TCP connections and passes them on, as they are, to a member that
+ * is well. TLS is the client's and the member's: nothing is decrypted here. Connections to a member that dies or falls
+ * silent are cut at once, so that clients come again and reach another.
  */
 import { Agent, get } from 'node:https';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -49,7 +49,10 @@ export class ApiFront implements Service {
     this.#table = new TargetTable(options.targets);
     // One connection to each member stays open: its end says at once that the member is gone.
     this.#agent = new Agent({ keepAlive: true, maxSockets: 1, ca: options.ca });
-    this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (client) => void this.#serve(client));
+    this.#server = createServer(
+      { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
+      (client) => void this.#serve(client),
+    );
   }
 
   get port(): number {
@@ -65,7 +68,9 @@ export class ApiFront implements Service {
         resolve();
       });
     });
-    this.#server.on('error', (error) => this.#options.logger.error({ error: String(error) }, 'the front\'s listener failed'));
+    this.#server.on('error', (error) =>
+      this.#options.logger.error({ error: String(error) }, "the front's listener failed"),
+    );
     const lookAtAll = () => this.#table.targets.forEach((target) => this.#look(target));
     lookAtAll();
     this.#timer = this.#options.clock.every((this.#options.pace ?? PACE).look_ms, lookAtAll);
@@ -90,10 +95,13 @@ export class ApiFront implements Service {
 
   #sightOf({ host, port }: Target): Promise<Sight> {
     return new Promise((resolve) => {
-      const request = get({ host, port, path: '/readyz', agent: this.#agent, timeout: (this.#options.pace ?? PACE).answer_ms }, (response) => {
-        response.resume();
-        resolve(response.statusCode === 200 ? 'well' : 'silent');
-      });
+      const request = get(
+        { host, port, path: '/readyz', agent: this.#agent, timeout: (this.#options.pace ?? PACE).answer_ms },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode === 200 ? 'well' : 'silent');
+        },
+      );
       request.on('timeout', () => {
         resolve('silent');
         request.destroy();
@@ -106,7 +114,11 @@ export class ApiFront implements Service {
     this.#table.saw(target, sight);
     if (!this.#table.isToBeLeft(target)) return;
     const left = [...this.#upstreams].filter(([, at]) => at === target);
-    if (left.length > 0) this.#options.logger.info({ member: target.name, connections: left.length }, 'a member is gone or not ready; its connections are cut');
+    if (left.length > 0)
+      this.#options.logger.info(
+        { member: target.name, connections: left.length },
+        'a member is gone or not ready; its connections are cut',
+      );
     for (const [upstream] of left) upstream.destroy();
   }
 

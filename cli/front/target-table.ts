@@ -5,7 +5,9 @@ export interface Target {
   readonly port: number;
 }
 
-/** `refused`: nobody listens, or the connection broke. `silent`: no answer in time, or one that says it is not ready. */
+/**
+ * `refused`: nobody listens, or the connection broke. `silent`: no answer in time, or one that says it is not ready.
+ */
 export type Sight = 'well' | 'refused' | 'silent';
 
 /** On a busy machine an answer may be late; a member that has lost its quorum stays so. */
@@ -48,7 +50,9 @@ export class TargetTable {
 
   /** Members that are well come first, of these the one with the fewest connections; the others may have recovered. */
   order(): readonly Target[] {
-    return this.#entries.toSorted((a, b) => RANK[a.health] - RANK[b.health] || a.connections - b.connections).map(({ target }) => target);
+    return this.#entries
+      .toSorted((a, b) => RANK[a.health] - RANK[b.health] || a.connections - b.connections)
+      .map(({ target }) => target);
   }
 
   /** Whether its clients are better off elsewhere: it is ill, and another is well. */

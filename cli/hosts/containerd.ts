@@ -34,7 +34,10 @@ function planOf(host: Host): ContainerdPlan {
   return host.containerd;
 }
 
-const ctr = (plan: ContainerdPlan, ...args: string[]): [string, string[]] => ['ctr', ['--address', plan.socket, '--namespace', 'k8s.io', ...args]];
+const ctr = (plan: ContainerdPlan, ...args: string[]): [string, string[]] => [
+  'ctr',
+  ['--address', plan.socket, '--namespace', 'k8s.io', ...args],
+];
 
 export async function answers(host: Host, deps: Pick<HostsDeps, 'executor'>): Promise<boolean> {
   return (await deps.executor.run(...ctr(planOf(host), 'version'), { timeout_ms: 2000 })).code === 0;
@@ -43,20 +46,27 @@ export async function answers(host: Host, deps: Pick<HostsDeps, 'executor'>): Pr
 /** Starts it unless it runs, and waits until it answers. One that runs and does not answer is replaced. */
 export async function startContainerd(host: Host, deps: HostsDeps): Promise<void> {
   const plan = planOf(host);
-  if (await runningProcess(plan.pidPath) !== undefined && !await answers(host, deps)) {
+  if ((await runningProcess(plan.pidPath)) !== undefined && !(await answers(host, deps))) {
     deps.logger.warn({ host: host.name }, 'containerd runs and does not answer; starting it again');
     await stopContainerd(host, deps);
   }
-  for (const folder of [plan.root, plan.state, plan.cniConfDir, plan.cniDataDir, dirname(plan.configPath)]) await mkdir(folder, { recursive: true });
+  for (const folder of [plan.root, plan.state, plan.cniConfDir, plan.cniDataDir, dirname(plan.configPath)])
+    await mkdir(folder, { recursive: true });
   await writeFile(plan.configPath, plan.config);
   await startProcess({
-    command: 'nsenter', args: [`--net=/run/netns/${host.namespace}`, '--', 'containerd', '--config', plan.configPath],
-    pidPath: plan.pidPath, logPath: plan.logPath,
+    command: 'nsenter',
+    args: [`--net=/run/netns/${host.namespace}`, '--', 'containerd', '--config', plan.configPath],
+    pidPath: plan.pidPath,
+    logPath: plan.logPath,
   });
   const deadline = deps.clock.monotonic() + HEALTH_MS_MAX;
-  while (!await answers(host, deps)) {
-    if (await runningProcess(plan.pidPath) === undefined) throw new Error(`containerd of ${host.name} ended: ${await lastLine(plan.logPath)} (${plan.logPath})`);
-    if (deps.clock.monotonic() > deadline) throw new Error(`containerd of ${host.name} does not answer after ${HEALTH_MS_MAX / 1000} s; see ${plan.logPath}`);
+  while (!(await answers(host, deps))) {
+    if ((await runningProcess(plan.pidPath)) === undefined)
+      throw new Error(`containerd of ${host.name} ended: ${await lastLine(plan.logPath)} (${plan.logPath})`);
+    if (deps.clock.monotonic() > deadline)
+      throw new Error(
+        `containerd of ${host.name} does not answer after ${HEALTH_MS_MAX / 1000} s; see ${plan.logPath}`,
+      );
     await deps.clock.sleep(POLL_MS);
   }
 }
@@ -75,7 +85,10 @@ export async function stopContainerd(host: Host, deps: Pick<HostsDeps, 'clock'>)
 export async function importImages(host: Host, images: readonly ImageArchive[], deps: HostsDeps): Promise<string[]> {
   const plan = planOf(host);
   const notePath = join(plan.root, 'imported.json');
-  const note = await readFile(notePath, 'utf8').then((text) => new Map(Object.entries(JSON.parse(text) as Record<string, string>)), () => new Map<string, string>());
+  const note = await readFile(notePath, 'utf8').then(
+    (text) => new Map(Object.entries(JSON.parse(text) as Record<string, string>)),
+    () => new Map<string, string>(),
+  );
   const present = new Set((await mustRun(deps.executor, ...ctr(plan, 'images', 'list', '--quiet'))).split('\n'));
   const imported: string[] = [];
   for (const { reference, path } of images) {
@@ -93,19 +106,24 @@ export async function importImages(host: Host, images: readonly ImageArchive[], 
   return imported;
 }
 
-/** Ends every container of this worker, takes its mounts and control groups away, and what containerd kept of its run. */
+/**
+ * Ends every container of this worker, takes its mounts and control groups away, and what containerd kept of its run.
+ */
 export async function removeContainers(host: Host, deps: HostsDeps): Promise<void> {
   const plan = planOf(host);
   const shims = await shimsOf(plan.socket);
   const processes = await withDescendants(shims);
   const groups = new Set<string>();
-  for (const id of processes) if (!shims.some((shim) => shim.pid === id.pid)) for (const group of await controlGroupsOf(id.pid)) groups.add(group);
+  for (const id of processes)
+    if (!shims.some((shim) => shim.pid === id.pid))
+      for (const group of await controlGroupsOf(id.pid)) groups.add(group);
   const stray = await strayFiles(plan);
   await endProcesses(processes, deps.clock, 0);
   await unmountBelow([plan.state, plan.root, host.dataDir, host.runDir], deps);
   // Deepest first, then the groups above them; one that others use too is not empty: it does not go, and need not.
   const above = new Set([...groups].map((group) => dirname(group)));
-  for (const group of [...groups, ...above].sort((a, b) => b.length - a.length)) await rmdir(group).catch(() => undefined);
+  for (const group of [...groups, ...above].sort((a, b) => b.length - a.length))
+    await rmdir(group).catch(() => undefined);
   await removeCgroups(host);
   for (const path of stray) await rm(path, { recursive: true, force: true });
   await rm(plan.state, { recursive: true, force: true });
@@ -140,19 +158,29 @@ async function strayFiles(plan: ContainerdPlan): Promise<string[]> {
       const text = await readFile(join(record, 'state.json'), 'utf8').catch(() => '');
       if (text.includes(join(tasks, namespace, id))) found.push(record);
       // What libcni remembers for the plugins' DEL, which nobody will call.
-      for (const attachment of [`navarch-${id}-eth0`, `cni-loopback-${id}-lo`]) found.push(join('/var/lib/cni/results', attachment));
+      for (const attachment of [`navarch-${id}-eth0`, `cni-loopback-${id}-lo`])
+        found.push(join('/var/lib/cni/results', attachment));
     }
   }
   return found;
 }
 
-/** Unmounts all that is mounted in these folders, deepest first. Lazily: who still holds a file keeps it until the end. */
+/**
+ * Unmounts all that is mounted in these folders, deepest first. Lazily: who still holds a file keeps it until the end.
+ */
 export async function unmountBelow(folders: readonly string[], deps: Pick<HostsDeps, 'executor'>): Promise<void> {
   const table = await readFile('/proc/self/mountinfo', 'utf8');
-  const points = table.split('\n').map((line) => (line.split(' ')[4] ?? '').replaceAll(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8))));
+  const points = table
+    .split('\n')
+    .map((line) =>
+      (line.split(' ')[4] ?? '').replaceAll(/\\([0-7]{3})/g, (_, code: string) =>
+        String.fromCharCode(Number.parseInt(code, 8)),
+      ),
+    );
   const ours = points.filter((point) => folders.some((folder) => point.startsWith(`${folder}/`)));
   for (const point of ours.toReversed()) {
     const result = await deps.executor.run('umount', ['-l', '--', point]);
-    if (result.code !== 0 && !/not mounted|no mount point/.test(result.stderr)) throw new CommandError('umount', ['-l', '--', point], result);
+    if (result.code !== 0 && !/not mounted|no mount point/.test(result.stderr))
+      throw new CommandError('umount', ['-l', '--', point], result);
   }
 }

@@ -23,9 +23,15 @@ describe.skipIf(missing.length > 0)('hosts on one machine', () => {
   const deps = { executor: systemExecutor, clock: systemClock, logger: createLogger('hosts', { level: 'error' }) };
   const [member, first, second] = plan.hosts;
   if (member === undefined || first === undefined || second === undefined) throw new Error('three hosts were planned');
-  const ctr = (...args: string[]) => mustRun(systemExecutor, 'ctr', ['--address', first.containerd?.socket ?? '', '--namespace', 'k8s.io', ...args]);
-  const status = async () => (await hostStatus(plan, deps)).map((one) => [one.host.name, one.namespace, one.containerd, one.processes]);
-  const up = [['member-1', true, undefined, []], ['worker-1', true, 'running', []], ['worker-2', true, 'running', []]];
+  const ctr = (...args: string[]) =>
+    mustRun(systemExecutor, 'ctr', ['--address', first.containerd?.socket ?? '', '--namespace', 'k8s.io', ...args]);
+  const status = async () =>
+    (await hostStatus(plan, deps)).map((one) => [one.host.name, one.namespace, one.containerd, one.processes]);
+  const up = [
+    ['member-1', true, undefined, []],
+    ['worker-1', true, 'running', []],
+    ['worker-2', true, 'running', []],
+  ];
   let archive: string;
 
   beforeAll(async () => {
@@ -48,7 +54,12 @@ describe.skipIf(missing.length > 0)('hosts on one machine', () => {
   it('reach each other and the machine, and nothing else', async () => {
     const inside = inNetworkNamespace(systemExecutor, first.namespace);
     const { id } = await startInHost(member, {
-      name: 'probe', command: process.execPath, args: ['-e', `require('net').createServer((s) => { s.on('error', () => {}); s.end('hello'); }).listen(9, '${member.address}')`],
+      name: 'probe',
+      command: process.execPath,
+      args: [
+        '-e',
+        `require('net').createServer((s) => { s.on('error', () => {}); s.end('hello'); }).listen(9, '${member.address}')`,
+      ],
     });
     expect((await status())[0]).toEqual(['member-1', true, undefined, ['probe']]);
     const ask = `const go = (n) => { const s = require('net').connect(9, '${member.address}'); s.on('data', (d) => { process.stdout.write(d); process.exit(); }); s.on('error', () => n ? setTimeout(go, 20, n - 1) : process.exit(1)); }; go(250);`;
@@ -61,7 +72,9 @@ describe.skipIf(missing.length > 0)('hosts on one machine', () => {
   it('import images once', async () => {
     expect(await importImages(first, [{ reference: IMAGE, path: archive }], deps)).toEqual([IMAGE]);
     expect(await importImages(first, [{ reference: IMAGE, path: archive }], deps)).toEqual([]);
-    await expect(importImages(first, [{ reference: 'navarch.test/other:1', path: archive }], deps)).rejects.toThrow(/no image called/);
+    await expect(importImages(first, [{ reference: 'navarch.test/other:1', path: archive }], deps)).rejects.toThrow(
+      /no image called/,
+    );
   });
 
   it('heal after kill -9: containers live on under a new containerd', async () => {
@@ -93,6 +106,8 @@ describe.skipIf(missing.length > 0)('hosts on one machine', () => {
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(folder);
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(plan.runDir);
     expect(existsSync(plan.runDir)).toBe(false);
-    expect(execFileSync('sh', ['-c', 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " "']).toString()).not.toContain(plan.runDir);
+    expect(execFileSync('sh', ['-c', 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " "']).toString()).not.toContain(
+      plan.runDir,
+    );
   });
 });

@@ -1,11 +1,11 @@
 /**
- * Several hosts on one machine, for `navarch up` as root: each member and worker has a network namespace with an address
- * of its own, each worker a containerd as well. What runs in them is the caller's business.
+ * Several hosts on one machine, for `navarch up` as root: each member and worker has a network namespace with an
+ * address of its own, each worker a containerd as well. What runs in them is the caller's business.
  *
- * In: a HostsPlan (plan.ts, pure). Out: namespaces, links, processes, mounts, through the Executor and /proc. Every step
- * looks first and makes what is missing, so that running it again, after `kill -9` of everything or after a reboot,
- * heals. It must never end a process that is not provably ours (pid files hold the start time; shims carry our socket;
- * whoever is in our namespaces is ours), nor give a host a way out of the machine.
+ * In: a HostsPlan (plan.ts, pure). Out: namespaces, links, processes, mounts, through the Executor and /proc. Every
+ * step looks first and makes what is missing, so that running it again, after `kill -9` of everything or after a
+ * reboot, heals. It must never end a process that is not provably ours (pid files hold the start time; shims carry our
+ * socket; whoever is in our namespaces is ours), nor give a host a way out of the machine.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
@@ -27,13 +27,19 @@ export async function createHosts(plan: HostsPlan, deps: HostsDeps): Promise<voi
     if (!made.has(host.name) || host.containerd === undefined) continue;
     // Containers of a namespace that has gone have lost their network, and a containerd in it is of no use either.
     await stopContainerd(host, deps);
-    if ((await shimsOf(host.containerd.socket)).length > 0) deps.logger.warn({ host: host.name }, 'ending containers that have lost their host');
+    if ((await shimsOf(host.containerd.socket)).length > 0)
+      deps.logger.warn({ host: host.name }, 'ending containers that have lost their host');
     await removeContainers(host, deps);
   }
-  await Promise.all(plan.hosts.filter((host) => host.containerd !== undefined).map((host) => startContainerd(host, deps)));
+  await Promise.all(
+    plan.hosts.filter((host) => host.containerd !== undefined).map((host) => startContainerd(host, deps)),
+  );
 }
 
-/** Ends everything in the hosts and takes them away. Data stays: images, and what the caller keeps in the hosts' `dataDir`. */
+/**
+ * Ends everything in the hosts and takes them away. Data stays: images, and what the caller keeps in the hosts'
+ * `dataDir`.
+ */
 export async function removeHosts(plan: HostsPlan, deps: HostsDeps): Promise<void> {
   for (const host of plan.hosts) {
     if (host.containerd !== undefined) await stopContainerd(host, deps);
@@ -57,22 +63,27 @@ export interface HostStatus {
 
 export async function hostStatus(plan: HostsPlan, deps: Pick<HostsDeps, 'executor'>): Promise<HostStatus[]> {
   const known = await namespaces(deps.executor);
-  return Promise.all(plan.hosts.map(async (host) => ({
-    host, namespace: known.has(host.namespace), containerd: await containerdStatus(host, deps), processes: await runningIn(host),
-  })));
+  return Promise.all(
+    plan.hosts.map(async (host) => ({
+      host,
+      namespace: known.has(host.namespace),
+      containerd: await containerdStatus(host, deps),
+      processes: await runningIn(host),
+    })),
+  );
 }
 
 async function containerdStatus(host: Host, deps: Pick<HostsDeps, 'executor'>): Promise<HostStatus['containerd']> {
   if (host.containerd === undefined) return undefined;
-  if (await runningProcess(host.containerd.pidPath) === undefined) return 'stopped';
-  return await answers(host, deps) ? 'running' : 'not answering';
+  if ((await runningProcess(host.containerd.pidPath)) === undefined) return 'stopped';
+  return (await answers(host, deps)) ? 'running' : 'not answering';
 }
 
 async function runningIn(host: Host): Promise<string[]> {
   const names: string[] = [];
   for (const file of await readdir(host.runDir).catch(() => [])) {
     if (!file.endsWith('.pid') || file === 'containerd.pid') continue;
-    if (await runningProcess(join(host.runDir, file)) !== undefined) names.push(file.slice(0, -'.pid'.length));
+    if ((await runningProcess(join(host.runDir, file))) !== undefined) names.push(file.slice(0, -'.pid'.length));
   }
   return names;
 }
@@ -88,10 +99,16 @@ export interface HostProcess {
 const pidPathOf = (host: Host, name: string) => join(host.runDir, `${name}.pid`);
 
 /** Starts a process in the host's network, apart from this one, unless it runs already. */
-export function startInHost(host: Host, one: HostProcess): Promise<{ readonly id: ProcessId; readonly started: boolean }> {
+export function startInHost(
+  host: Host,
+  one: HostProcess,
+): Promise<{ readonly id: ProcessId; readonly started: boolean }> {
   return startProcess({
-    command: 'nsenter', args: [`--net=/run/netns/${host.namespace}`, '--', one.command, ...one.args],
-    pidPath: pidPathOf(host, one.name), logPath: join(host.dataDir, `${one.name}.log`), ...(one.env === undefined ? {} : { env: one.env }),
+    command: 'nsenter',
+    args: [`--net=/run/netns/${host.namespace}`, '--', one.command, ...one.args],
+    pidPath: pidPathOf(host, one.name),
+    logPath: join(host.dataDir, `${one.name}.log`),
+    ...(one.env === undefined ? {} : { env: one.env }),
   });
 }
 
@@ -100,14 +117,23 @@ export async function missingForHosts(executor: Executor): Promise<string[]> {
   if (process.getuid?.() !== 0) return ['not root: network namespaces and containers need it'];
   const reasons: string[] = [];
   const tools: readonly (readonly [string, string])[] = [
-    ['ip', 'iproute2'], ['bridge', 'iproute2'], ['nsenter', 'util-linux'], ['nft', 'nftables'], ['conntrack', 'conntrack'], ['sysctl', 'procps'],
-    ['containerd', 'containerd'], ['ctr', 'containerd'], ['runc', 'runc'],
+    ['ip', 'iproute2'],
+    ['bridge', 'iproute2'],
+    ['nsenter', 'util-linux'],
+    ['nft', 'nftables'],
+    ['conntrack', 'conntrack'],
+    ['sysctl', 'procps'],
+    ['containerd', 'containerd'],
+    ['ctr', 'containerd'],
+    ['runc', 'runc'],
   ];
   const path = (process.env['PATH'] ?? '').split(':');
   for (const [tool, debianPackage] of tools) {
-    if (!path.some((folder) => existsSync(join(folder, tool)))) reasons.push(`${tool} is missing (Debian package ${debianPackage})`);
+    if (!path.some((folder) => existsSync(join(folder, tool))))
+      reasons.push(`${tool} is missing (Debian package ${debianPackage})`);
   }
-  if (!existsSync('/usr/lib/cni/ptp')) reasons.push('the CNI plugins are missing (Debian package containernetworking-plugins)');
+  if (!existsSync('/usr/lib/cni/ptp'))
+    reasons.push('the CNI plugins are missing (Debian package containernetworking-plugins)');
   if (reasons.length > 0) return reasons;
   const probe = `navarch-probe-${process.pid}`;
   const made = await executor.run('ip', ['netns', 'add', probe]);

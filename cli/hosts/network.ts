@@ -1,12 +1,18 @@
 /**
- * The hosts' network: a bridge in the machine's own namespace, with an address there, so that kubectl reaches members and
- * node ports; and for each host a namespace with one link to it. No host has a default route: nothing leaves the machine.
+ * The hosts' network: a bridge in the machine's own namespace, with an address there, so that kubectl reaches members
+ * and node ports; and for each host a namespace with one link to it. No host has a default route: nothing leaves the
+ * machine.
  */
 import type { Executor } from '../../platform/exec.js';
 import { inNetworkNamespace, mustRun } from '../../platform/exec.js';
 import type { Host, HostsPlan } from './plan.js';
 
-interface LinkRow { readonly ifname?: string; readonly flags?: readonly string[]; readonly master?: string; readonly addr_info?: readonly { local?: string; prefixlen?: number }[] }
+interface LinkRow {
+  readonly ifname?: string;
+  readonly flags?: readonly string[];
+  readonly master?: string;
+  readonly addr_info?: readonly { local?: string; prefixlen?: number }[];
+}
 
 async function links(executor: Executor): Promise<LinkRow[]> {
   return JSON.parse(await mustRun(executor, 'ip', ['-j', '-4', 'address', 'show'])) as LinkRow[];
@@ -14,7 +20,7 @@ async function links(executor: Executor): Promise<LinkRow[]> {
 
 export async function namespaces(executor: Executor): Promise<Set<string>> {
   const text = await mustRun(executor, 'ip', ['-j', 'netns', 'list']);
-  const rows = text.trim() === '' ? [] : JSON.parse(text) as { name: string }[];
+  const rows = text.trim() === '' ? [] : (JSON.parse(text) as { name: string }[]);
   return new Set(rows.map((row) => row.name));
 }
 
@@ -22,14 +28,17 @@ async function batch(executor: Executor, lines: readonly string[]): Promise<void
   if (lines.length > 0) await mustRun(executor, 'ip', ['-batch', '-'], { stdin: `${lines.join('\n')}\n` });
 }
 
-const addressOf = (row: LinkRow | undefined) => row?.addr_info?.map(({ local, prefixlen }) => `${local ?? ''}/${prefixlen ?? 0}`) ?? [];
+const addressOf = (row: LinkRow | undefined) =>
+  row?.addr_info?.map(({ local, prefixlen }) => `${local ?? ''}/${prefixlen ?? 0}`) ?? [];
 
 /** Makes what is missing; returns the names of hosts whose namespace was made anew. */
 export async function ensureNetwork(plan: HostsPlan, executor: Executor): Promise<Set<string>> {
   const present = await links(executor);
   const taken = present.find((row) => row.ifname !== plan.bridge && addressOf(row).includes(plan.bridgeAddress));
   if (taken !== undefined) {
-    throw new Error(`${plan.bridgeAddress} is taken by ${taken.ifname ?? 'another link'}: another cluster runs on this machine; take it down, or choose another network`);
+    throw new Error(
+      `${plan.bridgeAddress} is taken by ${taken.ifname ?? 'another link'}: another cluster runs on this machine; take it down, or choose another network`,
+    );
   }
   const bridge = present.find((row) => row.ifname === plan.bridge);
   await batch(executor, [

@@ -1,6 +1,7 @@
 /**
  * The make-believe hosts of `navarch up` on one machine, as data: every name, address and path that will be made, and
- * nothing done yet. The same data directory always gives the same plan, so that a later run, or `down`, finds everything.
+ * nothing done yet. The same data directory always gives the same plan, so that a later run, or `down`, finds
+ * everything.
  */
 import { createHash } from 'node:crypto';
 import { isIPv4 } from 'node:net';
@@ -72,11 +73,14 @@ const SOCKET_PATH_BYTES_MAX = 107;
 /** Throws with a message for the user when the options make no sense. */
 export function planHosts(options: HostsOptions): HostsPlan {
   const { members, workers } = options;
-  if (!Number.isInteger(members) || members < 0 || members > MEMBERS_MAX) throw new Error(`members must be 0 to ${MEMBERS_MAX}, not ${members}`);
-  if (!Number.isInteger(workers) || workers < 0 || workers > WORKERS_MAX) throw new Error(`workers must be 0 to ${WORKERS_MAX}, not ${workers}`);
+  if (!Number.isInteger(members) || members < 0 || members > MEMBERS_MAX)
+    throw new Error(`members must be 0 to ${MEMBERS_MAX}, not ${members}`);
+  if (!Number.isInteger(workers) || workers < 0 || workers > WORKERS_MAX)
+    throw new Error(`workers must be 0 to ${WORKERS_MAX}, not ${workers}`);
   const underlay = options.underlay ?? '198.18.0.0/24';
   const prefix = underlay.endsWith('.0/24') && isIPv4(underlay.slice(0, -3)) ? underlay.slice(0, -4) : undefined;
-  if (prefix === undefined) throw new Error(`the hosts' network must be a /24 such as 198.18.0.0/24, not ${JSON.stringify(underlay)}`);
+  if (prefix === undefined)
+    throw new Error(`the hosts' network must be a /24 such as 198.18.0.0/24, not ${JSON.stringify(underlay)}`);
   const dataDir = resolve(options.dataDir);
   const id = createHash('sha256').update(dataDir).digest('hex').slice(0, 6);
   const runDir = `/run/navarch-${id}`;
@@ -84,7 +88,9 @@ export function planHosts(options: HostsOptions): HostsPlan {
     const short = `${role === 'member' ? 'm' : 'w'}${index + 1}`;
     const folders = { dataDir: join(dataDir, short), runDir: join(runDir, short) };
     return {
-      name: `${role}-${index + 1}`, role, ...folders,
+      name: `${role}-${index + 1}`,
+      role,
+      ...folders,
       namespace: `navarch-${id}-${short}`,
       address: `${prefix}${(role === 'member' ? FIRST_MEMBER : FIRST_WORKER) + index}`,
       link: `nv${id}${short}`,
@@ -92,7 +98,11 @@ export function planHosts(options: HostsOptions): HostsPlan {
     };
   };
   return {
-    id, runDir, bits: 24, bridge: `nv-${id}`, bridgeAddress: `${prefix}1/24`,
+    id,
+    runDir,
+    bits: 24,
+    bridge: `nv-${id}`,
+    bridgeAddress: `${prefix}1/24`,
     hosts: [
       ...Array.from({ length: members }, (_, index) => host('member', index)),
       ...Array.from({ length: workers }, (_, index) => host('worker', index)),
@@ -100,7 +110,10 @@ export function planHosts(options: HostsOptions): HostsPlan {
   };
 }
 
-function planContainerd(folders: { readonly dataDir: string; readonly runDir: string }, options: HostsOptions): ContainerdPlan {
+function planContainerd(
+  folders: { readonly dataDir: string; readonly runDir: string },
+  options: HostsOptions,
+): ContainerdPlan {
   const plan = {
     configPath: join(folders.dataDir, 'containerd.toml'),
     root: join(folders.dataDir, 'containerd'),
@@ -111,11 +124,15 @@ function planContainerd(folders: { readonly dataDir: string; readonly runDir: st
     cniConfDir: join(folders.dataDir, 'cni/conf'),
     cniDataDir: join(folders.dataDir, 'cni/leases'),
   };
-  if (Buffer.byteLength(`${plan.socket}.ttrpc`) > SOCKET_PATH_BYTES_MAX) throw new Error(`the path of a socket is too long: ${plan.socket}`);
+  if (Buffer.byteLength(`${plan.socket}.ttrpc`) > SOCKET_PATH_BYTES_MAX)
+    throw new Error(`the path of a socket is too long: ${plan.socket}`);
   return { ...plan, config: containerdConfig(plan, options) };
 }
 
-function containerdConfig(plan: Pick<ContainerdPlan, 'root' | 'state' | 'socket' | 'cniConfDir'>, options: HostsOptions): string {
+function containerdConfig(
+  plan: Pick<ContainerdPlan, 'root' | 'state' | 'socket' | 'cniConfDir'>,
+  options: HostsOptions,
+): string {
   const text = (value: string) => JSON.stringify(value);
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
   return `version = 2

@@ -11,7 +11,7 @@ async function select(matches: (pid: number) => Promise<boolean>): Promise<Proce
   for (const pid of await pids()) {
     // The start time is read first: a pid that is taken over in between then belongs to nobody.
     const id = processIdOf(pid);
-    if (id !== undefined && pid !== process.pid && await matches(pid).catch(() => false)) found.push(id);
+    if (id !== undefined && pid !== process.pid && (await matches(pid).catch(() => false))) found.push(id);
   }
   return found;
 }
@@ -28,7 +28,7 @@ export function shimsOf(socket: string): Promise<ProcessId[]> {
 export async function processesInNamespace(name: string): Promise<ProcessId[]> {
   const wanted = await stat(`/run/netns/${name}`).catch(() => undefined);
   if (wanted === undefined) return [];
-  return select(async (pid) => await readlink(`/proc/${pid}/ns/net`) === `net:[${wanted.ino}]`);
+  return select(async (pid) => (await readlink(`/proc/${pid}/ns/net`)) === `net:[${wanted.ino}]`);
 }
 
 /** The processes below `roots`, children before their parents, roots last. */
@@ -37,7 +37,7 @@ export async function withDescendants(roots: readonly ProcessId[]): Promise<Proc
   for (const pid of await pids()) {
     const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
     const parent = Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]);
-    children.set(parent, [...children.get(parent) ?? [], pid]);
+    children.set(parent, [...(children.get(parent) ?? []), pid]);
   }
   const found: ProcessId[] = [];
   const visit = async (id: ProcessId): Promise<void> => {

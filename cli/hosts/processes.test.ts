@@ -12,7 +12,12 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'navarch-proc-'));
 });
 afterEach(() => rm(folder, { recursive: true }));
-const options = (command: string, ...args: string[]) => ({ command, args, pidPath: join(folder, 'a.pid'), logPath: join(folder, 'a.log') });
+const options = (command: string, ...args: string[]) => ({
+  command,
+  args,
+  pidPath: join(folder, 'a.pid'),
+  logPath: join(folder, 'a.log'),
+});
 
 describe('processes by pid file', () => {
   it('are started once, found again, and ended', async () => {

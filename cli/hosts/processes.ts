@@ -1,4 +1,7 @@
-/** Processes that outlive us: started apart from this one, found again by their pid file, and ended only if they are ours. */
+/**
+ * Processes that outlive us: started apart from this one, found again by their pid file, and ended only if they are
+ * ours.
+ */
 import { spawn } from 'node:child_process';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -27,7 +30,9 @@ export async function runningProcess(pidPath: string): Promise<ProcessId | undef
 }
 
 /** Starts it in a session of its own, unless it runs already. Rejects when the command cannot be run. */
-export async function startProcess(options: StartOptions): Promise<{ readonly id: ProcessId; readonly started: boolean }> {
+export async function startProcess(
+  options: StartOptions,
+): Promise<{ readonly id: ProcessId; readonly started: boolean }> {
   const running = await runningProcess(options.pidPath);
   if (running !== undefined) return { id: running, started: false };
   await mkdir(dirname(options.pidPath), { recursive: true });
@@ -57,7 +62,10 @@ export async function startProcess(options: StartOptions): Promise<{ readonly id
 
 /** Ends these processes: asks, waits, then kills. */
 export async function endProcesses(ids: readonly ProcessId[], clock: Clock, grace_ms: number): Promise<void> {
-  for (const [name, wait_ms] of [['SIGTERM', grace_ms], ['SIGKILL', 5000]] as const) {
+  for (const [name, wait_ms] of [
+    ['SIGTERM', grace_ms],
+    ['SIGKILL', 5000],
+  ] as const) {
     if (wait_ms === 0) continue;
     for (const id of ids) signalProcess(id, name);
     const deadline = clock.monotonic() + wait_ms;

@@ -35,16 +35,28 @@ const missing = await missingForHosts(systemExecutor);
 if (!existsSync('/bin/busybox')) missing.push('/bin/busybox is missing (Debian package busybox-static)');
 if (missing.length > 0) process.stderr.write(`skipped: pods of two workers with containerd (${missing.join('; ')})\n`);
 
-interface Pod { readonly pid: number; readonly address: string }
+interface Pod {
+  readonly pid: number;
+  readonly address: string;
+}
 
 async function runPod(host: Host, name: string): Promise<Pod> {
   const client = new RuntimeServiceClient(`unix:${host.containerd?.socket ?? ''}`, credentials.createInsecure());
   try {
-    const config = PodSandboxConfig.fromPartial({ metadata: { name, uid: name, namespace: 'd', attempt: 0 }, logDirectory: join(host.dataDir, 'logs') });
+    const config = PodSandboxConfig.fromPartial({
+      metadata: { name, uid: name, namespace: 'd', attempt: 0 },
+      logDirectory: join(host.dataDir, 'logs'),
+    });
     const { podSandboxId } = await new Promise<RunPodSandboxResponse>((resolve, reject) =>
-      client.runPodSandbox({ config, runtimeHandler: '' }, (error, response) => (error === null ? resolve(response) : reject(error))));
+      client.runPodSandbox({ config, runtimeHandler: '' }, (error, response) =>
+        error === null ? resolve(response) : reject(error),
+      ),
+    );
     const { status, info } = await new Promise<PodSandboxStatusResponse>((resolve, reject) =>
-      client.podSandboxStatus({ podSandboxId, verbose: true }, (error, response) => (error === null ? resolve(response) : reject(error))));
+      client.podSandboxStatus({ podSandboxId, verbose: true }, (error, response) =>
+        error === null ? resolve(response) : reject(error),
+      ),
+    );
     const { pid } = JSON.parse(info['info'] ?? '{}') as { pid: number };
     return { pid, address: status?.network?.ip ?? '' };
   } finally {
@@ -52,7 +64,10 @@ async function runPod(host: Host, name: string): Promise<Pod> {
   }
 }
 
-const inPod = (pod: Pod, script: string): [string, string[]] => ['nsenter', [`--net=/proc/${pod.pid}/ns/net`, '--', process.execPath, '-e', script]];
+const inPod = (pod: Pod, script: string): [string, string[]] => [
+  'nsenter',
+  [`--net=/proc/${pod.pid}/ns/net`, '--', process.execPath, '-e', script],
+];
 
 describe.skipIf(missing.length > 0)('pods of two workers', () => {
   const folder = mkdtempSync(join(tmpdir(), 'nvw-'));
@@ -68,7 +83,8 @@ describe.skipIf(missing.length > 0)('pods of two workers', () => {
   let pods: Pod[] = [];
 
   const connect = async (from: [string, string[]] | Host | undefined, script: string): Promise<string> => {
-    const executor = from === undefined || Array.isArray(from) ? systemExecutor : inNetworkNamespace(systemExecutor, from.namespace);
+    const executor =
+      from === undefined || Array.isArray(from) ? systemExecutor : inNetworkNamespace(systemExecutor, from.namespace);
     return Array.isArray(from) ? mustRun(executor, ...from) : mustRun(executor, process.execPath, ['-e', script]);
   };
   const asking = (host: string, port: number) => `
@@ -82,16 +98,34 @@ describe.skipIf(missing.length > 0)('pods of two workers', () => {
     for (const [index, host] of plan.hosts.entries()) {
       await client.create<Node>(nodes, { metadata: { name: host.name }, spec: { podCIDR: `10.244.${index}.0/24` } });
       const node = await client.get(nodes, { name: host.name });
-      await client.updateStatus<Node>(nodes, { ...node, status: { addresses: [{ type: 'InternalIP', address: host.address }] } });
+      await client.updateStatus<Node>(nodes, {
+        ...node,
+        status: { addresses: [{ type: 'InternalIP', address: host.address }] },
+      });
     }
     for (const host of plan.hosts) {
       const executor = inNetworkNamespace(systemExecutor, host.namespace);
       const informers = new InformerFactory({ client, clock, random, logger: deps.logger });
       const overlay = createOverlay({
-        nodeName: host.name, source: nodePeerSource(informers), executor, clock, logger: deps.logger, serviceCIDR: '10.96.0.0/12', ownAddresses: ['10.96.0.10'],
+        nodeName: host.name,
+        source: nodePeerSource(informers),
+        executor,
+        clock,
+        logger: deps.logger,
+        serviceCIDR: '10.96.0.0/12',
+        ownAddresses: ['10.96.0.10'],
         cni: { confDir: host.containerd?.cniConfDir ?? '', dataDir: host.containerd?.cniDataDir ?? '' },
       });
-      const proxy = createProxy({ informers, executor, clock, logger: deps.logger, nodeName: host.name, clusterCIDR: '10.244.0.0/16', serviceCIDR: '10.96.0.0/12', ownAddresses: ['10.96.0.10'] });
+      const proxy = createProxy({
+        informers,
+        executor,
+        clock,
+        logger: deps.logger,
+        nodeName: host.name,
+        clusterCIDR: '10.244.0.0/16',
+        serviceCIDR: '10.96.0.0/12',
+        ownAddresses: ['10.96.0.10'],
+      });
       running.push(informers, overlay, proxy);
       await informers.start();
       await overlay.start();
@@ -111,20 +145,43 @@ describe.skipIf(missing.length > 0)('pods of two workers', () => {
     };
     pods = [await once(first, 'a'), await once(first, 'b'), await once(second, 'c')];
     for (const pod of pods) {
-      const server = spawn(...inPod(pod, `require('net').createServer((s) => { s.on('error', () => {}); s.end('${pod.address} ' + s.remoteAddress); }).listen(8080, '0.0.0.0', () => console.log('up'))`), { stdio: ['ignore', 'pipe', 'inherit'] });
+      const server = spawn(
+        ...inPod(
+          pod,
+          `require('net').createServer((s) => { s.on('error', () => {}); s.end('${pod.address} ' + s.remoteAddress); }).listen(8080, '0.0.0.0', () => console.log('up'))`,
+        ),
+        { stdio: ['ignore', 'pipe', 'inherit'] },
+      );
       servers.push(server);
       await new Promise((resolve) => server.stdout?.once('data', resolve));
     }
-    for (const [name, ip, members] of [['near', '10.96.1.1', [0]], ['far', '10.96.1.2', [2]], ['all', '10.96.1.3', [0, 1, 2]]] as const) {
+    for (const [name, ip, members] of [
+      ['near', '10.96.1.1', [0]],
+      ['far', '10.96.1.2', [2]],
+      ['all', '10.96.1.3', [0, 1, 2]],
+    ] as const) {
       await client.create<EndpointSlice>(endpointSlices, {
-        metadata: { name, namespace: 'd', labels: { 'kubernetes.io/service-name': name } }, addressType: 'IPv4', ports: [{ port: 8080 }],
-        endpoints: members.map((index) => ({ addresses: [pods[index]?.address ?? ''], nodeName: index === 2 ? second.name : first.name })),
+        metadata: { name, namespace: 'd', labels: { 'kubernetes.io/service-name': name } },
+        addressType: 'IPv4',
+        ports: [{ port: 8080 }],
+        endpoints: members.map((index) => ({
+          addresses: [pods[index]?.address ?? ''],
+          nodeName: index === 2 ? second.name : first.name,
+        })),
       });
-      await client.create<Service>(services, { metadata: { name, namespace: 'd' }, spec: { clusterIP: ip, ports: [{ port: 80, ...(name === 'all' ? { nodePort: 30080 } : {}) }] } });
+      await client.create<Service>(services, {
+        metadata: { name, namespace: 'd' },
+        spec: { clusterIP: ip, ports: [{ port: 80, ...(name === 'all' ? { nodePort: 30080 } : {}) }] },
+      });
     }
     for (const host of plan.hosts) {
       const table = inNetworkNamespace(systemExecutor, host.namespace);
-      for (let i = 0; i < 200 && !(await table.run('nft', ['list', 'table', 'ip', 'navarch-proxy'])).stdout.includes('10.96.1.3'); i++) await clock.sleep(20);
+      for (
+        let i = 0;
+        i < 200 && !(await table.run('nft', ['list', 'table', 'ip', 'navarch-proxy'])).stdout.includes('10.96.1.3');
+        i++
+      )
+        await clock.sleep(20);
     }
   }, 60_000);
 
@@ -135,8 +192,12 @@ describe.skipIf(missing.length > 0)('pods of two workers', () => {
     rmSync(folder, { recursive: true });
   }, 60_000);
 
-  it('have addresses of their node\'s subnet', () => {
-    expect(pods.map((pod) => pod.address.split('.').slice(0, 3).join('.'))).toEqual(['10.244.0', '10.244.0', '10.244.1']);
+  it("have addresses of their node's subnet", () => {
+    expect(pods.map((pod) => pod.address.split('.').slice(0, 3).join('.'))).toEqual([
+      '10.244.0',
+      '10.244.0',
+      '10.244.1',
+    ]);
   });
 
   it('reach a Service on their own node, across, and themselves, and are seen with their own address', async () => {
@@ -149,11 +210,18 @@ describe.skipIf(missing.length > 0)('pods of two workers', () => {
   });
 
   it('reach what listens on the address that their own node answers itself', async () => {
-    for (const [host, pod] of [[first, pods[0]], [second, pods[2]]] as const) {
+    for (const [host, pod] of [
+      [first, pods[0]],
+      [second, pods[2]],
+    ] as const) {
       if (pod === undefined) throw new Error('three pods');
       await startInHost(host, {
-        name: 'own', command: process.execPath,
-        args: ['-e', `const u = require('dgram').createSocket('udp4'); u.on('message', (m, from) => u.send('${host.name}', from.port, from.address)); u.bind(53, '10.96.0.10')`],
+        name: 'own',
+        command: process.execPath,
+        args: [
+          '-e',
+          `const u = require('dgram').createSocket('udp4'); u.on('message', (m, from) => u.send('${host.name}', from.port, from.address)); u.bind(53, '10.96.0.10')`,
+        ],
       });
       // Connected: the kernel takes an answer only from the address that was asked.
       const script = `const u = require('dgram').createSocket('udp4'); u.on('error', () => {}); u.on('message', (m) => { process.stdout.write(m); process.exit(); });
@@ -167,7 +235,8 @@ describe.skipIf(missing.length > 0)('pods of two workers', () => {
       expect((await connect(host, asking('10.96.1.2', 80))).split(' ')[0]).toBe(pods[2]?.address);
       expect((await connect(host, asking('10.96.1.1', 80))).split(' ')[0]).toBe(pods[0]?.address);
       const seen = new Set<string | undefined>();
-      for (let i = 0; i < 60 && seen.size < 3; i++) seen.add((await connect(undefined, asking(host.address, 30080))).split(' ')[0]);
+      for (let i = 0; i < 60 && seen.size < 3; i++)
+        seen.add((await connect(undefined, asking(host.address, 30080))).split(' ')[0]);
       expect(seen).toEqual(new Set(pods.map((pod) => pod.address)));
     }
   });

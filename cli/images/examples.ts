@@ -1,9 +1,10 @@
 /**
- * The images of examples/ and the sandbox image, made on this machine from what it has: the running `node` with its shared
- * libraries, busybox-static for a shell, and examples/images/. No registry is asked.
+ * The images of examples/ and the sandbox image, made on this machine from what it has: the running `node` with its
+ * shared libraries, busybox-static for a shell, and examples/images/. No registry is asked.
  *
- * In: a directory to keep the result in. Out: tar files for `ctr -n k8s.io images import`. The name of a tar holds a hash of all
- * that went into it, so that an unchanged one is never built twice. Everything of node lies in one layer that the images share.
+ * In: a directory to keep the result in. Out: tar files for `ctr -n k8s.io images import`. The name of a tar holds a
+ * hash of all that went into it, so that an unchanged one is never built twice. Everything of node lies in one layer
+ * that the images share.
  */
 import { execFile } from 'node:child_process';
 import { createHash, type Hash } from 'node:crypto';
@@ -32,8 +33,8 @@ export function missingForImages(): string[] {
 }
 
 /**
- * Tars of the example images and the sandbox image, in `directory`; older ones there are removed. Throws an Error that names the
- * file that is missing.
+ * Tars of the example images and the sandbox image, in `directory`; older ones there are removed. Throws an Error that
+ * names the file that is missing.
  */
 export async function buildExampleImages(directory: string): Promise<string[]> {
   const [missing] = missingForImages();
@@ -53,10 +54,17 @@ async function exampleImages(): Promise<LayeredImage[]> {
   const sources = join(packageRoot(), 'examples', 'images');
   const shell = busyboxFiles(BUSYBOX_PATH);
   const node = await nodeFiles();
-  const program = (path: string): LayerFiles => ({ '/app/server.mjs': { kind: 'copy', from: join(sources, path), mode: 0o644 } });
+  const program = (path: string): LayerFiles => ({
+    '/app/server.mjs': { kind: 'copy', from: join(sources, path), mode: 0o644 },
+  });
   const web = program('web/server.mjs');
   const backend = program('backend/server.mjs');
-  const server = { command: ['/usr/bin/node', '/app/server.mjs'], workingDir: '/app', user: NOBODY, exposedPorts: ['8080/tcp'] };
+  const server = {
+    command: ['/usr/bin/node', '/app/server.mjs'],
+    workingDir: '/app',
+    user: NOBODY,
+    exposedPorts: ['8080/tcp'],
+  };
   return [
     { name: SANDBOX_IMAGE, layers: [shell], entrypoint: PAUSE_ENTRYPOINT },
     { name: EXAMPLE_IMAGES.web1, layers: [shell, node, web], ...server, env: { VERSION: '1' } },
@@ -71,7 +79,8 @@ async function nodeFiles(): Promise<LayerFiles> {
     '/usr/bin/node': { kind: 'copy', from: await realpath(process.execPath), mode: 0o755 },
     '/etc/nsswitch.conf': { kind: 'file', data: 'hosts: files dns\n' },
   };
-  for (const library of await librariesOf(process.execPath)) files[library] = { kind: 'copy', from: await realpath(library), mode: 0o755 };
+  for (const library of await librariesOf(process.execPath))
+    files[library] = { kind: 'copy', from: await realpath(library), mode: 0o755 };
   return files;
 }
 
@@ -81,7 +90,10 @@ async function librariesOf(program: string): Promise<string[]> {
   return stdout.split('\n').flatMap((line) => /(?:=>\s*)?(\/\S+) \(0x[0-9a-f]+\)/.exec(line)?.[1] ?? []);
 }
 
-/** Our own sources by content; files of the system by size and time, as they are large and change only when they are installed anew. */
+/**
+ * Our own sources by content; files of the system by size and time, as they are large and change only when they are
+ * installed anew.
+ */
 async function contentHash(images: readonly LayeredImage[]): Promise<string> {
   const hash = createHash('sha256');
   for (const { layers, ...config } of images) {
@@ -96,9 +108,14 @@ async function contentHash(images: readonly LayeredImage[]): Promise<string> {
 async function addToHash(hash: Hash, path: string, file: ImageFile): Promise<void> {
   hash.update(`\0${path}\0${file.kind}\0`);
   switch (file.kind) {
-    case 'directory': return;
-    case 'link': hash.update(file.to); return;
-    case 'file': hash.update(file.data); return;
+    case 'directory':
+      return;
+    case 'link':
+      hash.update(file.to);
+      return;
+    case 'file':
+      hash.update(file.data);
+      return;
     case 'copy':
       if (file.from.startsWith(packageRoot())) hash.update(await readFile(file.from));
       else {

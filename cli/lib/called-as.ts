@@ -2,7 +2,8 @@
 import { basename, dirname, isAbsolute, relative } from 'node:path';
 
 /** Put into a POSIX shell as it is, it is one word. */
-export const shellWord = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`);
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 /** `script`: as the process was given it (`process.argv[1]`), a link not followed. */
 export function calledAs(script: string = process.argv[1] ?? '', cwd: string = process.cwd()): string {

@@ -1,4 +1,6 @@
-/** How a command fails: one message that says what was wrong, where, and what to do; a stack only for our own mistakes. */
+/**
+ * How a command fails: one message that says what was wrong, where, and what to do; a stack only for our own mistakes.
+ */
 import type { ServiceError } from '@grpc/grpc-js';
 import { EXIT_FENCED, UserError } from '../../platform/user-error.js';
 import { RaftError } from '../../raft/contract.js';
@@ -38,7 +40,9 @@ export function describeFailure(error: unknown): { readonly text: string; readon
 
 /** What a server answered over gRPC, or why none did: whose mistake it was, the stack in this process does not tell. */
 function answerIn(error: Partial<ServiceError>): string | undefined {
-  return typeof error.code === 'number' && typeof error.details === 'string' && error.details !== '' ? error.details : undefined;
+  return typeof error.code === 'number' && typeof error.details === 'string' && error.details !== ''
+    ? error.details
+    : undefined;
 }
 
 /** Errors of our own rooms that are made to be read by people. */

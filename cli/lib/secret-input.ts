@@ -1,4 +1,6 @@
-/** Secrets that a command is given: from a file or standard input, since everybody on the machine sees command lines. */
+/**
+ * Secrets that a command is given: from a file or standard input, since everybody on the machine sees command lines.
+ */
 import { readFile, unlink } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { UserError } from '../../platform/user-error.js';
@@ -15,7 +17,11 @@ export function secretOf({ token, tokenFile }: SecretFlags): (() => Promise<stri
   if (tokenFile === undefined) return token === undefined ? undefined : () => Promise.resolve(token);
   return async () => {
     const secret = (tokenFile === '-' ? await text(process.stdin) : await readToken(tokenFile)).trim();
-    if (secret === '') throw new UserError(tokenFile === '-' ? 'standard input held no token' : `${tokenFile} is empty: write the token into it`, 2);
+    if (secret === '')
+      throw new UserError(
+        tokenFile === '-' ? 'standard input held no token' : `${tokenFile} is empty: write the token into it`,
+        2,
+      );
     return secret;
   };
 }
@@ -26,7 +32,12 @@ export async function secretIfThere(flags: SecretFlags): Promise<string | undefi
   try {
     return await ask?.();
   } catch (error) {
-    if (error instanceof UserError && error.cause !== undefined && (error.cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (
+      error instanceof UserError &&
+      error.cause !== undefined &&
+      (error.cause as NodeJS.ErrnoException).code === 'ENOENT'
+    )
+      return undefined;
     throw error;
   }
 }
@@ -39,7 +50,10 @@ async function readToken(path: string): Promise<string> {
   }
 }
 
-/** Deletes the file that the secret came from. Resolves with why it could not; a file that is gone is as good as deleted. */
+/**
+ * Deletes the file that the secret came from. Resolves with why it could not; a file that is gone is as good as
+ * deleted.
+ */
 export async function forgetSecret({ tokenFile }: SecretFlags): Promise<string | undefined> {
   if (tokenFile === undefined || tokenFile === '-') return undefined;
   try {

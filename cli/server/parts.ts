@@ -16,16 +16,26 @@ export interface ServerParts extends ElectedParts {
   readonly apiserver: boolean;
 }
 
-const itemsOf = (text: string) => text.split(',').map((item) => item.trim()).filter((item) => item !== '');
+const itemsOf = (text: string) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 
 /** Throws UserError. */
 export function parseParts({ only, controllers }: PartFlags): ServerParts {
   const wanted = only === undefined ? [...PARTS] : itemsOf(only);
   const wrong = wanted.find((part) => !PARTS.includes(part as Part));
-  if (wrong !== undefined || wanted.length === 0) throw new UserError(`--only takes ${PARTS.join(', ')}, separated by commas, not "${only ?? ''}"`, 2);
+  if (wrong !== undefined || wanted.length === 0)
+    throw new UserError(`--only takes ${PARTS.join(', ')}, separated by commas, not "${only ?? ''}"`, 2);
   const has = (part: Part) => wanted.includes(part);
-  if (controllers !== undefined && !has('controllers')) throw new UserError('--controllers chooses among controllers, and --only leaves them out', 2);
-  return { apiserver: has('apiserver'), scheduler: has('scheduler'), controllers: has('controllers') ? rowsOf(controllers) : undefined };
+  if (controllers !== undefined && !has('controllers'))
+    throw new UserError('--controllers chooses among controllers, and --only leaves them out', 2);
+  return {
+    apiserver: has('apiserver'),
+    scheduler: has('scheduler'),
+    controllers: has('controllers') ? rowsOf(controllers) : undefined,
+  };
 }
 
 function rowsOf(list: string | undefined) {

@@ -23,11 +23,16 @@ const TAKEOVER_IN_HEARTBEAT = 0.6;
 export function parseTiming(flags: TimingFlags): RaftTiming {
   const heartbeat_ms = milliseconds(flags.heartbeatInterval, '--heartbeat-interval');
   const election_ms = milliseconds(flags.electionTimeout, '--election-timeout');
-  if (heartbeat_ms < HEARTBEAT_MS_MIN) throw new UserError(`--heartbeat-interval must be at least ${HEARTBEAT_MS_MIN} ms, not ${heartbeat_ms}`, 2);
+  if (heartbeat_ms < HEARTBEAT_MS_MIN)
+    throw new UserError(`--heartbeat-interval must be at least ${HEARTBEAT_MS_MIN} ms, not ${heartbeat_ms}`, 2);
   if (election_ms < HEARTBEATS_IN_ELECTION_MIN * heartbeat_ms) {
-    throw new UserError(`--election-timeout (${election_ms} ms) must be at least ${HEARTBEATS_IN_ELECTION_MIN} times --heartbeat-interval (${heartbeat_ms} ms)`, 2);
+    throw new UserError(
+      `--election-timeout (${election_ms} ms) must be at least ${HEARTBEATS_IN_ELECTION_MIN} times --heartbeat-interval (${heartbeat_ms} ms)`,
+      2,
+    );
   }
-  if (election_ms > ELECTION_MS_MAX) throw new UserError(`--election-timeout must be at most ${ELECTION_MS_MAX} ms, not ${election_ms}`, 2);
+  if (election_ms > ELECTION_MS_MAX)
+    throw new UserError(`--election-timeout must be at most ${ELECTION_MS_MAX} ms, not ${election_ms}`, 2);
   return { heartbeat_ms, election_ms, takeover_ms: Math.round(heartbeat_ms * TAKEOVER_IN_HEARTBEAT) };
 }
 

@@ -29,7 +29,10 @@ export interface StoreAddress {
   readonly tls: boolean;
 }
 
-/** Throws UserError (2) for what is no list of URLs of one kind, or does not go together. Undefined: no such flag was given. */
+/**
+ * Throws UserError (2) for what is no list of URLs of one kind, or does not go together. Undefined: no such flag was
+ * given.
+ */
 export function parseStoreFlags(flags: StoreFlags): StoreAddress | undefined {
   const { storeEndpoints, storeCa, storeCert, storeKey } = flags;
   const files = storeCa !== undefined || storeCert !== undefined || storeKey !== undefined;
@@ -37,17 +40,25 @@ export function parseStoreFlags(flags: StoreFlags): StoreAddress | undefined {
     if (files) throw new UserError('--store-ca, --store-cert and --store-key go with --store-endpoints', 2);
     return undefined;
   }
-  const urls = storeEndpoints.split(',').map((part) => part.trim()).filter((part) => part !== '').map((text) => {
-    const match = /^(https?):\/\/(.+)$/.exec(text);
-    if (match === null) throw new UserError(`--store-endpoints: "${text}" is no URL; write http://host:port or https://host:port`, 2);
-    const { host, port } = splitEndpoint(match[2] ?? '');
-    return { scheme: match[1], address: hostPort(host, port) };
-  });
+  const urls = storeEndpoints
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .map((text) => {
+      const match = /^(https?):\/\/(.+)$/.exec(text);
+      if (match === null)
+        throw new UserError(`--store-endpoints: "${text}" is no URL; write http://host:port or https://host:port`, 2);
+      const { host, port } = splitEndpoint(match[2] ?? '');
+      return { scheme: match[1], address: hostPort(host, port) };
+    });
   if (urls.length === 0) throw new UserError('--store-endpoints names no endpoint', 2);
   const tls = urls.every(({ scheme }) => scheme === 'https');
-  if (!tls && urls.some(({ scheme }) => scheme === 'https')) throw new UserError('--store-endpoints: all of them are https:// or none is', 2);
-  if (!tls && files) throw new UserError('--store-ca, --store-cert and --store-key are of no use with http:// endpoints', 2);
-  if ((storeCert === undefined) !== (storeKey === undefined)) throw new UserError('--store-cert and --store-key go together', 2);
+  if (!tls && urls.some(({ scheme }) => scheme === 'https'))
+    throw new UserError('--store-endpoints: all of them are https:// or none is', 2);
+  if (!tls && files)
+    throw new UserError('--store-ca, --store-cert and --store-key are of no use with http:// endpoints', 2);
+  if ((storeCert === undefined) !== (storeKey === undefined))
+    throw new UserError('--store-cert and --store-key go together', 2);
   return { endpoints: urls.map(({ address }) => address), tls };
 }
 
@@ -67,11 +78,20 @@ export interface OpenStoreOptions {
 export async function openExternalStore(options: OpenStoreOptions): Promise<ExternalBacking> {
   const { address, pki, compaction, clock, logger } = options;
   const credentials = address.tls ? await credentialsOf(options) : undefined;
-  const store = new EtcdStore({ endpoints: address.endpoints, clock, ...(credentials === undefined ? {} : { tls: credentials.current() }) });
+  const store = new EtcdStore({
+    endpoints: address.endpoints,
+    clock,
+    ...(credentials === undefined ? {} : { tls: credentials.current() }),
+  });
   credentials?.onChange((tls) => store.renewCertificates(tls));
   return externalStore({
-    store, endpoints: address.endpoints, clusterId: pki.clusterId, clock, logger,
-    ...(compaction === undefined ? {} : { compaction }), ...(credentials === undefined ? {} : { credentials }),
+    store,
+    endpoints: address.endpoints,
+    clusterId: pki.clusterId,
+    clock,
+    logger,
+    ...(compaction === undefined ? {} : { compaction }),
+    ...(credentials === undefined ? {} : { credentials }),
   });
 }
 
@@ -86,17 +106,25 @@ const CLIENT_LIFETIME_MS = 90 * 24 * 3_600_000;
 async function credentialsOf({ flags, name, pki, clock, random, logger }: OpenStoreOptions): Promise<Credentials> {
   const { storeCa, storeCert, storeKey } = flags;
   if (storeCa !== undefined || storeCert !== undefined) {
-    const read = () => readTls({ ca: storeCa, cert: storeCert, key: storeKey, clusterAuthority: pki.clusterAuthority.certificate });
+    const read = () =>
+      readTls({ ca: storeCa, cert: storeCert, key: storeKey, clusterAuthority: pki.clusterAuthority.certificate });
     return new FileCredentials({ read, first: await read(), clock, logger });
   }
-  const request = { subject: { commonName: name, organizations: ['navarch:apiserver'] }, usages: ['client'] as const, lifetime_ms: CLIENT_LIFETIME_MS };
+  const request = {
+    subject: { commonName: name, organizations: ['navarch:apiserver'] },
+    usages: ['client'] as const,
+    lifetime_ms: CLIENT_LIFETIME_MS,
+  };
   const certificate = await RotatingCertificate.issue(pki.clusterAuthority, request, { clock, random });
   const current = (): EtcdTls => ({
-    ca: Buffer.from(pki.clusterAuthority.certificate), cert: Buffer.from(certificate.current.certificate), key: Buffer.from(certificate.current.privateKey),
+    ca: Buffer.from(pki.clusterAuthority.certificate),
+    cert: Buffer.from(certificate.current.certificate),
+    key: Buffer.from(certificate.current.privateKey),
     serverName: MEMBER_SERVER_NAME,
   });
   return {
-    name: 'store certificate', current,
+    name: 'store certificate',
+    current,
     onChange: (listener) => void certificate.onChange(() => listener(current())),
     start: () => Promise.resolve(),
     stop: () => Promise.resolve(certificate.stop()),
@@ -112,11 +140,14 @@ interface TlsFiles {
 }
 
 async function readTls({ ca, cert, key, clusterAuthority }: TlsFiles): Promise<EtcdTls> {
-  const read = (path: string) => readFile(path).catch((error: Error) => {
-    throw new UserError(`the store's credentials cannot be read: ${error.message}`);
-  });
+  const read = (path: string) =>
+    readFile(path).catch((error: Error) => {
+      throw new UserError(`the store's credentials cannot be read: ${error.message}`);
+    });
   const authority = ca === undefined ? Buffer.from(clusterAuthority) : await read(ca);
-  return cert === undefined || key === undefined ? { ca: authority } : { ca: authority, cert: await read(cert), key: await read(key) };
+  return cert === undefined || key === undefined
+    ? { ca: authority }
+    : { ca: authority, cert: await read(cert), key: await read(key) };
 }
 
 const LOOK_MS = 60_000;
@@ -171,5 +202,6 @@ class FileCredentials implements Credentials {
   }
 }
 
-const textOf = ({ ca, cert, key }: EtcdTls) => [ca, cert, key].map((bytes) => bytes?.toString('latin1') ?? '').join('\n');
+const textOf = ({ ca, cert, key }: EtcdTls) =>
+  [ca, cert, key].map((bytes) => bytes?.toString('latin1') ?? '').join('\n');
 const sameTls = (a: EtcdTls, b: EtcdTls) => textOf(a) === textOf(b);

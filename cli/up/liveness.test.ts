@@ -9,10 +9,19 @@ function start(names: readonly string[]) {
   const alive = new Set(names);
   let waited_ms = 0;
   const members = names.map((name, i) => ({
-    url: name, process: { id: { pid: i + 1, startTime: '0' }, spec: { name, command: '', args: [], logFile: '' }, kill: () => void killed.push(name) },
+    url: name,
+    process: {
+      id: { pid: i + 1, startTime: '0' },
+      spec: { name, command: '', args: [], logFile: '' },
+      kill: () => void killed.push(name),
+    },
   }));
   const keeper = new LivenessKeeper({
-    members, clock, logger: silentLogger, waited_ms: () => waited_ms, ask: async (url) => {
+    members,
+    clock,
+    logger: silentLogger,
+    waited_ms: () => waited_ms,
+    ask: async (url) => {
       const answers = [...alive].some((name) => url.startsWith(name));
       if (!answers) await clock.sleep(5000);
       return answers;

@@ -1,6 +1,7 @@
 /**
- * Members whose REST port has fallen silent are started again: a main thread that never turns again answers nobody, and ends by itself
- * just as little. A machine that has no processors to give is not a fault of the member, and starting it again would only cost more.
+ * Members whose REST port has fallen silent are started again: a main thread that never turns again answers nobody, and
+ * ends by itself just as little. A machine that has no processors to give is not a fault of the member, and starting it
+ * again would only cost more.
  */
 import { get } from 'node:https';
 import { readFileSync } from 'node:fs';
@@ -29,7 +30,10 @@ export interface LivenessOptions {
   readonly members: readonly WatchedMember[];
   /** Resolves to whether anything answered. */
   readonly ask: (url: string) => Promise<boolean>;
-  /** Milliseconds for which the main thread of a process has waited for a processor so far; undefined where nobody counts. */
+  /**
+   * Milliseconds for which the main thread of a process has waited for a processor so far; undefined where nobody
+   * counts.
+   */
   readonly waited_ms: (pid: number) => number | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -95,7 +99,10 @@ export class LivenessKeeper {
     // Time in which it waited for a processor does not count: however busy the machine, what hangs comes to its end.
     const counted_ms = silent_ms - (waited - silence.waited_ms);
     if (counted_ms < SILENT_MS_MAX || now_ms - this.#lastRestart_ms < REPRIEVE_MS) return;
-    logger.error({ process: member.process.spec.name, silent_s: Math.round(silent_ms / 1000) }, 'the member answers nobody; starting it again');
+    logger.error(
+      { process: member.process.spec.name, silent_s: Math.round(silent_ms / 1000) },
+      'the member answers nobody; starting it again',
+    );
     this.#lastRestart_ms = now_ms;
     this.#silences.delete(member);
     member.process.kill();

@@ -49,7 +49,11 @@ describe('a managed process', () => {
     await until(() => log() === 'up\n');
     if (first !== undefined) signalProcess(first, 'SIGKILL');
     await until(() => managed.id !== undefined && managed.id.pid !== first?.pid);
-    expect([managed.restarts, managed.lastExit, first === undefined || isRunning(first)]).toEqual([1, 'killed by SIGKILL', false]);
+    expect([managed.restarts, managed.lastExit, first === undefined || isRunning(first)]).toEqual([
+      1,
+      'killed by SIGKILL',
+      false,
+    ]);
     const last = managed.id;
     await until(() => log() === 'up\nup\n');
     await managed.stop();
@@ -65,7 +69,15 @@ describe('a managed process', () => {
 
 describe('the state file', () => {
   it('is believed only while its supervisor lives', () => {
-    const state = { phase: 'running', message: '', notes: [], mode: 'loopback', processes: [], members: [], workers: [] } as const;
+    const state = {
+      phase: 'running',
+      message: '',
+      notes: [],
+      mode: 'loopback',
+      processes: [],
+      members: [],
+      workers: [],
+    } as const;
     const self = processIdOf(process.pid);
     expect(self).toBeDefined();
     writeState(directory, { ...state, supervisor: self ?? { pid: 0, startTime: '' } });

@@ -1,6 +1,6 @@
 /**
- * One child of the supervisor: started, watched, started again when it dies (with a growing pause while it keeps dying), ended
- * gently and then not.
+ * One child of the supervisor: started, watched, started again when it dies (with a growing pause while it keeps
+ * dying), ended gently and then not.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
@@ -70,16 +70,24 @@ export class ManagedProcess {
     const started_ms = this.#options.clock.monotonic();
     // A process group of its own: a Ctrl-C meant for somebody else does not reach it.
     const child = spawn(this.spec.command, this.spec.args, {
-      stdio: ['ignore', log, log], detached: true, env: { ...process.env, ...this.spec.env },
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: { ...process.env, ...this.spec.env },
     });
     closeSync(log);
     this.#child = child;
     this.#id = child.pid === undefined ? undefined : processIdOf(child.pid);
     this.#options.onChange();
-    child.once('error', (error) => this.#ended({ how: `could not be started: ${error.message}`, started_ms, isFenced: false }));
-    child.once('exit', (code, signal) => this.#ended({
-      how: signal === null ? `exit code ${code ?? 0}` : `killed by ${signal}`, started_ms, isFenced: code === EXIT_FENCED,
-    }));
+    child.once('error', (error) =>
+      this.#ended({ how: `could not be started: ${error.message}`, started_ms, isFenced: false }),
+    );
+    child.once('exit', (code, signal) =>
+      this.#ended({
+        how: signal === null ? `exit code ${code ?? 0}` : `killed by ${signal}`,
+        started_ms,
+        isFenced: code === EXIT_FENCED,
+      }),
+    );
   }
 
   /** Ends it at once; it is started again like one that died. */
@@ -100,7 +108,15 @@ export class ManagedProcess {
     force.cancel();
   }
 
-  #ended({ how, started_ms, isFenced }: { readonly how: string; readonly started_ms: number; readonly isFenced: boolean }): void {
+  #ended({
+    how,
+    started_ms,
+    isFenced,
+  }: {
+    readonly how: string;
+    readonly started_ms: number;
+    readonly isFenced: boolean;
+  }): void {
     if (this.#child === undefined) return;
     this.#child = undefined;
     this.#id = undefined;
@@ -108,7 +124,9 @@ export class ManagedProcess {
     if (!this.#stopping) {
       const lived_ms = this.#options.clock.monotonic() - started_ms;
       this.#failures = lived_ms >= STABLE_MS ? 0 : this.#failures + 1;
-      const delay_ms = isFenced ? FENCED_DELAY_MS : Math.min(RESTART_DELAY_MS_MIN * 2 ** this.#failures, RESTART_DELAY_MS_MAX);
+      const delay_ms = isFenced
+        ? FENCED_DELAY_MS
+        : Math.min(RESTART_DELAY_MS_MIN * 2 ** this.#failures, RESTART_DELAY_MS_MAX);
       this.#restarts++;
       this.#options.logger.warn({ process: this.spec.name, how, delay_ms }, 'process ended; starting it again');
       this.#timer = this.#options.clock.after(delay_ms, () => this.start());

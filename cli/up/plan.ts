@@ -16,7 +16,10 @@ export interface UpOptions {
   readonly nodeGrace_s: number;
   /** How long pods stay on an unreachable worker. */
   readonly toleration_s: number;
-  /** What each worker has for pods, as `cpu=2,memory=4Gi`; what is not named is an equal part of the machine, or all of it for hollow ones. */
+  /**
+   * What each worker has for pods, as `cpu=2,memory=4Gi`; what is not named is an equal part of the machine, or all of
+   * it for hollow ones.
+   */
   readonly workerCapacity?: string;
   /** Of real workers, as the flags of `agent`; its defaults when absent. */
   readonly cniLink?: string;
@@ -62,44 +65,112 @@ const API_PORT = 6443;
 /** On loopback: behind the REST ports of as many members as there may be. */
 const FRONT_PORT_OFFSET = 9;
 
-function frontOf(options: UpOptions, at: { readonly host: string; readonly port: number }, members: readonly MemberAddress[]): PlannedFront {
+function frontOf(
+  options: UpOptions,
+  at: { readonly host: string; readonly port: number },
+  members: readonly MemberAddress[],
+): PlannedFront {
   const to = members.map((m) => `${m.name}=${hostPort(m.host, m.apiPort)}`).join(',');
-  return { ...at, process: { name: 'front', namespace: undefined, args: ['front', '--listen', hostPort(at.host, at.port), '--to', to, '--ca', join(layout(options.dataDir).pki, 'cluster-ca.crt')] } };
+  return {
+    ...at,
+    process: {
+      name: 'front',
+      namespace: undefined,
+      args: [
+        'front',
+        '--listen',
+        hostPort(at.host, at.port),
+        '--to',
+        to,
+        '--ca',
+        join(layout(options.dataDir).pki, 'cluster-ca.crt'),
+      ],
+    },
+  };
 }
 
 function serverArgs(options: UpOptions, self: MemberAddress, members: readonly MemberAddress[]): string[] {
   return [
-    'server', '--name', self.name, '--data-dir', layout(options.dataDir).member(self.name), '--pki-dir', layout(options.dataDir).pki,
-    '--advertise-address', self.host, '--listen-address', self.host, '--api-port', String(self.apiPort), '--grpc-port', String(self.grpcPort),
-    '--peer-port', String(self.peerPort), '--initial-cluster', initialCluster(members),
-    '--node-grace', String(options.nodeGrace_s), '--default-toleration', String(options.toleration_s),
+    'server',
+    '--name',
+    self.name,
+    '--data-dir',
+    layout(options.dataDir).member(self.name),
+    '--pki-dir',
+    layout(options.dataDir).pki,
+    '--advertise-address',
+    self.host,
+    '--listen-address',
+    self.host,
+    '--api-port',
+    String(self.apiPort),
+    '--grpc-port',
+    String(self.grpcPort),
+    '--peer-port',
+    String(self.peerPort),
+    '--initial-cluster',
+    initialCluster(members),
+    '--node-grace',
+    String(options.nodeGrace_s),
+    '--default-toleration',
+    String(options.toleration_s),
   ];
 }
 
 const endpoints = (members: readonly MemberAddress[]) => members.map((m) => `${m.host}:${m.grpcPort}`).join(',');
 
-const capacityArgs = ({ workerCapacity = '' }: UpOptions): string[] => (workerCapacity === '' ? [] : ['--capacity', workerCapacity]);
+const capacityArgs = ({ workerCapacity = '' }: UpOptions): string[] =>
+  workerCapacity === '' ? [] : ['--capacity', workerCapacity];
 
 const networkArgs = ({ cniLink, overlayBackend }: UpOptions): string[] => [
-  ...(cniLink === undefined ? [] : ['--cni-link', cniLink]), ...(overlayBackend === undefined ? [] : ['--overlay-backend', overlayBackend]),
+  ...(cniLink === undefined ? [] : ['--cni-link', cniLink]),
+  ...(overlayBackend === undefined ? [] : ['--overlay-backend', overlayBackend]),
 ];
 
 /** Members on loopback ports, workers that pretend. */
 export function planLoopback(options: UpOptions): UpPlan {
   const members = Array.from({ length: options.members }, (_, i): MemberAddress => ({
-    name: `m${i + 1}`, host: '127.0.0.1', apiPort: options.apiPort + i, grpcPort: options.grpcPort + 10 * i, peerPort: options.peerPort + 10 * i,
+    name: `m${i + 1}`,
+    host: '127.0.0.1',
+    apiPort: options.apiPort + i,
+    grpcPort: options.grpcPort + 10 * i,
+    peerPort: options.peerPort + 10 * i,
   }));
   const workers = Array.from({ length: options.workers }, (_, i): PlannedWorker => ({
-    name: `w${i + 1}`, address: '127.0.0.1', runtime: 'hollow', pkiDir: join(layout(options.dataDir).worker(`w${i + 1}`), 'pki'),
+    name: `w${i + 1}`,
+    address: '127.0.0.1',
+    runtime: 'hollow',
+    pkiDir: join(layout(options.dataDir).worker(`w${i + 1}`), 'pki'),
   }));
   return {
-    mode: 'loopback', members, workers, front: frontOf(options, { host: '127.0.0.1', port: options.apiPort + FRONT_PORT_OFFSET }, members),
+    mode: 'loopback',
+    members,
+    workers,
+    front: frontOf(options, { host: '127.0.0.1', port: options.apiPort + FRONT_PORT_OFFSET }, members),
     processes: [
-      ...members.map((m): PlannedProcess => ({ name: m.name, namespace: undefined, args: serverArgs(options, m, members) })),
+      ...members.map((m): PlannedProcess => ({
+        name: m.name,
+        namespace: undefined,
+        args: serverArgs(options, m, members),
+      })),
       ...workers.map((w): PlannedProcess => ({
-        name: w.name, namespace: undefined,
-        args: ['agent', '--name', w.name, '--server', endpoints(members), '--node-ip', w.address, '--runtime', 'hollow', '--data-dir', layout(options.dataDir).worker(w.name),
-          ...capacityArgs(options), ...(options.hollowRules === undefined ? [] : ['--hollow-rules', options.hollowRules])],
+        name: w.name,
+        namespace: undefined,
+        args: [
+          'agent',
+          '--name',
+          w.name,
+          '--server',
+          endpoints(members),
+          '--node-ip',
+          w.address,
+          '--runtime',
+          'hollow',
+          '--data-dir',
+          layout(options.dataDir).worker(w.name),
+          ...capacityArgs(options),
+          ...(options.hollowRules === undefined ? [] : ['--hollow-rules', options.hollowRules]),
+        ],
       })),
     ],
   };
@@ -111,23 +182,60 @@ export function planOnHosts(options: UpOptions, hosts: HostsPlan): UpPlan {
   const machine = hosts.bridgeAddress.split('/')[0] ?? '';
   const memberHosts = hosts.hosts.filter((host) => host.role === 'member');
   const workerHosts = hosts.hosts.filter((host) => host.role === 'worker');
-  const members = memberHosts.map((host, i): MemberAddress => ({ name: `m${i + 1}`, host: host.address, apiPort: API_PORT, grpcPort: 2379, peerPort: 2380 }));
-  const workers = workerHosts.map((host, i): PlannedWorker => ({ name: `w${i + 1}`, address: host.address, runtime: 'cri', pkiDir: join(agentDataDir(host), 'pki') }));
+  const members = memberHosts.map((host, i): MemberAddress => ({
+    name: `m${i + 1}`,
+    host: host.address,
+    apiPort: API_PORT,
+    grpcPort: 2379,
+    peerPort: 2380,
+  }));
+  const workers = workerHosts.map((host, i): PlannedWorker => ({
+    name: `w${i + 1}`,
+    address: host.address,
+    runtime: 'cri',
+    pkiDir: join(agentDataDir(host), 'pki'),
+  }));
   return {
-    mode: 'hosts', members, workers, front: frontOf(options, { host: machine, port: API_PORT }, members),
+    mode: 'hosts',
+    members,
+    workers,
+    front: frontOf(options, { host: machine, port: API_PORT }, members),
     processes: [
-      ...members.map((m, i): PlannedProcess => ({ name: m.name, namespace: memberHosts[i]?.namespace, args: [...serverArgs(options, m, members), '--tls-san', machine] })),
+      ...members.map((m, i): PlannedProcess => ({
+        name: m.name,
+        namespace: memberHosts[i]?.namespace,
+        args: [...serverArgs(options, m, members), '--tls-san', machine],
+      })),
       ...workers.map((w, i): PlannedProcess => {
         const host = workerHosts[i];
         return {
-          name: w.name, namespace: host?.namespace,
+          name: w.name,
+          namespace: host?.namespace,
           args: [
-            'agent', '--name', w.name, '--server', endpoints(members), '--node-ip', w.address, '--runtime', 'cri',
+            'agent',
+            '--name',
+            w.name,
+            '--server',
+            endpoints(members),
+            '--node-ip',
+            w.address,
+            '--runtime',
+            'cri',
             // Its images were built and imported here: nobody could give them back.
-            '--image-gc-high', '100',
-            '--runtime-socket', host?.containerd?.socket ?? '', '--cni-conf-dir', host?.containerd?.cniConfDir ?? '',
-            '--cni-data-dir', host?.containerd?.cniDataDir ?? '', '--data-dir', host === undefined ? '' : agentDataDir(host),
-            '--workers-here', String(workers.length), ...capacityArgs(options), ...networkArgs(options),
+            '--image-gc-high',
+            '100',
+            '--runtime-socket',
+            host?.containerd?.socket ?? '',
+            '--cni-conf-dir',
+            host?.containerd?.cniConfDir ?? '',
+            '--cni-data-dir',
+            host?.containerd?.cniDataDir ?? '',
+            '--data-dir',
+            host === undefined ? '' : agentDataDir(host),
+            '--workers-here',
+            String(workers.length),
+            ...capacityArgs(options),
+            ...networkArgs(options),
           ],
         };
       }),

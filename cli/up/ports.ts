@@ -23,9 +23,11 @@ export function portFault(plan: Pick<UpPlan, 'members' | 'front'>): string | und
   const users = new Map<number, PortUse>();
   for (const use of portsOf(plan)) {
     const { port, flag, what } = use;
-    if (port < 1 || port > 65_535) return `${flag}: ${what} would listen on port ${port}: choose a port that leaves room up to 65535`;
+    if (port < 1 || port > 65_535)
+      return `${flag}: ${what} would listen on port ${port}: choose a port that leaves room up to 65535`;
     const other = users.get(port);
-    if (other !== undefined) return `port ${port} is meant for two: ${other.what} by ${other.flag}, and ${what} by ${flag}: choose ports further apart`;
+    if (other !== undefined)
+      return `port ${port} is meant for two: ${other.what} by ${other.flag}, and ${what} by ${flag}: choose ports further apart`;
     users.set(port, use);
   }
   return undefined;

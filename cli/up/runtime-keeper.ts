@@ -49,7 +49,7 @@ export class RuntimeKeeper implements Service {
 
   async #mend(host: Host): Promise<boolean> {
     const pidPath = host.containerd?.pidPath;
-    if (pidPath === undefined || this.#stopped || await runningProcess(pidPath) !== undefined) return true;
+    if (pidPath === undefined || this.#stopped || (await runningProcess(pidPath)) !== undefined) return true;
     this.#deps.logger.warn({ host: host.name }, 'containerd has ended; starting it again');
     try {
       await startContainerd(host, this.#deps);

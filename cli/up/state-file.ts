@@ -1,4 +1,7 @@
-/** What the supervisor tells those who ask: one JSON file, replaced as a whole. Readers trust it only while its process lives. */
+/**
+ * What the supervisor tells those who ask: one JSON file, replaced as a whole. Readers trust it only while its process
+ * lives.
+ */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isRunning, type ProcessId } from '../../platform/process-id.js';
@@ -23,7 +26,12 @@ export interface SupervisorState {
   readonly processes: readonly ProcessState[];
   /** What the kubeconfig names; undefined: not known yet. */
   readonly api?: string;
-  readonly members: readonly { readonly name: string; readonly api: string; readonly grpc: string; readonly peer: string }[];
+  readonly members: readonly {
+    readonly name: string;
+    readonly api: string;
+    readonly grpc: string;
+    readonly peer: string;
+  }[];
   readonly workers: readonly { readonly name: string; readonly address: string; readonly runtime: string }[];
 }
 

@@ -1,6 +1,7 @@
 /**
- * What `navarch up` leaves running: makes the hosts, starts members and workers, starts again what dies, and takes everything away when it
- * is told to. Every step looks first and makes what is missing, so that it heals what a crash or a reboot left behind.
+ * What `navarch up` leaves running: makes the hosts, starts members and workers, starts again what dies, and takes
+ * everything away when it is told to. Every step looks first and makes what is missing, so that it heals what a crash
+ * or a reboot left behind.
  */
 import { readdir } from 'node:fs/promises';
 import { get } from 'node:https';
@@ -49,8 +50,8 @@ export interface SupervisorOptions extends UpOptions {
 const STAMP_MS = 1000;
 const READY_MS = 120_000;
 /**
- * Node's young generation grows to 16 MiB a half space and thread unless told; four serve a member as well, and save some 25 MB of
- * each process.
+ * Node's young generation grows to 16 MiB a half space and thread unless told; four serve a member as well, and save
+ * some 25 MB of each process.
  */
 const API_ANSWER_MS_MAX = 5_000;
 const API_POLL_MS = 50;
@@ -65,7 +66,9 @@ function hasSysResource(): boolean {
   return (BigInt(`0x${effective}`) & CAP_SYS_RESOURCE) !== 0n;
 }
 
-export function hostsPlanOf(options: Pick<SupervisorOptions, 'dataDir' | 'members' | 'workers'> & Partial<Pick<SupervisorOptions, 'underlay'>>): HostsPlan {
+export function hostsPlanOf(
+  options: Pick<SupervisorOptions, 'dataDir' | 'members' | 'workers'> & Partial<Pick<SupervisorOptions, 'underlay'>>,
+): HostsPlan {
   return planHosts({ ...options, sandboxImage: SANDBOX_IMAGE, lowersOomScores: hasSysResource() });
 }
 
@@ -120,7 +123,8 @@ export class Supervisor implements Service {
     this.#say('stopping');
     this.#liveness?.stop();
     await this.#runtimes?.stop();
-    const isWorker = (one: ManagedProcess) => this.#plan?.workers.some((worker) => worker.name === one.spec.name) === true;
+    const isWorker = (one: ManagedProcess) =>
+      this.#plan?.workers.some((worker) => worker.name === one.spec.name) === true;
     await Promise.all(this.#processes.filter(isWorker).map((one) => one.stop()));
     await Promise.all(this.#processes.map((one) => one.stop()));
     if (this.#hosts !== undefined) await removeHosts(this.#hosts, this.#options);
@@ -139,7 +143,9 @@ export class Supervisor implements Service {
       this.#hosts = hostsPlanOf(this.#options);
       this.#plan = planOnHosts(this.#options, this.#hosts);
     } else {
-      this.#notes = [`${missing.join('; ')}: members run on loopback, and workers only pretend to run containers (hollow)`];
+      this.#notes = [
+        `${missing.join('; ')}: members run on loopback, and workers only pretend to run containers (hollow)`,
+      ];
       this.#plan = planLoopback(this.#options);
     }
     const admin = await issueAdminCertificate(pki, this.#options);
@@ -169,7 +175,7 @@ export class Supervisor implements Service {
     const directory = layout(this.#options.dataDir).pki;
     const stored = await readClusterPki(directory);
     if (stored !== undefined) return stored;
-    this.#say('making the cluster\'s certificates');
+    this.#say("making the cluster's certificates");
     const pki = await createClusterPki(this.#options);
     await writeClusterPki(directory, pki);
     return pki;
@@ -179,10 +185,20 @@ export class Supervisor implements Service {
     const plan = this.#plan;
     if (plan === undefined) return;
     this.#hasFront = await canListen(plan.front);
-    if (!this.#hasFront) this.#notes.push(`port ${plan.front.port} of ${plan.front.host} is in use: the kubeconfig names one member, and kubectl is refused while that one is down`);
-    await writeFileAtomic(layout(this.#options.dataDir).kubeconfig, kubeconfigText({
-      server: this.#apiUrl(plan), clusterAuthority: pki.clusterAuthority.certificate, user: 'kubernetes-admin', credential,
-    }), 0o600);
+    if (!this.#hasFront)
+      this.#notes.push(
+        `port ${plan.front.port} of ${plan.front.host} is in use: the kubeconfig names one member, and kubectl is refused while that one is down`,
+      );
+    await writeFileAtomic(
+      layout(this.#options.dataDir).kubeconfig,
+      kubeconfigText({
+        server: this.#apiUrl(plan),
+        clusterAuthority: pki.clusterAuthority.certificate,
+        user: 'kubernetes-admin',
+        credential,
+      }),
+      0o600,
+    );
   }
 
   /** Members need nothing of the images: they form the cluster while those are built. */
@@ -202,7 +218,15 @@ export class Supervisor implements Service {
     const paths = await images;
     const references = [SANDBOX_IMAGE, ...Object.values(EXAMPLE_IMAGES)];
     const workers = hosts.hosts.filter((host) => host.containerd !== undefined);
-    await Promise.all(workers.map((host) => importImages(host, paths.flatMap((path) => references.map((reference) => ({ reference, path }))), this.#options)));
+    await Promise.all(
+      workers.map((host) =>
+        importImages(
+          host,
+          paths.flatMap((path) => references.map((reference) => ({ reference, path }))),
+          this.#options,
+        ),
+      ),
+    );
     this.#startProcesses(plan, isWorker);
   }
 
@@ -213,10 +237,15 @@ export class Supervisor implements Service {
       if (!wanted(one.name) || this.#stop.signal.aborted) continue;
       const inside = one.namespace === undefined ? [] : [`--net=/run/netns/${one.namespace}`, '--', process.execPath];
       const program = [...NODE_FLAGS, main, ...one.args];
-      const managed = new ManagedProcess({
-        name: one.name, command: one.namespace === undefined ? process.execPath : 'nsenter', args: [...inside, ...program],
-        logFile: join(layout(dataDir).logs, `${one.name}.log`),
-      }, { clock, logger, onChange: () => this.#write() });
+      const managed = new ManagedProcess(
+        {
+          name: one.name,
+          command: one.namespace === undefined ? process.execPath : 'nsenter',
+          args: [...inside, ...program],
+          logFile: join(layout(dataDir).logs, `${one.name}.log`),
+        },
+        { clock, logger, onChange: () => this.#write() },
+      );
       this.#processes.push(managed);
       managed.start();
     }
@@ -230,7 +259,11 @@ export class Supervisor implements Service {
       return process === undefined ? [] : [{ process, url: `https://${hostPort(member.host, member.apiPort)}` }];
     });
     this.#liveness = new LivenessKeeper({
-      members, clock, logger, waited_ms: mainThreadWaited_ms, ask: (url) => answers(url, pki.clusterAuthority.certificate),
+      members,
+      clock,
+      logger,
+      waited_ms: mainThreadWaited_ms,
+      ask: (url) => answers(url, pki.clusterAuthority.certificate),
     });
     this.#liveness.start();
   }
@@ -246,7 +279,10 @@ export class Supervisor implements Service {
       client = await this.#connectPatiently(endpoints, tls, signal);
       for (const [name, key] of this.#newKeys) await recordWorkerKey(client, name, key);
       // Any of them may be the one that a kubeconfig names. One that heals beside others that work is easily missed.
-      const urls = [...plan.members.map((member) => `https://${hostPort(member.host, member.apiPort)}`), this.#apiUrl(plan)];
+      const urls = [
+        ...plan.members.map((member) => `https://${hostPort(member.host, member.apiPort)}`),
+        this.#apiUrl(plan),
+      ];
       await Promise.all(urls.map((url) => this.#apiAnswers(`${url}/readyz`, tls.ca, signal)));
       while (missing.size > 0) {
         this.#say(`waiting for ${[...missing].join(', ')} to be ready`);
@@ -281,7 +317,11 @@ export class Supervisor implements Service {
     }
   }
 
-  async #connectPatiently(endpoints: readonly string[], tls: { ca: string; certificate: string; privateKey: string }, signal: AbortSignal): Promise<Client> {
+  async #connectPatiently(
+    endpoints: readonly string[],
+    tls: { ca: string; certificate: string; privateKey: string },
+    signal: AbortSignal,
+  ): Promise<Client> {
     for (;;) {
       try {
         return await connect({ endpoints, tls, signal, connectTimeout_ms: 2_000 });
@@ -296,7 +336,9 @@ export class Supervisor implements Service {
   async #watchNodes(client: Client, missing: Set<string>, signal: AbortSignal): Promise<void> {
     try {
       for await (const event of client.watch(nodes, { signal })) {
-        const ready = event.object.status?.conditions?.find(({ type, status }) => type === 'Ready' && status === 'True');
+        const ready = event.object.status?.conditions?.find(
+          ({ type, status }) => type === 'Ready' && status === 'True',
+        );
         // What was stored before this start tells how the worker was then.
         const isOfNow = Date.parse(ready?.lastHeartbeatTime ?? '') >= this.#started_ms - STAMP_MS;
         if (event.type !== 'BOOKMARK' && isOfNow) missing.delete(event.object.metadata?.name ?? '');
@@ -312,7 +354,8 @@ export class Supervisor implements Service {
   /** A process that ends again and again will not get better by waiting: a port in use, a foreign data directory. */
   #failIfDoomed(): void {
     const doomed = this.#processes.find((one) => one.restarts >= 5 && one.id === undefined);
-    if (doomed !== undefined) throw new UserError(`${doomed.spec.name} does not start (${doomed.lastExit}); its log: ${doomed.spec.logFile}`);
+    if (doomed !== undefined)
+      throw new UserError(`${doomed.spec.name} does not start (${doomed.lastExit}); its log: ${doomed.spec.logFile}`);
   }
 
   async #whyNotReady(error: Error, missing: ReadonlySet<string>): Promise<string> {
@@ -333,13 +376,24 @@ export class Supervisor implements Service {
     if (self === undefined) return;
     const plan = this.#plan;
     writeState(this.#options.dataDir, {
-      supervisor: self, phase: this.#phase, message: this.#message, notes: this.#notes, mode: plan?.mode ?? 'loopback',
+      supervisor: self,
+      phase: this.#phase,
+      message: this.#message,
+      notes: this.#notes,
+      mode: plan?.mode ?? 'loopback',
       ...(plan === undefined ? {} : { api: this.#apiUrl(plan) }),
       processes: this.#processes.map((one) => ({
-        name: one.spec.name, restarts: one.restarts, lastExit: one.lastExit, logFile: one.spec.logFile, ...(one.id === undefined ? {} : { id: one.id }),
+        name: one.spec.name,
+        restarts: one.restarts,
+        lastExit: one.lastExit,
+        logFile: one.spec.logFile,
+        ...(one.id === undefined ? {} : { id: one.id }),
       })),
       members: (plan?.members ?? []).map((member) => ({
-        name: member.name, api: `https://${hostPort(member.host, member.apiPort)}`, grpc: hostPort(member.host, member.grpcPort), peer: hostPort(member.host, member.peerPort),
+        name: member.name,
+        api: `https://${hostPort(member.host, member.apiPort)}`,
+        grpc: hostPort(member.host, member.grpcPort),
+        peer: hostPort(member.host, member.peerPort),
       })),
       workers: (plan?.workers ?? []).map(({ name, address, runtime }) => ({ name, address, runtime })),
     });

@@ -1,4 +1,6 @@
-/** The two candidates: three members of ours, three of etcd-server; same machine, same certificates, fsync on in both. */
+/**
+ * The two candidates: three members of ours, three of etcd-server; same machine, same certificates, fsync on in both.
+ */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
@@ -32,7 +34,10 @@ export async function makeSecrets(directory: string): Promise<Secrets> {
   const pki = await createClusterPki(context);
   await writeClusterPki(directory, pki);
   const request = (organizations: string[], usages: ('server' | 'client')[]) => ({
-    subject: { commonName: 'bench', organizations }, usages, names: ['localhost', '127.0.0.1'], lifetime_ms: 24 * 3_600_000,
+    subject: { commonName: 'bench', organizations },
+    usages,
+    names: ['localhost', '127.0.0.1'],
+    lifetime_ms: 24 * 3_600_000,
   });
   const [client, server, peer] = await Promise.all([
     issueCertificate(pki.clusterAuthority, request(['system:masters'], ['client']), context),
@@ -49,13 +54,19 @@ export async function makeSecrets(directory: string): Promise<Secrets> {
   writeFileSync(join(directory, 'bench-peer-ca.crt'), pki.peerAuthority.certificate);
   writeFileSync(join(directory, 'bench-ca.crt'), pki.clusterAuthority.certificate);
   return {
-    directory, pki,
+    directory,
+    pki,
     client: { ca: pki.clusterAuthority.certificate, cert: client.certificate, key: client.privateKey },
-    files: { ca: join(directory, 'bench-ca.crt'), cert: join(directory, 'bench-client.crt'), key: join(directory, 'bench-client.key') },
+    files: {
+      ca: join(directory, 'bench-ca.crt'),
+      cert: join(directory, 'bench-client.crt'),
+      key: join(directory, 'bench-client.key'),
+    },
   };
 }
 
-export const hasEtcd = () => (process.env['PATH'] ?? '').split(delimiter).some((directory) => existsSync(join(directory, 'etcd')));
+export const hasEtcd = () =>
+  (process.env['PATH'] ?? '').split(delimiter).some((directory) => existsSync(join(directory, 'etcd')));
 
 interface Ports {
   readonly client: number;
@@ -81,7 +92,11 @@ export class Cluster {
   static async start(candidate: Candidate, secrets: Secrets, directory: string): Promise<Cluster> {
     const free = await freePorts(MEMBERS * 3);
     const port = (at: number) => free[at] ?? 0;
-    const ports = Array.from({ length: MEMBERS }, (_, i) => ({ client: port(3 * i), peer: port(3 * i + 1), api: port(3 * i + 2) }));
+    const ports = Array.from({ length: MEMBERS }, (_, i) => ({
+      client: port(3 * i),
+      peer: port(3 * i + 1),
+      api: port(3 * i + 2),
+    }));
     mkdirSync(directory, { recursive: true });
     const cluster = new Cluster(candidate, secrets, directory, ports);
     try {
@@ -115,16 +130,25 @@ export class Cluster {
     }
   }
 
-  /** Place of the member that leads, once all that run agree on it: one that was stopped for a while may still believe in itself. */
+  /**
+   * Place of the member that leads, once all that run agree on it: one that was stopped for a while may still believe
+   * in itself.
+   */
   leader(): Promise<number> {
-    return until('a leader', async () => {
-      const running = this.#members.flatMap((member, place) => (member.isRunning ? [place] : []));
-      const views = await Promise.all(running.map((place) => this.status(place)));
-      const [first] = views;
-      const areAgreed = views.every(({ leader, raftTerm }) => leader === first?.leader && raftTerm === first.raftTerm);
-      const at = views.findIndex(({ header, leader }) => leader !== 0n && header?.memberId === leader);
-      return areAgreed && at >= 0 ? running.slice(at, at + 1) : undefined;
-    }, { timeout_ms: 20_000, interval_ms: 50 }).then(([place]) => place ?? 0);
+    return until(
+      'a leader',
+      async () => {
+        const running = this.#members.flatMap((member, place) => (member.isRunning ? [place] : []));
+        const views = await Promise.all(running.map((place) => this.status(place)));
+        const [first] = views;
+        const areAgreed = views.every(
+          ({ leader, raftTerm }) => leader === first?.leader && raftTerm === first.raftTerm,
+        );
+        const at = views.findIndex(({ header, leader }) => leader !== 0n && header?.memberId === leader);
+        return areAgreed && at >= 0 ? running.slice(at, at + 1) : undefined;
+      },
+      { timeout_ms: 20_000, interval_ms: 50 },
+    ).then(([place]) => place ?? 0);
   }
 
   async term(): Promise<number> {
@@ -140,7 +164,9 @@ export class Cluster {
     this.#members[member]?.signal('SIGSTOP');
   }
 
-  /** The others do not hear it any more, though it hears them; until `heal`. False when the machine has no means for it. */
+  /**
+   * The others do not hear it any more, though it hears them; until `heal`. False when the machine has no means for it.
+   */
   cut(member: number): boolean {
     const own = this.#ports[member]?.peer ?? 0;
     return this.#cut.begin(member, { own, peers: this.#ports.map(({ peer }) => peer).filter((port) => port !== own) });
@@ -162,16 +188,22 @@ export class Cluster {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#members.map((member) => member.end(process.env['PROFILE'] === undefined ? 'SIGKILL' : 'SIGTERM')));
+    await Promise.all(
+      this.#members.map((member) => member.end(process.env['PROFILE'] === undefined ? 'SIGKILL' : 'SIGTERM')),
+    );
     this.#cut.remove();
     await rm(this.#directory, { recursive: true, force: true });
   }
 
   #answers(member: number): Promise<true> {
-    return until(`${this.candidate} ${member} to answer`, async () => {
-      if (this.#members[member]?.isRunning !== true) throw new Error(`it ended: see ${this.#log(member)}`);
-      return (await this.status(member)).leader !== 0n ? (true as const) : undefined;
-    }, { timeout_ms: 30_000, interval_ms: 100 });
+    return until(
+      `${this.candidate} ${member} to answer`,
+      async () => {
+        if (this.#members[member]?.isRunning !== true) throw new Error(`it ended: see ${this.#log(member)}`);
+        return (await this.status(member)).leader !== 0n ? (true as const) : undefined;
+      },
+      { timeout_ms: 30_000, interval_ms: 100 },
+    );
   }
 
   #log(member: number): string {
@@ -190,11 +222,40 @@ export class Cluster {
     const log = this.#log(member);
     if (this.candidate === 'etcd') return new Process('etcd', this.#etcdArgs(member, dataDir, ports), { log });
     const all = this.#ports.map(({ client, peer, api }, i) => `m${i}=127.0.0.1:${peer}:${client}:${api}`).join(',');
-    const profile = process.env['PROFILE'] === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env['PROFILE']}`];
+    const profile =
+      process.env['PROFILE'] === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env['PROFILE']}`];
     profile.push(...(process.env['NODE_ARGS'] ?? '').split(' ').filter((arg) => arg !== ''));
-    return new Process(process.execPath, [...profile, CLI, 'server', '--name', `m${member}`, '--data-dir', dataDir, '--pki-dir', this.secrets.directory,
-      '--advertise-address', '127.0.0.1', '--listen-address', '127.0.0.1', '--api-port', String(ports.api), '--grpc-port', String(ports.client),
-      '--peer-port', String(ports.peer), '--initial-cluster', all, '--log-level', 'warn', '--quota', '8192'], { log });
+    return new Process(
+      process.execPath,
+      [
+        ...profile,
+        CLI,
+        'server',
+        '--name',
+        `m${member}`,
+        '--data-dir',
+        dataDir,
+        '--pki-dir',
+        this.secrets.directory,
+        '--advertise-address',
+        '127.0.0.1',
+        '--listen-address',
+        '127.0.0.1',
+        '--api-port',
+        String(ports.api),
+        '--grpc-port',
+        String(ports.client),
+        '--peer-port',
+        String(ports.peer),
+        '--initial-cluster',
+        all,
+        '--log-level',
+        'warn',
+        '--quota',
+        '8192',
+      ],
+      { log },
+    );
   }
 
   #etcdArgs(member: number, dataDir: string, ports: Ports): string[] {
@@ -202,12 +263,40 @@ export class Cluster {
     const url = (port: number) => `https://127.0.0.1:${port}`;
     const file = (name: string) => join(directory, name);
     return [
-      '--name', `m${member}`, '--data-dir', dataDir, '--log-level', 'warn', '--logger', 'zap', '--quota-backend-bytes', String(8 * 2 ** 30),
-      '--listen-client-urls', url(ports.client), '--advertise-client-urls', url(ports.client),
-      '--listen-peer-urls', url(ports.peer), '--initial-advertise-peer-urls', url(ports.peer),
-      '--initial-cluster', this.#ports.map(({ peer }, i) => `m${i}=${url(peer)}`).join(','),
-      '--cert-file', file('bench-server.crt'), '--key-file', file('bench-server.key'), '--client-cert-auth', '--trusted-ca-file', files.ca,
-      '--peer-cert-file', file('bench-peer.crt'), '--peer-key-file', file('bench-peer.key'), '--peer-client-cert-auth', '--peer-trusted-ca-file', file('bench-peer-ca.crt'),
+      '--name',
+      `m${member}`,
+      '--data-dir',
+      dataDir,
+      '--log-level',
+      'warn',
+      '--logger',
+      'zap',
+      '--quota-backend-bytes',
+      String(8 * 2 ** 30),
+      '--listen-client-urls',
+      url(ports.client),
+      '--advertise-client-urls',
+      url(ports.client),
+      '--listen-peer-urls',
+      url(ports.peer),
+      '--initial-advertise-peer-urls',
+      url(ports.peer),
+      '--initial-cluster',
+      this.#ports.map(({ peer }, i) => `m${i}=${url(peer)}`).join(','),
+      '--cert-file',
+      file('bench-server.crt'),
+      '--key-file',
+      file('bench-server.key'),
+      '--client-cert-auth',
+      '--trusted-ca-file',
+      files.ca,
+      '--peer-cert-file',
+      file('bench-peer.crt'),
+      '--peer-key-file',
+      file('bench-peer.key'),
+      '--peer-client-cert-auth',
+      '--peer-trusted-ca-file',
+      file('bench-peer-ca.crt'),
     ];
   }
 }

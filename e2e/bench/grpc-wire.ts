@@ -45,7 +45,8 @@ export class Connection {
   /** `endpoint`: host:port. Without `tls` in clear text. */
   constructor(endpoint: string, tls?: ClientTls) {
     this.#session = connect(`${tls === undefined ? 'http' : 'https'}://${endpoint}`, {
-      ...tls, settings: { initialWindowSize: 1 << 20 },
+      ...tls,
+      settings: { initialWindowSize: 1 << 20 },
     });
     this.#session.on('error', () => this.close());
     this.#session.on('close', () => (this.#closed = true));
@@ -82,13 +83,16 @@ export class Connection {
     stream.on('trailers', onHeaders);
     stream.on('data', (chunk: Buffer) => (data = data.length === 0 ? chunk : Buffer.concat([data, chunk])));
     stream.on('error', () => undefined);
-    stream.on('close', () => done(status === '0' ? undefined : new Error(`${path}: ${status || 'cut off'}`), data.subarray(PREFIX_BYTES)));
+    stream.on('close', () =>
+      done(status === '0' ? undefined : new Error(`${path}: ${status || 'cut off'}`), data.subarray(PREFIX_BYTES)),
+    );
     stream.end(framed);
   }
 
   call(path: string, message: Uint8Array, timeout_ms?: number): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      const timer = timeout_ms === undefined ? undefined : setTimeout(() => reject(new Error(`${path}: no answer`)), timeout_ms);
+      const timer =
+        timeout_ms === undefined ? undefined : setTimeout(() => reject(new Error(`${path}: no answer`)), timeout_ms);
       this.unary(path, frame(message), (error, answer) => {
         clearTimeout(timer);
         if (error === undefined) resolve(answer);
@@ -99,7 +103,10 @@ export class Connection {
 
   open(path: string): ClientHttp2Stream {
     return this.#session.request({
-      [HTTP2_HEADER_METHOD]: 'POST', [HTTP2_HEADER_PATH]: path, [HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc', [HTTP2_HEADER_TE]: 'trailers',
+      [HTTP2_HEADER_METHOD]: 'POST',
+      [HTTP2_HEADER_PATH]: path,
+      [HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
+      [HTTP2_HEADER_TE]: 'trailers',
     });
   }
 

@@ -1,7 +1,17 @@
-/** Load on etcd's API, the same for whoever answers it: closed loops of unary calls, watches, and the gap that a kill leaves. */
+/**
+ * Load on etcd's API, the same for whoever answers it: closed loops of unary calls, watches, and the gap that a kill
+ * leaves.
+ */
 import { performance } from 'node:perf_hooks';
 import type { RequestOp } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
-import { PutRequest, RangeRequest, TxnRequest, Compare_CompareResult, Compare_CompareTarget, WatchRequest } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
+import {
+  PutRequest,
+  RangeRequest,
+  TxnRequest,
+  Compare_CompareResult,
+  Compare_CompareTarget,
+  WatchRequest,
+} from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { sleep } from '../lib/until.js';
 import type { Cluster } from './clusters.js';
 import { Deframer, frame } from './grpc-wire.js';
@@ -25,7 +35,8 @@ const EMPTY = Buffer.alloc(0);
 export const value = Buffer.alloc(VALUE_BYTES, 'v');
 export const keyOf = (n: number) => Buffer.from(`bench/${String(n).padStart(8, '0')}`);
 
-const txnOf = (txn: Partial<TxnRequest>) => TxnRequest.encode({ compare: [], success: [], failure: [], ...txn }).finish();
+const txnOf = (txn: Partial<TxnRequest>) =>
+  TxnRequest.encode({ compare: [], success: [], failure: [], ...txn }).finish();
 
 /** What a client sends by turns. */
 function encode(operation: Operation): Uint8Array[] {
@@ -33,20 +44,47 @@ function encode(operation: Operation): Uint8Array[] {
   const put = PutRequest.fromPartial({ key, value });
   const putOp: RequestOp = { request: { $case: 'requestPut', value: put } };
   switch (operation) {
-    case 'put': return [PutRequest.encode(put).finish()];
-    case 'range': return [RangeRequest.encode(RangeRequest.fromPartial({ key })).finish()];
-    case 'serializable': return [RangeRequest.encode(RangeRequest.fromPartial({ key, serializable: true })).finish()];
-    case 'txn': return [txnOf({
-      compare: [{ key, target: Compare_CompareTarget.VERSION, result: Compare_CompareResult.GREATER, targetUnion: { $case: 'version', value: -1n }, rangeEnd: EMPTY }],
-      success: [putOp],
-    })];
-    case 'txn4': return [txnOf({ success: [putOp, putOp, putOp, putOp] })];
-    case 'mixed': return [txnOf({ success: [{ request: { $case: 'requestRange', value: RangeRequest.fromPartial({ key }) } }] }), txnOf({ success: [putOp] })];
-    default: return operation satisfies never;
+    case 'put':
+      return [PutRequest.encode(put).finish()];
+    case 'range':
+      return [RangeRequest.encode(RangeRequest.fromPartial({ key })).finish()];
+    case 'serializable':
+      return [RangeRequest.encode(RangeRequest.fromPartial({ key, serializable: true })).finish()];
+    case 'txn':
+      return [
+        txnOf({
+          compare: [
+            {
+              key,
+              target: Compare_CompareTarget.VERSION,
+              result: Compare_CompareResult.GREATER,
+              targetUnion: { $case: 'version', value: -1n },
+              rangeEnd: EMPTY,
+            },
+          ],
+          success: [putOp],
+        }),
+      ];
+    case 'txn4':
+      return [txnOf({ success: [putOp, putOp, putOp, putOp] })];
+    case 'mixed':
+      return [
+        txnOf({ success: [{ request: { $case: 'requestRange', value: RangeRequest.fromPartial({ key }) } }] }),
+        txnOf({ success: [putOp] }),
+      ];
+    default:
+      return operation satisfies never;
   }
 }
 
-const PATHS: Readonly<Record<Operation, string>> = { put: PUT, range: RANGE, serializable: RANGE, txn: TXN, txn4: TXN, mixed: TXN };
+const PATHS: Readonly<Record<Operation, string>> = {
+  put: PUT,
+  range: RANGE,
+  serializable: RANGE,
+  txn: TXN,
+  txn4: TXN,
+  mixed: TXN,
+};
 
 /** Operations that touch several keys, so that each place of a key gets one of its own. */
 const isSeveral = (operation: Operation) => operation === 'txn4';
@@ -98,9 +136,15 @@ export interface LoadOptions {
   readonly count?: number;
 }
 
-export function load(cluster: Cluster, { operation, connections = CONNECTIONS_MAX, ...options }: LoadOptions): Promise<LoadResult> {
+export function load(
+  cluster: Cluster,
+  { operation, connections = CONNECTIONS_MAX, ...options }: LoadOptions,
+): Promise<LoadResult> {
   const requests = new Requests(operation);
-  const client = (connection: Connection): Step => (done) => connection.unary(requests.path, requests.next(), done);
+  const client =
+    (connection: Connection): Step =>
+    (done) =>
+      connection.unary(requests.path, requests.next(), done);
   return loop(cluster, { ...options, connections, client });
 }
 
@@ -124,24 +168,40 @@ export async function watchLoad(cluster: Cluster, watchers: number, seconds: num
   let onAll: () => void = () => undefined;
   let wanted = 0;
   const prefix = Buffer.from('watched/');
-  const create = frame(WatchRequest.encode({
-    requestUnion: { $case: 'createRequest', value: { key: prefix, rangeEnd: Buffer.from('watched0'), startRevision: 0n, progressNotify: false, filters: [], prevKv: false, watchId: 0n, fragment: false } },
-  }).finish());
+  const create = frame(
+    WatchRequest.encode({
+      requestUnion: {
+        $case: 'createRequest',
+        value: {
+          key: prefix,
+          rangeEnd: Buffer.from('watched0'),
+          startRevision: 0n,
+          progressNotify: false,
+          filters: [],
+          prevKv: false,
+          watchId: 0n,
+          fragment: false,
+        },
+      },
+    }).finish(),
+  );
   const allCreated = new Promise<void>((resolve) => {
     connections.forEach((connection, c) => {
       const stream = connection.open(WATCH);
       const frames = new Deframer();
       stream.on('error', () => undefined);
-      stream.on('data', (chunk: Buffer) => frames.take(chunk, (message) => {
-        // An event carries the value; a confirmation does not.
-        if (message.length < VALUE_BYTES) {
-          if (++created === watchers) resolve();
-          return;
-        }
-        events++;
-        delays.push(performance.now() - put_ms);
-        if (events === wanted) onAll();
-      }));
+      stream.on('data', (chunk: Buffer) =>
+        frames.take(chunk, (message) => {
+          // An event carries the value; a confirmation does not.
+          if (message.length < VALUE_BYTES) {
+            if (++created === watchers) resolve();
+            return;
+          }
+          events++;
+          delays.push(performance.now() - put_ms);
+          if (events === wanted) onAll();
+        }),
+      );
       for (let i = c; i < watchers; i += STREAMS) stream.write(create);
     });
   });
@@ -159,14 +219,20 @@ export async function watchLoad(cluster: Cluster, watchers: number, seconds: num
   const elapsed_s = (performance.now() - start_ms) / 1000;
   for (const connection of [...connections, ...(writer === undefined ? [] : [writer])]) connection.close();
   delays.sort((a, b) => a - b);
-  return { events, cpu_us: cluster.cpu_us() - cpu_us, seconds: elapsed_s, p50_ms: quantile(delays, 0.5), p99_ms: quantile(delays, 0.99) };
+  return {
+    events,
+    cpu_us: cluster.cpu_us() - cpu_us,
+    seconds: elapsed_s,
+    p50_ms: quantile(delays, 0.5),
+    p99_ms: quantile(delays, 0.99),
+  };
 }
 
 export type Loss = 'kill' | 'pause' | 'cut';
 
 /**
- * The leader is gone (kill -9), hangs (SIGSTOP) or is not heard any more by its peers: milliseconds until a write that began
- * afterwards is acknowledged by another. Undefined when the machine has no means for it.
+ * The leader is gone (kill -9), hangs (SIGSTOP) or is not heard any more by its peers: milliseconds until a write that
+ * began afterwards is acknowledged by another. Undefined when the machine has no means for it.
  */
 export async function loseLeader(cluster: Cluster, how: Loss): Promise<number | undefined> {
   const leader = await cluster.leader();
@@ -195,8 +261,10 @@ function lose(cluster: Cluster, leader: number, how: Loss): (() => Promise<unkno
     case 'pause':
       cluster.pause(leader);
       return () => cluster.resume(leader);
-    case 'cut': return cluster.cut(leader) ? () => cluster.heal(leader) : undefined;
-    default: return how satisfies never;
+    case 'cut':
+      return cluster.cut(leader) ? () => cluster.heal(leader) : undefined;
+    default:
+      return how satisfies never;
   }
 }
 

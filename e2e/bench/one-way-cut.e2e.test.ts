@@ -17,8 +17,14 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 it('takes away the empty groups of runs that are gone, and no others', () => {
-  const [empty, inhabited, own, foreign] = [`navarch-bench-${dead}-0`, `navarch-bench-${dead}-1`, `navarch-bench-${process.pid}-0`, `other-${dead}-0`];
-  for (const group of [empty, join(inhabited, 'somebody'), own, foreign]) mkdirSync(join(root, group), { recursive: true });
+  const [empty, inhabited, own, foreign] = [
+    `navarch-bench-${dead}-0`,
+    `navarch-bench-${dead}-1`,
+    `navarch-bench-${process.pid}-0`,
+    `other-${dead}-0`,
+  ];
+  for (const group of [empty, join(inhabited, 'somebody'), own, foreign])
+    mkdirSync(join(root, group), { recursive: true });
   removeLeftovers(root);
   expect(readdirSync(root).toSorted()).toEqual([inhabited, own, foreign].toSorted());
 });

@@ -1,8 +1,9 @@
 /**
- * Cuts a member off in one direction: what it sends to its peers is dropped, what they send still arrives. Members on one machine
- * are told apart by control groups of their own, which have to be joined before the first socket is made; the dropping is an
- * nftables table of ours, on the loopback, for these groups and ports alone. What a member sends from its own port needs no group: it may
- * have opened that before it was in one. Needs root, nft and cgroup2; else there is no cut.
+ * Cuts a member off in one direction: what it sends to its peers is dropped, what they send still arrives. Members on
+ * one machine are told apart by control groups of their own, which have to be joined before the first socket is made;
+ * the dropping is an nftables table of ours, on the loopback, for these groups and ports alone. What a member sends
+ * from its own port needs no group: it may have opened that before it was in one. Needs root, nft and cgroup2; else
+ * there is no cut.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
@@ -79,7 +80,9 @@ const isOfTheDead = (name: string, pattern: RegExp): boolean => {
   return pid !== undefined && !existsSync(`/proc/${pid}`);
 };
 
-/** Takes away what runs that were killed have left: tables, which would go on dropping, and groups that nobody is in. */
+/**
+ * Takes away what runs that were killed have left: tables, which would go on dropping, and groups that nobody is in.
+ */
 export function removeLeftovers(mount = cgroup2()): void {
   if (mount === undefined) return;
   for (const name of readdirSync(mount).filter((group) => isOfTheDead(group, /^navarch-bench-(\d+)-\d+$/))) {
@@ -90,8 +93,12 @@ export function removeLeftovers(mount = cgroup2()): void {
     }
   }
   try {
-    const tables = execFileSync('nft', ['list', 'tables', 'inet'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).match(/navarch_bench_\d+/g) ?? [];
-    for (const name of tables.filter((table) => isOfTheDead(table, /(\d+)$/))) execFileSync('nft', ['delete', 'table', 'inet', name], { stdio: 'ignore' });
+    const tables =
+      execFileSync('nft', ['list', 'tables', 'inet'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).match(
+        /navarch_bench_\d+/g,
+      ) ?? [];
+    for (const name of tables.filter((table) => isOfTheDead(table, /(\d+)$/)))
+      execFileSync('nft', ['delete', 'table', 'inet', name], { stdio: 'ignore' });
   } catch {
     // No nft, no tables; or another run was quicker.
   }
@@ -100,7 +107,9 @@ export function removeLeftovers(mount = cgroup2()): void {
 function cgroup2(): string | undefined {
   if (process.getuid?.() !== 0) return undefined;
   try {
-    const line = readFileSync('/proc/mounts', 'utf8').split('\n').find((mount) => mount.split(' ')[2] === 'cgroup2');
+    const line = readFileSync('/proc/mounts', 'utf8')
+      .split('\n')
+      .find((mount) => mount.split(' ')[2] === 'cgroup2');
     const at = line?.split(' ')[1];
     return at?.startsWith(GROUPS) === true ? at : undefined;
   } catch {

@@ -9,7 +9,11 @@ export class Process {
   readonly #child: ChildProcess;
   readonly #gone: Promise<void>;
 
-  constructor(command: string, args: readonly string[], options: { readonly log: string; readonly env?: Readonly<Record<string, string>> }) {
+  constructor(
+    command: string,
+    args: readonly string[],
+    options: { readonly log: string; readonly env?: Readonly<Record<string, string>> },
+  ) {
     this.#child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } });
     const log = createWriteStream(options.log, { flags: 'a' });
     this.#child.stdout?.pipe(log, { end: false });
@@ -33,7 +37,7 @@ export class Process {
 
   /** Undefined while it runs; -1 when a signal ended it. */
   get code(): number | undefined {
-    return this.isRunning ? undefined : this.#child.exitCode ?? -1;
+    return this.isRunning ? undefined : (this.#child.exitCode ?? -1);
   }
 
   /** User and system time of all its threads so far. */

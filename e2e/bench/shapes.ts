@@ -1,5 +1,19 @@
-/** The loads of etcd's own benchmark that are no single unary call: STM, keep-alives of leases, watches that are made. */
-import { Compare_CompareResult, Compare_CompareTarget, LeaseGrantRequest, LeaseKeepAliveRequest, LeaseKeepAliveResponse, PutRequest, RangeRequest, RangeResponse, TxnRequest, TxnResponse, WatchRequest } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
+/**
+ * The loads of etcd's own benchmark that are no single unary call: STM, keep-alives of leases, watches that are made.
+ */
+import {
+  Compare_CompareResult,
+  Compare_CompareTarget,
+  LeaseGrantRequest,
+  LeaseKeepAliveRequest,
+  LeaseKeepAliveResponse,
+  PutRequest,
+  RangeRequest,
+  RangeResponse,
+  TxnRequest,
+  TxnResponse,
+  WatchRequest,
+} from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { Cluster } from './clusters.js';
 import { Deframer, frame } from './grpc-wire.js';
 import type { Connection } from './grpc-wire.js';
@@ -30,25 +44,48 @@ export async function shapeLoad(cluster: Cluster, shape: Shape, options: ShapeOp
 }
 
 const CLIENTS: Readonly<Record<Shape, (connection: Connection, place: number) => Step>> = {
-  'stm': stm, 'keep-alive': keepAlive, 'keep-alive-once': keepAliveOnce, 'watch-create': watchCreate,
+  stm: stm,
+  'keep-alive': keepAlive,
+  'keep-alive-once': keepAliveOnce,
+  'watch-create': watchCreate,
 };
 
-/** Read, change, write unless somebody else was faster; then again. One operation is what a caller waits for: all attempts. */
+/**
+ * Read, change, write unless somebody else was faster; then again. One operation is what a caller waits for: all
+ * attempts.
+ */
 function stm(connection: Connection, place: number): Step {
   let turn = 0;
-  const attempt = (key: Buffer, done: Done) => connection.unary(RANGE, frame(RangeRequest.encode(RangeRequest.fromPartial({ key })).finish()), (error, answer) => {
-    if (error !== undefined) done(error);
-    else commit(key, RangeResponse.decode(answer).kvs[0]?.modRevision ?? 0, done);
-  });
-  const commit = (key: Buffer, seen: number, done: Done) => connection.unary(TXN, frame(TxnRequest.encode(TxnRequest.fromPartial({
-    compare: [{ key, target: Compare_CompareTarget.MOD, result: Compare_CompareResult.EQUAL, targetUnion: { $case: 'modRevision', value: seen } }],
-    success: [{ request: { $case: 'requestPut', value: PutRequest.fromPartial({ key, value }) } }],
-    failure: [{ request: { $case: 'requestRange', value: RangeRequest.fromPartial({ key }) } }],
-  })).finish()), (error, answer) => {
-    if (error !== undefined) done(error);
-    else if (TxnResponse.decode(answer).succeeded) done();
-    else attempt(key, done);
-  });
+  const attempt = (key: Buffer, done: Done) =>
+    connection.unary(RANGE, frame(RangeRequest.encode(RangeRequest.fromPartial({ key })).finish()), (error, answer) => {
+      if (error !== undefined) done(error);
+      else commit(key, RangeResponse.decode(answer).kvs[0]?.modRevision ?? 0, done);
+    });
+  const commit = (key: Buffer, seen: number, done: Done) =>
+    connection.unary(
+      TXN,
+      frame(
+        TxnRequest.encode(
+          TxnRequest.fromPartial({
+            compare: [
+              {
+                key,
+                target: Compare_CompareTarget.MOD,
+                result: Compare_CompareResult.EQUAL,
+                targetUnion: { $case: 'modRevision', value: seen },
+              },
+            ],
+            success: [{ request: { $case: 'requestPut', value: PutRequest.fromPartial({ key, value }) } }],
+            failure: [{ request: { $case: 'requestRange', value: RangeRequest.fromPartial({ key }) } }],
+          }),
+        ).finish(),
+      ),
+      (error, answer) => {
+        if (error !== undefined) done(error);
+        else if (TxnResponse.decode(answer).succeeded) done();
+        else attempt(key, done);
+      },
+    );
   return (done) => attempt(keyOf((place * 7919 + turn++ * 613) % STM_KEYS), done);
 }
 
@@ -58,10 +95,18 @@ const leaseId = (n: number) => BigInt(1_000_000 + (n % LEASES));
 async function grantLeases(cluster: Cluster): Promise<void> {
   const [connection] = await connectAll(cluster, 1);
   if (connection === undefined) return;
-  await Promise.all(Array.from({ length: LEASES }, (_, n) => (
-    connection.call(GRANT, LeaseGrantRequest.encode(LeaseGrantRequest.fromPartial({ ID: leaseId(n), TTL: LEASE_TTL_S })).finish()).catch((error: unknown) => {
-      if (!String(error).includes(LEASE_EXISTS)) throw error;
-    }))));
+  await Promise.all(
+    Array.from({ length: LEASES }, (_, n) =>
+      connection
+        .call(
+          GRANT,
+          LeaseGrantRequest.encode(LeaseGrantRequest.fromPartial({ ID: leaseId(n), TTL: LEASE_TTL_S })).finish(),
+        )
+        .catch((error: unknown) => {
+          if (!String(error).includes(LEASE_EXISTS)) throw error;
+        }),
+    ),
+  );
   connection.close();
 }
 
@@ -95,7 +140,10 @@ class Conversation {
 }
 
 const keepAliveOf = (lease: number) => frame(LeaseKeepAliveRequest.encode({ ID: leaseId(lease) }).finish());
-const checkTtl = (message: Buffer) => (LeaseKeepAliveResponse.decode(message).TTL === LEASE_TTL_S ? undefined : new Error('a lease that was to be renewed is gone'));
+const checkTtl = (message: Buffer) =>
+  LeaseKeepAliveResponse.decode(message).TTL === LEASE_TTL_S
+    ? undefined
+    : new Error('a lease that was to be renewed is gone');
 
 /** One stream for each client, over which its leases are renewed in turn. */
 function keepAlive(connection: Connection, place: number): Step {
@@ -116,11 +164,21 @@ function keepAliveOnce(connection: Connection, place: number): Step {
   };
 }
 
-/** One stream for each client, on which it makes watches, each of a key of its own. They stay until the connection ends. */
+/**
+ * One stream for each client, on which it makes watches, each of a key of its own. They stay until the connection ends.
+ */
 function watchCreate(connection: Connection, place: number): Step {
   const conversation = new Conversation(connection, WATCH, () => undefined);
   let turn = 0;
-  return (done) => conversation.ask(frame(WatchRequest.encode(WatchRequest.fromPartial({
-    requestUnion: { $case: 'createRequest', value: { key: keyOf(place * 10_000 + turn++) } },
-  })).finish()), done);
+  return (done) =>
+    conversation.ask(
+      frame(
+        WatchRequest.encode(
+          WatchRequest.fromPartial({
+            requestUnion: { $case: 'createRequest', value: { key: keyOf(place * 10_000 + turn++) } },
+          }),
+        ).finish(),
+      ),
+      done,
+    );
 }

@@ -1,6 +1,7 @@
 /**
- * `make bench-start`: what a newcomer waits for, and what it costs. Prints one table: medians of several runs, the runs beside them,
- * and the aims. Everything is measured from outside, through the same doors that users have; each run has a fresh data directory.
+ * `make bench-start`: what a newcomer waits for, and what it costs. Prints one table: medians of several runs, the runs
+ * beside them, and the aims. Everything is measured from outside, through the same doors that users have; each run has
+ * a fresh data directory.
  *
  * What this machine cannot do is left out of the table, with a line that says so. `RUNS=5` changes how often.
  */
@@ -58,9 +59,13 @@ function resident_MB(pid: number): number {
 }
 
 function measureMemory(cluster: UpCluster, kind: string): void {
-  for (const [prefix, what, aim] of [['m', `resident memory of an idle member, ${kind}`, 150], ['w', `resident memory of an idle agent, ${kind}`, 90]] as const) {
+  for (const [prefix, what, aim] of [
+    ['m', `resident memory of an idle member, ${kind}`, 150],
+    ['w', `resident memory of an idle agent, ${kind}`, 90],
+  ] as const) {
     for (const { name, id } of cluster.state().processes) {
-      if (id !== undefined && new RegExp(`^${prefix}\\d+$`).test(name)) row(what, 'MB', aim).values.push(resident_MB(id.pid));
+      if (id !== undefined && new RegExp(`^${prefix}\\d+$`).test(name))
+        row(what, 'MB', aim).values.push(resident_MB(id.pid));
     }
   }
 }
@@ -71,10 +76,19 @@ async function podToRunning(cluster: UpCluster, kubectl: Kubectl, image: string)
   try {
     for (let i = 0; i <= RUNS; i++) {
       const name = `bench-${i}`;
-      const manifest = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' }, spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'c', image, command: ['/bin/sleep', '3600'] }] } };
+      const manifest = {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name, namespace: 'default' },
+        spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'c', image, command: ['/bin/sleep', '3600'] }] },
+      };
       const begun_ms = systemClock.monotonic();
       const running = (async () => {
-        for await (const { object } of client.watch(pods, { namespace: 'default', fieldSelector: `metadata.name=${name}`, signal: AbortSignal.timeout(30_000) })) {
+        for await (const { object } of client.watch(pods, {
+          namespace: 'default',
+          fieldSelector: `metadata.name=${name}`,
+          signal: AbortSignal.timeout(30_000),
+        })) {
           if (object.status?.phase === 'Running') return systemClock.monotonic();
         }
         throw new Error(`${name} did not run`);
@@ -103,7 +117,16 @@ async function failover(cluster: UpCluster): Promise<void> {
       await writer.progress(50);
       measurement.values.push(writer.longestGap(killed_ms));
       await cluster.returned(leader, pid);
-      await until('three members', async () => (await cluster.etcd().status().catch(() => [])).length === 3);
+      await until(
+        'three members',
+        async () =>
+          (
+            await cluster
+              .etcd()
+              .status()
+              .catch(() => [])
+          ).length === 3,
+      );
       await sleep(1000);
     }
   } finally {
@@ -114,7 +137,9 @@ async function failover(cluster: UpCluster): Promise<void> {
 
 async function upOnLoopback(): Promise<void> {
   let cluster: UpCluster | undefined;
-  await timed(row('navarch up on loopback, to both nodes Ready', 'ms', 5000), async () => { cluster = await UpCluster.start({ name: 'bench', loopback: true }); });
+  await timed(row('navarch up on loopback, to both nodes Ready', 'ms', 5000), async () => {
+    cluster = await UpCluster.start({ name: 'bench', loopback: true });
+  });
   if (cluster === undefined) return;
   try {
     await sleep(IDLE_MS);
@@ -127,7 +152,9 @@ async function upOnLoopback(): Promise<void> {
 
 async function upOnHosts(kubectlPath: string): Promise<void> {
   let cluster: UpCluster | undefined;
-  await timed(row('navarch up with containerd, to both nodes Ready', 'ms', 10_000), async () => { cluster = await UpCluster.start({ name: 'bench' }); });
+  await timed(row('navarch up with containerd, to both nodes Ready', 'ms', 10_000), async () => {
+    cluster = await UpCluster.start({ name: 'bench' });
+  });
   if (cluster === undefined) return;
   const kubectl = new Kubectl(kubectlPath, cluster.kubeconfig);
   try {
@@ -140,8 +167,10 @@ async function upOnHosts(kubectlPath: string): Promise<void> {
   }
 }
 
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
-const shown = (value: number, unit: string) => (unit === 'ms' && value >= 1000 ? `${(value / 1000).toFixed(2)} s` : `${value.toFixed(0)} ${unit}`);
+const median = (values: readonly number[]) =>
+  values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
+const shown = (value: number, unit: string) =>
+  unit === 'ms' && value >= 1000 ? `${(value / 1000).toFixed(2)} s` : `${value.toFixed(0)} ${unit}`;
 
 function print(): void {
   const lines = rows.map(({ what, unit, aim, values }) => {

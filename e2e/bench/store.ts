@@ -1,13 +1,14 @@
 /**
- * `make bench-store`: three members of ours and three of etcd-server, in turn, round after round, under the same load; a table
- * of medians and ratios. Both sync every write, both speak TLS with client certificates, both run alone while they are measured. Ours are whole
- * members, with API server, scheduler and controllers, as `navarch server` starts them.
- * The generator is our own (h2load cannot show a client certificate), and its processor time is told beside the members'.
+ * `make bench-store`: three members of ours and three of etcd-server, in turn, round after round, under the same load;
+ * a table of medians and ratios. Both sync every write, both speak TLS with client certificates, both run alone while
+ * they are measured. Ours are whole members, with API server, scheduler and controllers, as `navarch server` starts
+ * them. The generator is our own (h2load cannot show a client certificate), and its processor time is told beside the
+ * members'.
  *
- * QUICK=1: one short round. ROUNDS, SECONDS, WARMUP (of each load, before it is measured), KILLS (of the leader, a round), MEMORY_PUTS, SATURATE
- * (seconds of it): how much. PERF=0: without `etcdctl check perf`.
- * ONLY=navarch|etcd: one candidate. LOADS=text,...: only loads whose name holds one of them. JSON=file: the raw numbers.
- * PROFILE=folder: processor profiles of our members. NODE_ARGS: options for their node.
+ * QUICK=1: one short round. ROUNDS, SECONDS, WARMUP (of each load, before it is measured), KILLS (of the leader, a
+ * round), MEMORY_PUTS, SATURATE (seconds of it): how much. PERF=0: without `etcdctl check perf`.
+ * ONLY=navarch|etcd: one candidate. LOADS=text,...: only loads whose name holds one of them. JSON=file: the raw
+ * numbers. PROFILE=folder: processor profiles of our members. NODE_ARGS: options for their node.
  */
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -27,13 +28,23 @@ import { addSample, renderTable, type Aim, type Samples } from './table.js';
 const quick = process.env['QUICK'] !== undefined && process.env['QUICK'] !== '0';
 const number = (name: string, usual: number, short: number) => Number(process.env[name] ?? (quick ? short : usual));
 const settings = {
-  rounds: number('ROUNDS', 3, 1), seconds: number('SECONDS', 4, 1.5), warmup_s: number('WARMUP', 6, 2), kills: number('KILLS', 17, 1), saturate_s: number('SATURATE', 600, 0),
-  memoryPuts: number('MEMORY_PUTS', 1_000_000, 10_000), perf: number('PERF', 1, 0) !== 0, watchers: number('WATCHERS', 1000, 1000),
+  rounds: number('ROUNDS', 3, 1),
+  seconds: number('SECONDS', 4, 1.5),
+  warmup_s: number('WARMUP', 6, 2),
+  kills: number('KILLS', 17, 1),
+  saturate_s: number('SATURATE', 600, 0),
+  memoryPuts: number('MEMORY_PUTS', 1_000_000, 10_000),
+  perf: number('PERF', 1, 0) !== 0,
+  watchers: number('WATCHERS', 1000, 1000),
 };
 
 /** Of each round, so many kills are followed by a loss of each other kind. */
 const OTHER_LOSSES = 3;
-const LOSSES: readonly (readonly [Loss, string])[] = [['kill', 'kill'], ['pause', 'SIGSTOP of the leader: ms'], ['cut', 'one-way cut of the leader: ms']];
+const LOSSES: readonly (readonly [Loss, string])[] = [
+  ['kill', 'kill'],
+  ['pause', 'SIGSTOP of the leader: ms'],
+  ['cut', 'one-way cut of the leader: ms'],
+];
 
 interface Load {
   readonly name: string;
@@ -42,9 +53,17 @@ interface Load {
   readonly aim: number;
 }
 
-const calls = (name: string, options: Omit<LoadOptions, 'seconds'>, aim = 1): Load => ({ name, aim, run: (cluster, seconds) => load(cluster, { ...options, seconds }) });
+const calls = (name: string, options: Omit<LoadOptions, 'seconds'>, aim = 1): Load => ({
+  name,
+  aim,
+  run: (cluster, seconds) => load(cluster, { ...options, seconds }),
+});
 /** A connection for each client. */
-const shape = (name: string, one: Shape, clients: number): Load => ({ name, aim: 0.8, run: (cluster, seconds) => shapeLoad(cluster, one, { clients, connections: clients, seconds }) });
+const shape = (name: string, one: Shape, clients: number): Load => ({
+  name,
+  aim: 0.8,
+  run: (cluster, seconds) => shapeLoad(cluster, one, { clients, connections: clients, seconds }),
+});
 
 const ALL_LOADS: readonly Load[] = [
   calls('puts, 1 client', { operation: 'put', clients: 1 }),
@@ -62,7 +81,9 @@ const ALL_LOADS: readonly Load[] = [
   shape('keep-alives, a stream each, 64', 'keep-alive-once', 64),
   shape('watches made, 64 streams', 'watch-create', 64),
 ];
-const LOADS = ALL_LOADS.filter(({ name }) => (process.env['LOADS'] ?? '').split(',').some((part) => name.includes(part)));
+const LOADS = ALL_LOADS.filter(({ name }) =>
+  (process.env['LOADS'] ?? '').split(',').some((part) => name.includes(part)),
+);
 
 const SATURATION = 'elections in minutes of saturation';
 
@@ -108,20 +129,25 @@ function addLoad(samples: Samples, name: string, result: LoadResult): void {
 async function round(candidate: Candidate, secrets: Secrets, directory: string, samples: Samples): Promise<void> {
   const cluster = await Cluster.start(candidate, secrets, directory);
   try {
-    // A member is measured as it is after a minute of its life, not while a just-in-time compiler shares the processors with it.
+    // A member is measured as it is after a minute of its life, not while a just-in-time compiler shares the processors
+    // with it.
     await load(cluster, { operation: 'put', clients: 64, seconds: settings.warmup_s * 2 });
     for (const { name, run } of LOADS) {
       await run(cluster, settings.warmup_s);
       const result = await run(cluster, settings.seconds);
       addLoad(samples, name, result);
-      say(`  ${candidate}: ${name}: ${Math.round(result.operations / result.seconds)}/s, CPU ${Math.round(result.cpu_us / result.operations)} us`);
+      say(
+        `  ${candidate}: ${name}: ${Math.round(result.operations / result.seconds)}/s, CPU ${Math.round(result.cpu_us / result.operations)} us`,
+      );
     }
     const watch = settings.watchers === 0 ? undefined : await watchLoad(cluster, settings.watchers, settings.seconds);
     if (watch !== undefined) {
       addSample(samples, 'watch: events/s delivered', watch.events / watch.seconds);
       addSample(samples, 'watch: p99 delay ms', watch.p99_ms);
       addSample(samples, "watch: members' CPU us an event", watch.cpu_us / watch.events);
-      say(`  ${candidate}: ${settings.watchers} watchers: ${Math.round(watch.events / watch.seconds)} events/s, CPU ${(watch.cpu_us / watch.events).toFixed(1)} us`);
+      say(
+        `  ${candidate}: ${settings.watchers} watchers: ${Math.round(watch.events / watch.seconds)} events/s, CPU ${(watch.cpu_us / watch.events).toFixed(1)} us`,
+      );
     }
     await streamed(cluster, samples);
     for (let i = 0; i < settings.kills; i++) {
@@ -142,8 +168,10 @@ const STREAM = 'puts by a pipelined stream';
 async function streamed(cluster: Cluster, samples: Samples): Promise<void> {
   if (!(process.env['LOADS'] ?? '').split(',').some((part) => STREAM.includes(part))) return;
   const { candidate } = cluster;
-  const run = (length_s: number) => (
-    candidate === 'navarch' ? streamLoad(cluster, length_s) : load(cluster, { operation: 'put', clients: 500, seconds: length_s }));
+  const run = (length_s: number) =>
+    candidate === 'navarch'
+      ? streamLoad(cluster, length_s)
+      : load(cluster, { operation: 'put', clients: 500, seconds: length_s });
   await run(settings.warmup_s);
   const { operations, failures, seconds, cpu_us } = await run(settings.seconds);
   addSample(samples, `${STREAM}: /s`, operations / seconds);
@@ -158,9 +186,18 @@ async function memory(candidate: Candidate, secrets: Secrets, directory: string,
     const result = await load(cluster, { operation: 'put', clients: 200, seconds: 3600, count: settings.memoryPuts });
     say(`  ${candidate}: ${result.operations} puts in ${result.seconds.toFixed(1)} s`);
     const all = cluster.running.map((member) => member.memory());
-    const mean = (of: (one: (typeof all)[number]) => number) => all.reduce((sum, one) => sum + of(one), 0) / all.length / 2 ** 20;
-    addSample(samples, 'resident MB after the puts', mean(({ resident_bytes }) => resident_bytes));
-    addSample(samples, 'of it anonymous MB', mean(({ anonymous_bytes }) => anonymous_bytes));
+    const mean = (of: (one: (typeof all)[number]) => number) =>
+      all.reduce((sum, one) => sum + of(one), 0) / all.length / 2 ** 20;
+    addSample(
+      samples,
+      'resident MB after the puts',
+      mean(({ resident_bytes }) => resident_bytes),
+    );
+    addSample(
+      samples,
+      'of it anonymous MB',
+      mean(({ anonymous_bytes }) => anonymous_bytes),
+    );
     await cluster.kill(0);
     const start_ms = performance.now();
     await cluster.restart(0);
@@ -174,20 +211,48 @@ async function memory(candidate: Candidate, secrets: Secrets, directory: string,
 
 /** As much as it takes, for minutes: whoever leads must go on doing so. */
 async function saturate(cluster: Cluster, samples: Samples): Promise<void> {
-  const { operations, failures, seconds, elections } = await load(cluster, { operation: 'put', clients: 500, seconds: settings.saturate_s });
+  const { operations, failures, seconds, elections } = await load(cluster, {
+    operation: 'put',
+    clients: 500,
+    seconds: settings.saturate_s,
+  });
   addSample(samples, SATURATION, elections);
   addSample(samples, 'failed calls', failures);
-  say(`  ${cluster.candidate}: saturated for ${Math.round(seconds)} s: ${Math.round(operations / seconds)} puts/s, ${elections} elections, ${failures} failed`);
+  say(
+    `  ${cluster.candidate}: saturated for ${Math.round(seconds)} s: ${Math.round(operations / seconds)} puts/s, ${elections} elections, ${failures} failed`,
+  );
 }
 
 /** A minute of etcd's own measure. */
 async function checkPerf(cluster: Cluster, samples: Samples): Promise<void> {
   const { ca, cert, key } = cluster.secrets.files;
-  const result = await systemExecutor.run('etcdctl', [
-    '--endpoints', cluster.endpoints.join(','), '--cacert', ca, '--cert', cert, '--key', key, 'check', 'perf', '--load', 'l',
-  ], { timeout_ms: 180_000 });
+  const result = await systemExecutor.run(
+    'etcdctl',
+    [
+      '--endpoints',
+      cluster.endpoints.join(','),
+      '--cacert',
+      ca,
+      '--cert',
+      cert,
+      '--key',
+      key,
+      'check',
+      'perf',
+      '--load',
+      'l',
+    ],
+    { timeout_ms: 180_000 },
+  );
   const rate = /(?:Throughput is|Throughput too low:|Throughput)[^\d]*(\d+(?:\.\d+)?)/.exec(result.stdout)?.[1];
-  say(`  ${cluster.candidate}: check perf: ${result.stdout.replace(/[^\n]*\r/g, '').trim().split('\n').slice(-4).join('; ')}`);
+  say(
+    `  ${cluster.candidate}: check perf: ${result.stdout
+      .replace(/[^\n]*\r/g, '')
+      .trim()
+      .split('\n')
+      .slice(-4)
+      .join('; ')}`,
+  );
   if (rate !== undefined) addSample(samples, 'etcdctl check perf: writes/s', Number(rate));
 }
 
@@ -198,7 +263,9 @@ async function main(): Promise<void> {
   const root = mkdtempSync(join(tmpdir(), 'navarch-bench-'));
   const secrets = await makeSecrets(join(root, 'pki'));
   const only = process.env['ONLY'];
-  const candidates = (['navarch', ...(hasEtcd() ? ['etcd' as const] : [])] as Candidate[]).filter((one) => only === undefined || only === one);
+  const candidates = (['navarch', ...(hasEtcd() ? ['etcd' as const] : [])] as Candidate[]).filter(
+    (one) => only === undefined || only === one,
+  );
   const samples: Record<Candidate, Samples> = { navarch: new Map(), etcd: new Map() };
   try {
     const fsyncs = await fsyncRate(root, 1);
@@ -206,9 +273,12 @@ async function main(): Promise<void> {
     for (let i = 0; i < settings.rounds; i++) {
       say(`round ${i + 1} of ${settings.rounds}`);
       // Whoever goes second finds a warmer machine: they take turns.
-      for (const candidate of i % 2 === 0 ? candidates : candidates.toReversed()) await round(candidate, secrets, join(root, `${candidate}-${i}`), samples[candidate]);
+      for (const candidate of i % 2 === 0 ? candidates : candidates.toReversed())
+        await round(candidate, secrets, join(root, `${candidate}-${i}`), samples[candidate]);
     }
-    if (settings.memoryPuts > 0) for (const candidate of candidates) await memory(candidate, secrets, join(root, `${candidate}-memory`), samples[candidate]);
+    if (settings.memoryPuts > 0)
+      for (const candidate of candidates)
+        await memory(candidate, secrets, join(root, `${candidate}-memory`), samples[candidate]);
     for (const candidate of candidates) {
       const kills = (samples[candidate].get('kill') ?? []).toSorted((a, b) => a - b);
       if (kills.length === 0) continue;
@@ -219,7 +289,21 @@ async function main(): Promise<void> {
 limits of this machine: ${availableParallelism()} cores; ${Math.round(fsyncs)} fdatasyncs/s of 4 KiB; @grpc/grpc-js echo with TLS ${Math.round(echo.rate)} calls/s, ${Math.round(echo.cpu_us)} us of CPU a call, in one process
 ${settings.rounds} rounds of ${settings.seconds} s; ${settings.memoryPuts} puts before memory was read; medians; the generator shares the cores\n`);
     const file = process.env['JSON'];
-    if (file !== undefined) writeFileSync(file, JSON.stringify({ settings, fsyncs, echo, navarch: Object.fromEntries(samples.navarch), etcd: Object.fromEntries(samples.etcd) }, null, 2));
+    if (file !== undefined)
+      writeFileSync(
+        file,
+        JSON.stringify(
+          {
+            settings,
+            fsyncs,
+            echo,
+            navarch: Object.fromEntries(samples.navarch),
+            etcd: Object.fromEntries(samples.etcd),
+          },
+          null,
+          2,
+        ),
+      );
   } finally {
     await rm(root, { recursive: true, force: true });
     tidy?.();

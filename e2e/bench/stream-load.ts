@@ -16,24 +16,30 @@ export interface StreamResult {
 
 export async function streamLoad(cluster: Cluster, seconds: number): Promise<StreamResult> {
   const { ca, cert, key } = cluster.secrets.client;
-  const writer = await connectStoreWriter({ endpoints: cluster.endpoints, serverName: 'localhost', tls: { ca, certificate: cert, privateKey: key } });
+  const writer = await connectStoreWriter({
+    endpoints: cluster.endpoints,
+    serverName: 'localhost',
+    tls: { ca, certificate: cert, privateKey: key },
+  });
   let operations = 0;
   let failures = 0;
   let next = 0;
   const cpu_us = cluster.cpu_us();
   const start_ms = performance.now();
   const end_ms = start_ms + seconds * 1000;
-  await Promise.all(Array.from({ length: UNDER_WAY }, async () => {
-    while (performance.now() < end_ms) {
-      next = (next + 61_803) % KEYS;
-      try {
-        await writer.put(keyOf(next), value);
-        operations++;
-      } catch {
-        failures++;
+  await Promise.all(
+    Array.from({ length: UNDER_WAY }, async () => {
+      while (performance.now() < end_ms) {
+        next = (next + 61_803) % KEYS;
+        try {
+          await writer.put(keyOf(next), value);
+          operations++;
+        } catch {
+          failures++;
+        }
       }
-    }
-  }));
+    }),
+  );
   const elapsed_s = (performance.now() - start_ms) / 1000;
   await writer.close();
   return { operations, failures, seconds: elapsed_s, cpu_us: cluster.cpu_us() - cpu_us };

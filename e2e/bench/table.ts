@@ -24,7 +24,8 @@ export function median(values: readonly number[] | undefined): number | undefine
   return sorted.length % 2 === 1 ? high : (high + (sorted[middle - 1] ?? NaN)) / 2;
 }
 
-const show = (value: number | undefined) => (value === undefined ? '-' : value >= 100 ? value.toFixed(0) : value.toFixed(2));
+const show = (value: number | undefined) =>
+  value === undefined ? '-' : value >= 100 ? value.toFixed(0) : value.toFixed(2);
 
 /** Rows of what was measured on either side; `yes` where the aim is met. */
 export function renderTable(aims: readonly Aim[], ours: Samples, theirs: Samples): string {
@@ -38,5 +39,9 @@ export function renderTable(aims: readonly Aim[], ours: Samples, theirs: Samples
   });
   const all = [['what', 'navarch', 'etcd', 'ratio', 'aim', 'met'], ...rows];
   const widths = (all[0] ?? []).map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
-  return all.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ')).join('\n');
+  return all
+    .map((row) =>
+      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
+    )
+    .join('\n');
 }

@@ -1,7 +1,8 @@
 /**
- * What really happened, revision by revision: a watch on everything, from the first revision on, through whatever member answers.
- * It fills the model that all histories are judged by. It is judged itself: a revision that is left out, told twice or does not fit to
- * what was before is a violation, and so is a state of a member, in the end, that does not come out of it.
+ * What really happened, revision by revision: a watch on everything, from the first revision on, through whatever
+ * member answers. It fills the model that all histories are judged by. It is judged itself: a revision that is left
+ * out, told twice or does not fit to what was before is a violation, and so is a state of a member, in the end, that
+ * does not come out of it.
  */
 import { systemClock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
@@ -55,15 +56,25 @@ export class Chronicle {
         continue;
       }
       const turn = AbortSignal.any([this.#over.signal, AbortSignal.timeout(STAY_MS)]);
-      const end = await follow(member.client, EVERYTHING, { from: this.revision + 1, signal: turn, onBatch: (batch) => this.#take(batch, member.name) });
-      if (end.kind === 'compacted') this.#verdict.violated(`watch of everything: ${member.name} says that revision ${this.revision + 1} is compacted; only what is before ${this.model.compactRevision} was`);
+      const end = await follow(member.client, EVERYTHING, {
+        from: this.revision + 1,
+        signal: turn,
+        onBatch: (batch) => this.#take(batch, member.name),
+      });
+      if (end.kind === 'compacted')
+        this.#verdict.violated(
+          `watch of everything: ${member.name} says that revision ${this.revision + 1} is compacted; only what is before ${this.model.compactRevision} was`,
+        );
       await systemClock.sleep(20);
     }
   }
 
   #take({ events, revision }: WatchBatch, teller: string): void {
     if (events.length === 0) {
-      if (revision > this.revision) this.#verdict.violated(`watch of everything: ${teller} says that all up to revision ${revision} was told, but ${this.revision} was the last`);
+      if (revision > this.revision)
+        this.#verdict.violated(
+          `watch of everything: ${teller} says that all up to revision ${revision} was told, but ${this.revision} was the last`,
+        );
       return;
     }
     for (let at = 0; at < events.length;) {
@@ -85,7 +96,9 @@ export class Chronicle {
     if (value === undefined || !/^w\d+$/.test(value)) return;
     const before = this.written.get(value);
     if (before !== undefined) {
-      this.#verdict.violated(`"${value}" was written to ${before.key} at revision ${before.revision} and to ${key} at ${event.kv.modRevision}, though it was asked for once`);
+      this.#verdict.violated(
+        `"${value}" was written to ${before.key} at revision ${before.revision} and to ${key} at ${event.kv.modRevision}, though it was asked for once`,
+      );
     }
     this.written.set(value, { key, revision: event.kv.modRevision });
   }

@@ -1,6 +1,7 @@
 /**
- * A small disk for each member: an ext4 file system in a file, mounted over a loop device. It can be filled, and frozen: while it is
- * (FIFREEZE), every write and every sync waits, as on a disk that hangs; processes run on, and reads are answered.
+ * A small disk for each member: an ext4 file system in a file, mounted over a loop device. It can be filled, and
+ * frozen: while it is (FIFREEZE), every write and every sync waits, as on a disk that hangs; processes run on, and
+ * reads are answered.
  */
 import { mkdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

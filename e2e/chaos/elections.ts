@@ -1,7 +1,10 @@
 /** Election safety, as the members' own logs tell it: one leader a term. */
 import type { Member } from './fleet.js';
 
-/** From a leader's last heartbeat to its successor: an election timeout takes as long as two at most, and the votes a little. */
+/**
+ * From a leader's last heartbeat to its successor: an election timeout takes as long as two at most, and the votes a
+ * little.
+ */
 export const ELECTION_MS_MAX = 1500;
 
 interface Line {
@@ -30,14 +33,21 @@ export function electionsOf(members: readonly Member[]): Elections {
       if (leader === 0) continue;
       const known = leaders.get(term);
       if (known === undefined) leaders.set(term, leader);
-      else if (known !== leader) breaches.push(`election safety: ${member.name} follows ${leader} in term ${term}, in which ${known} led`);
+      else if (known !== leader)
+        breaches.push(`election safety: ${member.name} follows ${leader} in term ${term}, in which ${known} led`);
     }
   }
   return { terms: leaders.size, breaches };
 }
 
-/** When each term after `term` was first heard to have a leader, on the wall clock; and whether a leader gave way to its disk before. */
-export function electionsAfter(logs: readonly string[], term: number): readonly { readonly term: number; readonly at_ms: number; readonly forDisk: boolean }[] {
+/**
+ * When each term after `term` was first heard to have a leader, on the wall clock; and whether a leader gave way to its
+ * disk before.
+ */
+export function electionsAfter(
+  logs: readonly string[],
+  term: number,
+): readonly { readonly term: number; readonly at_ms: number; readonly forDisk: boolean }[] {
   const first = new Map<number, number>();
   const slow: number[] = [];
   for (const text of logs.join('\n').split('\n')) {
@@ -46,9 +56,14 @@ export function electionsAfter(logs: readonly string[], term: number): readonly 
     const line = parse(text);
     const at_ms = Date.parse(line.time ?? '');
     if (isSlow) slow.push(at_ms);
-    else if ((line.leader ?? 0) !== 0 && (line.term ?? 0) > term) first.set(line.term ?? 0, Math.min(at_ms, first.get(line.term ?? 0) ?? Infinity));
+    else if ((line.leader ?? 0) !== 0 && (line.term ?? 0) > term)
+      first.set(line.term ?? 0, Math.min(at_ms, first.get(line.term ?? 0) ?? Infinity));
   }
-  return [...first].map(([found, at_ms]) => ({ term: found, at_ms, forDisk: slow.some((slow_ms) => slow_ms <= at_ms && slow_ms > at_ms - ELECTION_MS_MAX) }));
+  return [...first].map(([found, at_ms]) => ({
+    term: found,
+    at_ms,
+    forDisk: slow.some((slow_ms) => slow_ms <= at_ms && slow_ms > at_ms - ELECTION_MS_MAX),
+  }));
 }
 
 function parse(text: string): Line {

@@ -1,12 +1,18 @@
 /**
- * Clients of etcd's API: each does one thing after another on whatever member it likes, and writes down what it asked and what it was
- * told. Keys below `/chaos/r/` are registers, changed by single operations; those below `/chaos/t/` by transactions of several.
- * Registers are given up after a while for fresh ones: a history with many calls of unknown outcome is hard to judge.
+ * Clients of etcd's API: each does one thing after another on whatever member it likes, and writes down what it asked
+ * and what it was told. Keys below `/chaos/r/` are registers, changed by single operations; those below `/chaos/t/` by
+ * transactions of several. Registers are given up after a while for fresh ones: a history with many calls of unknown
+ * outcome is hard to judge.
  */
 import { systemClock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import {
-  Compare_CompareResult, Compare_CompareTarget, TxnRequest, type RangeResponse, type RequestOp, type TxnResponse,
+  Compare_CompareResult,
+  Compare_CompareTarget,
+  TxnRequest,
+  type RangeResponse,
+  type RequestOp,
+  type TxnResponse,
 } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { answerOfRange } from '../../raft/sim/check/index.js';
 import type { Chronicle } from './chronicle.js';
@@ -26,8 +32,15 @@ const THINK_MS = 24;
 const bytes = (text: string) => Buffer.from(text, 'latin1');
 const text = (buffer: Uint8Array) => Buffer.from(buffer).toString('latin1');
 const firstOf = ({ kvs }: RangeResponse) => (kvs[0] === undefined ? null : text(kvs[0].value));
-const putOp = (key: string, value: string): RequestOp => ({ request: { $case: 'requestPut', value: { key: bytes(key), value: bytes(value), lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false } } });
-const deleteOp = (key: string): RequestOp => ({ request: { $case: 'requestDeleteRange', value: { key: bytes(key), rangeEnd: Buffer.alloc(0), prevKv: false } } });
+const putOp = (key: string, value: string): RequestOp => ({
+  request: {
+    $case: 'requestPut',
+    value: { key: bytes(key), value: bytes(value), lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false },
+  },
+});
+const deleteOp = (key: string): RequestOp => ({
+  request: { $case: 'requestDeleteRange', value: { key: bytes(key), rangeEnd: Buffer.alloc(0), prevKv: false } },
+});
 
 export interface ClientParts {
   readonly fleet: Fleet;
@@ -89,7 +102,11 @@ export class EtcdClients {
     else await this.#compact(client);
   }
 
-  #wrote(outcome: Outcome<{ readonly header: { readonly revision: number } | undefined }>, before: number, writes: readonly { key: string; value: string }[]): void {
+  #wrote(
+    outcome: Outcome<{ readonly header: { readonly revision: number } | undefined }>,
+    before: number,
+    writes: readonly { key: string; value: string }[],
+  ): void {
     if (outcome.kind !== 'ok') return;
     const revision = outcome.value.header?.revision ?? 0;
     this.#parts.histories.answered(before, revision, true);
@@ -100,7 +117,11 @@ export class EtcdClients {
     const { histories } = this.#parts;
     const value = histories.freshValue();
     const before = histories.revisionSeen;
-    const outcome = await histories.register(key, { kind: 'put', value }, { work: () => client.put({ key: bytes(key), value: bytes(value) }), told: () => true });
+    const outcome = await histories.register(
+      key,
+      { kind: 'put', value },
+      { work: () => client.put({ key: bytes(key), value: bytes(value) }), told: () => true },
+    );
     this.#wrote(outcome, before, [{ key, value }]);
     return outcome;
   }
@@ -108,7 +129,11 @@ export class EtcdClients {
   async #get(client: EtcdClient, key: string): Promise<void> {
     const { histories } = this.#parts;
     const before = histories.revisionSeen;
-    const outcome = await histories.register(key, { kind: 'get' }, { work: () => client.range({ key: bytes(key) }), told: firstOf });
+    const outcome = await histories.register(
+      key,
+      { kind: 'get' },
+      { work: () => client.range({ key: bytes(key) }), told: firstOf },
+    );
     if (outcome.kind === 'ok') histories.answered(before, outcome.value.header?.revision ?? 0, false);
   }
 
@@ -128,9 +153,18 @@ export class EtcdClients {
     if (kv === undefined) return;
     const value = histories.freshValue();
     const before = histories.revisionSeen;
-    const compare = { key: bytes(key), result: Compare_CompareResult.EQUAL, target: Compare_CompareTarget.VALUE, targetUnion: { $case: 'value' as const, value: kv.value } };
+    const compare = {
+      key: bytes(key),
+      result: Compare_CompareResult.EQUAL,
+      target: Compare_CompareTarget.VALUE,
+      targetUnion: { $case: 'value' as const, value: kv.value },
+    };
     const work = () => client.txn(TxnRequest.fromPartial({ compare: [compare], success: [putOp(key, value)] }));
-    const outcome = await histories.register(key, { kind: 'swap', expected: text(kv.value), value }, { work, told: ({ succeeded }) => succeeded });
+    const outcome = await histories.register(
+      key,
+      { kind: 'swap', expected: text(kv.value), value },
+      { work, told: ({ succeeded }) => succeeded },
+    );
     if (outcome.kind === 'ok' && outcome.value.succeeded) this.#wrote(outcome, before, [{ key, value }]);
     else if (outcome.kind === 'ok') histories.refused(value, 'not swapped');
   }
@@ -142,7 +176,9 @@ export class EtcdClients {
     const second = (first + 1 + random.int(TXN_KEYS - 1)) % TXN_KEYS;
     const writes = [first, second].map((n) => ({ key: `/chaos/t/${n}`, value: histories.freshValue() }));
     const before = histories.revisionSeen;
-    const outcome = await client.txn(TxnRequest.fromPartial({ success: writes.map(({ key, value }) => putOp(key, value)) }));
+    const outcome = await client.txn(
+      TxnRequest.fromPartial({ success: writes.map(({ key, value }) => putOp(key, value)) }),
+    );
     histories.count(outcome);
     if (outcome.kind === 'refused') for (const { value } of writes) histories.refused(value, outcome.why);
     this.#wrote(outcome, before, writes);
@@ -160,7 +196,9 @@ export class EtcdClients {
     const revision = header?.revision ?? 0;
     if (!serializable) histories.answered(before, revision, false);
     histories.read({
-      what: serializable ? 'a serializable range' : 'a range', revision, actual: answerOfRange({ count, kvs: kvs.map(keyValueOf) }),
+      what: serializable ? 'a serializable range' : 'a range',
+      revision,
+      actual: answerOfRange({ count, kvs: kvs.map(keyValueOf) }),
       expected: () => chronicle.model.rangeAt(request, revision),
     });
   }

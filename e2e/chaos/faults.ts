@@ -1,4 +1,7 @@
-/** Carries an episode out: brings its faults about, and heals what can be healed. Grave faults run to their end by themselves (grave.ts). */
+/**
+ * Carries an episode out: brings its faults about, and heals what can be healed. Grave faults run to their end by
+ * themselves (grave.ts).
+ */
 import { systemClock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import type { Fleet, Member } from './fleet.js';
@@ -14,7 +17,10 @@ const FROZEN_MS = 90;
 const THAWED_MS = 30;
 
 /** Kinds that can be done here; and why the others cannot. */
-export function possibleKinds(fleet: Fleet): { readonly kinds: readonly FaultKind[]; readonly missing: readonly string[] } {
+export function possibleKinds(fleet: Fleet): {
+  readonly kinds: readonly FaultKind[];
+  readonly missing: readonly string[];
+} {
   const network: readonly FaultKind[] = ['symmetric partition', 'one-way partition', 'isolation', 'unplugged'];
   const disk: readonly FaultKind[] = ['full disk', 'hung disk', 'slow disk'];
   const hasDisks = fleet.members.every((member) => member.disk !== undefined);
@@ -64,13 +70,17 @@ export class Faults {
     }
   }
 
-  /** A member whose disk was full may end by itself, as documented; it must say why. Any other end of its own is a fault of ours. */
+  /**
+   * A member whose disk was full may end by itself, as documented; it must say why. Any other end of its own is a fault
+   * of ours.
+   */
   async #start(member: Member): Promise<void> {
     if (member.isRunning) return;
     const code = member.process?.code;
     if (code !== undefined && code >= 0 && !member.wasEnded) {
       const said = member.logSince(0).slice(-4000);
-      if (code !== 1 || !/disk.*full|ENOSPC|no space/i.test(said)) this.#verdict.violated(`${member.name} ended by itself with code ${code}: ${said.slice(-600)}`);
+      if (code !== 1 || !/disk.*full|ENOSPC|no space/i.test(said))
+        this.#verdict.violated(`${member.name} ended by itself with code ${code}: ${said.slice(-600)}`);
     }
     member.start();
   }
@@ -81,7 +91,7 @@ export class Faults {
     const first = Math.floor(pick * members.length);
     if (who === 'two') return members.filter((_, index) => index !== first);
     const leader = await this.#fleet.leader();
-    if (who === 'leader') return [leader ?? members[first] as Member];
+    if (who === 'leader') return [leader ?? (members[first] as Member)];
     const followers = members.filter((member) => member !== leader);
     return [followers[Math.floor(pick * followers.length)] as Member];
   }
@@ -91,10 +101,14 @@ export class Faults {
     const first = members[0] as Member;
     for (const member of members) member.note(`fault: ${kind}`);
     switch (kind) {
-      case 'corrupt files': return corruptAndRepair(this.#fleet, first, { random: this.#random, verdict: this.#verdict });
-      case 'old data directory': return putBackOldDirectory(this.#fleet, first, this.#verdict);
-      case 'replacement': return replaceMember(this.#fleet, first, { random: this.#random, verdict: this.#verdict });
-      default: return this.#transient(kind, members, first);
+      case 'corrupt files':
+        return corruptAndRepair(this.#fleet, first, { random: this.#random, verdict: this.#verdict });
+      case 'old data directory':
+        return putBackOldDirectory(this.#fleet, first, this.#verdict);
+      case 'replacement':
+        return replaceMember(this.#fleet, first, { random: this.#random, verdict: this.#verdict });
+      default:
+        return this.#transient(kind, members, first);
     }
   }
 
@@ -102,13 +116,15 @@ export class Faults {
     const { network } = this.#fleet;
     const others = this.#fleet.members.filter((member) => member !== first);
     switch (kind) {
-      case 'kill': return this.#kill(members);
+      case 'kill':
+        return this.#kill(members);
       case 'kill while it starts':
         await this.#kill(members);
         for (const member of members) member.start();
         await systemClock.sleep(1200 * this.#random.next());
         return this.#kill(members);
-      case 'graceful restart': return first.end('SIGTERM');
+      case 'graceful restart':
+        return first.end('SIGTERM');
       case 'pause':
         for (const member of members) member.pause();
         return;
@@ -121,7 +137,8 @@ export class Faults {
         // To all others or from them, or one direction of one pair.
         const targets = this.#random.int(2) === 0 ? others : [others[this.#random.int(others.length)] as Member];
         const outward = this.#random.int(2) === 0;
-        for (const { index } of targets) await (outward ? network?.cut(first.index, index) : network?.cut(index, first.index));
+        for (const { index } of targets)
+          await (outward ? network?.cut(first.index, index) : network?.cut(index, first.index));
         return;
       }
       case 'isolation':
@@ -149,7 +166,8 @@ export class Faults {
         if (id !== undefined) await leader?.client.moveLeader(id);
         return;
       }
-      default: kind satisfies never;
+      default:
+        kind satisfies never;
     }
   }
 

@@ -1,6 +1,6 @@
 /**
- * The members: three processes, each with its own directory, on its own small disk and in its own network where the machine lets
- * us (root), else on the loopback. Starts, ends, stops them; knows who leads; keeps their logs.
+ * The members: three processes, each with its own directory, on its own small disk and in its own network where the
+ * machine lets us (root), else on the loopback. Starts, ends, stops them; knows who leads; keeps their logs.
  */
 import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,9 @@ import { BridgedNetwork } from './network.js';
 const MEMBERS = 3;
 /** As `navarch up` starts them. */
 const NODE_FLAGS = ['--max-semi-space-size=4'];
-/** How long a member may take for what it must do in the end. Not a promise about time: beyond it, it is called hung. */
+/**
+ * How long a member may take for what it must do in the end. Not a promise about time: beyond it, it is called hung.
+ */
 export const PATIENCE_MS = 120_000;
 const COMMAND_MS_MAX = 90_000;
 
@@ -51,7 +53,14 @@ export class Member {
   /** It was this suite that ended its process. */
   wasEnded = false;
 
-  constructor(parts: { index: number; place: Place; root: string; namespace: string | undefined; disk: LoopDisk | undefined; secrets: Secrets }) {
+  constructor(parts: {
+    index: number;
+    place: Place;
+    root: string;
+    namespace: string | undefined;
+    disk: LoopDisk | undefined;
+    secrets: Secrets;
+  }) {
     const { index, place, root, secrets } = parts;
     this.index = index;
     this.name = `m${index}`;
@@ -75,9 +84,33 @@ export class Member {
 
   start(): void {
     const { host, api, grpc, peer } = this.place;
-    const args = [CLI, 'server', '--name', this.name, '--data-dir', this.dataDir, '--pki-dir', this.pkiDir, '--advertise-address', host,
-      '--listen-address', host, '--api-port', String(api), '--grpc-port', String(grpc), '--peer-port', String(peer), '--compaction', 'off', ...this.flags];
-    const [command, ...rest] = this.namespace === undefined ? [process.execPath, ...NODE_FLAGS, ...args] : ['nsenter', `--net=/run/netns/${this.namespace}`, '--', process.execPath, ...NODE_FLAGS, ...args];
+    const args = [
+      CLI,
+      'server',
+      '--name',
+      this.name,
+      '--data-dir',
+      this.dataDir,
+      '--pki-dir',
+      this.pkiDir,
+      '--advertise-address',
+      host,
+      '--listen-address',
+      host,
+      '--api-port',
+      String(api),
+      '--grpc-port',
+      String(grpc),
+      '--peer-port',
+      String(peer),
+      '--compaction',
+      'off',
+      ...this.flags,
+    ];
+    const [command, ...rest] =
+      this.namespace === undefined
+        ? [process.execPath, ...NODE_FLAGS, ...args]
+        : ['nsenter', `--net=/run/netns/${this.namespace}`, '--', process.execPath, ...NODE_FLAGS, ...args];
     this.note('starts');
     this.isPaused = false;
     this.wasEnded = false;
@@ -151,14 +184,19 @@ export class Fleet {
     const pki = join(root, 'pki');
     mkdirSync(pki, { recursive: true });
     const secrets = await makeSecrets(pki);
-    const hasDisks = isolated && await LoopDisk.works(root);
-    const network = isolated ? await BridgedNetwork.make(String(process.pid), 2 + process.pid % 250, MEMBERS) : undefined;
+    const hasDisks = isolated && (await LoopDisk.works(root));
+    const network = isolated
+      ? await BridgedNetwork.make(String(process.pid), 2 + (process.pid % 250), MEMBERS)
+      : undefined;
     const members: Member[] = [];
     try {
       const ports = await freePorts(3 * MEMBERS);
       for (let index = 0; index < MEMBERS; index++) {
         const [api = 0, grpc = 0, peer = 0] = ports.slice(3 * index);
-        const place = network === undefined ? { host: '127.0.0.1', api, grpc, peer } : { host: network.address(index), api: 6443, grpc: 2379, peer: 2380 };
+        const place =
+          network === undefined
+            ? { host: '127.0.0.1', api, grpc, peer }
+            : { host: network.address(index), api: 6443, grpc: 2379, peer: 2380 };
         const disk = hasDisks ? await LoopDisk.make(join(root, `m${index}`)) : undefined;
         const member = new Member({ index, place, root, namespace: network?.namespace(index), disk, secrets });
         mkdirSync(member.home, { recursive: true });
@@ -171,7 +209,9 @@ export class Fleet {
       throw error;
     }
     const fleet = new Fleet(root, secrets, members, network);
-    const all = members.map(({ name, place: { host, peer, grpc, api } }) => `${name}=${host}:${peer}:${grpc}:${api}`).join(',');
+    const all = members
+      .map(({ name, place: { host, peer, grpc, api } }) => `${name}=${host}:${peer}:${grpc}:${api}`)
+      .join(',');
     for (const member of members) {
       member.flags = ['--initial-cluster', all];
       member.start();
@@ -193,25 +233,43 @@ export class Fleet {
   async leader(): Promise<Member | undefined> {
     const views = await Promise.all(this.members.map(async (member) => ({ member, status: await member.status() })));
     const named = new Map<bigint, number>();
-    for (const { status } of views) if (status !== undefined && status.leader !== 0n) named.set(status.leader, (named.get(status.leader) ?? 0) + 1);
-    return views.find(({ status }) => status !== undefined && status.leader === status.header?.memberId && 2 * (named.get(status.leader) ?? 0) > MEMBERS)?.member;
+    for (const { status } of views)
+      if (status !== undefined && status.leader !== 0n) named.set(status.leader, (named.get(status.leader) ?? 0) + 1);
+    return views.find(
+      ({ status }) =>
+        status !== undefined &&
+        status.leader === status.header?.memberId &&
+        2 * (named.get(status.leader) ?? 0) > MEMBERS,
+    )?.member;
   }
 
   /** Until every member runs, votes, and agrees on who leads. A member that ended by itself is an error at once. */
   async whole(): Promise<void> {
-    await until('all members follow one leader', async () => {
-      const views = await Promise.all(this.members.map((member) => member.status()));
-      const leader = views[0]?.leader ?? 0n;
-      return leader !== 0n && views.every((status) => status !== undefined && status.leader === leader && !status.isLearner);
-    }, { timeout_ms: PATIENCE_MS, interval_ms: 50 });
+    await until(
+      'all members follow one leader',
+      async () => {
+        const views = await Promise.all(this.members.map((member) => member.status()));
+        const leader = views[0]?.leader ?? 0n;
+        return (
+          leader !== 0n &&
+          views.every((status) => status !== undefined && status.leader === leader && !status.isLearner)
+        );
+      },
+      { timeout_ms: PATIENCE_MS, interval_ms: 50 },
+    );
   }
 
   async describe(): Promise<string> {
-    const lines = await Promise.all(this.members.map(async (member) => {
-      const status = await member.status();
-      const state = status === undefined ? 'no answer' : `term ${status.raftTerm}, leader ${status.leader}, applied ${status.raftAppliedIndex}${status.isLearner ? ', learner' : ''}`;
-      return `${member.name} ${member.isRunning ? 'runs' : `ended with ${member.process?.code ?? '?'}`}: ${state}\n  ${member.logSince(0).trimEnd().split('\n').slice(-4).join('\n  ')}`;
-    }));
+    const lines = await Promise.all(
+      this.members.map(async (member) => {
+        const status = await member.status();
+        const state =
+          status === undefined
+            ? 'no answer'
+            : `term ${status.raftTerm}, leader ${status.leader}, applied ${status.raftAppliedIndex}${status.isLearner ? ', learner' : ''}`;
+        return `${member.name} ${member.isRunning ? 'runs' : `ended with ${member.process?.code ?? '?'}`}: ${state}\n  ${member.logSince(0).trimEnd().split('\n').slice(-4).join('\n  ')}`;
+      }),
+    );
     return lines.join('\n');
   }
 

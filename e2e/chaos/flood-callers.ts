@@ -14,7 +14,11 @@ export interface Caller {
 
 export async function callersOf({ secrets }: Fleet): Promise<readonly Caller[]> {
   const { client, pki } = secrets;
-  const guest = await issueCertificate(pki.clusterAuthority, { subject: { commonName: 'guest' }, usages: ['client'], lifetime_ms: HOUR_MS }, { clock: systemClock, random: systemRandom });
+  const guest = await issueCertificate(
+    pki.clusterAuthority,
+    { subject: { commonName: 'guest' }, usages: ['client'], lifetime_ms: HOUR_MS },
+    { clock: systemClock, random: systemRandom },
+  );
   return [
     { name: 'administrator', tls: client },
     { name: 'guest', tls: { ca: client.ca, cert: guest.certificate, key: guest.privateKey } },

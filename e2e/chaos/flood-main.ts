@@ -1,6 +1,6 @@
 /**
- * `make flood`: a minute of attacks at every port of three members. Elections and late heartbeats are a failure, and so are a silent
- * `/livez`, a held main thread, and memory beyond the aims.
+ * `make flood`: a minute of attacks at every port of three members. Elections and late heartbeats are a failure, and so
+ * are a silent `/livez`, a held main thread, and memory beyond the aims.
  */
 import { constants, getPriority, setPriority } from 'node:os';
 import { setup } from '../../testing/run-folder.js';
@@ -17,9 +17,17 @@ const { PRIORITY_LOW } = constants.priority;
 const [seconds = 60, keys = 100_000] = process.argv.slice(2).map(Number);
 
 const missed = (measure: MemberMeasure): string[] => [
-  ...(ownSilence_ms(measure) > SILENCE_MS_MAX ? [`${measure.name}: /livez was silent for ${ownSilence_ms(measure).toFixed(0)} ms; the aim is ${SILENCE_MS_MAX}`] : []),
-  ...(measure.hold_ms > HOLD_MS_MAX ? [`${measure.name}: the main thread was held for ${measure.hold_ms.toFixed(0)} ms; the aim is ${HOLD_MS_MAX}`] : []),
-  ...(measure.memory_MiB.peak - measure.memory_MiB.before > MEMORY_MIB_MAX ? [`${measure.name}: memory rose by ${(measure.memory_MiB.peak - measure.memory_MiB.before).toFixed(0)} MiB; the aim is ${MEMORY_MIB_MAX}`] : []),
+  ...(ownSilence_ms(measure) > SILENCE_MS_MAX
+    ? [`${measure.name}: /livez was silent for ${ownSilence_ms(measure).toFixed(0)} ms; the aim is ${SILENCE_MS_MAX}`]
+    : []),
+  ...(measure.hold_ms > HOLD_MS_MAX
+    ? [`${measure.name}: the main thread was held for ${measure.hold_ms.toFixed(0)} ms; the aim is ${HOLD_MS_MAX}`]
+    : []),
+  ...(measure.memory_MiB.peak - measure.memory_MiB.before > MEMORY_MIB_MAX
+    ? [
+        `${measure.name}: memory rose by ${(measure.memory_MiB.peak - measure.memory_MiB.before).toFixed(0)} MiB; the aim is ${MEMORY_MIB_MAX}`,
+      ]
+    : []),
 ];
 // Timers of the clock keep no process alive.
 const alive = setInterval(() => undefined, 60_000);
@@ -37,7 +45,9 @@ try {
   for (const line of aims) console.error(line);
   hasFailed ||= aims.length > 0;
   if (result.elections.length > 0 || isLate) {
-    console.error(`the flood ${result.elections.length > 0 ? 'caused elections' : `held heartbeats up: the p99 of their intervals is above ${P99_MS_MAX} ms`}`);
+    console.error(
+      `the flood ${result.elections.length > 0 ? 'caused elections' : `held heartbeats up: the p99 of their intervals is above ${P99_MS_MAX} ms`}`,
+    );
     hasFailed = true;
   }
 } catch (error) {

@@ -1,4 +1,7 @@
-/** Measures members beside a flood, in a process that the flood does not keep busy: what to measure comes on standard input, results go out when that ends. */
+/**
+ * Measures members beside a flood, in a process that the flood does not keep busy: what to measure comes on standard
+ * input, results go out when that ends.
+ */
 import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { Measures, type Measured } from './flood-measures.js';
@@ -24,5 +27,5 @@ for await (const line of createInterface({ input: process.stdin })) {
   settle_ms = order.settle_ms;
   measures = new Measures(order.members);
 }
-process.stdout.write(`${JSON.stringify(await measures?.stop(settle_ms) ?? [])}\n`);
+process.stdout.write(`${JSON.stringify((await measures?.stop(settle_ms)) ?? [])}\n`);
 clearInterval(alive);

@@ -1,5 +1,10 @@
 /** One watch on one member's etcd API, as batches in the store's own form; for as long as it goes well. */
-import { WatchCreateRequest, WatchCreateRequest_FilterType, WatchRequest, type WatchResponse } from '../../proto/gen/etcd/etcdserverpb/rpc.js';
+import {
+  WatchCreateRequest,
+  WatchCreateRequest_FilterType,
+  WatchRequest,
+  type WatchResponse,
+} from '../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { Event_EventType, type Event, type KeyValue as EtcdKeyValue } from '../../proto/gen/etcd/mvccpb/kv.js';
 import type { KeyValue, Revision, StoreEvent, WatchBatch } from '../../services/store/index.js';
 import { systemClock } from '../../platform/clock.js';
@@ -27,7 +32,12 @@ export type FollowEnd = { readonly kind: 'broken' } | { readonly kind: 'compacte
 const PROGRESS_MS = 700;
 
 export const keyValueOf = ({ key, value, createRevision, modRevision, version, lease }: EtcdKeyValue): KeyValue => ({
-  key, value, createRevision: createRevision as Revision, modRevision: modRevision as Revision, version, lease,
+  key,
+  value,
+  createRevision: createRevision as Revision,
+  modRevision: modRevision as Revision,
+  version,
+  lease,
 });
 
 function eventOf({ type, kv, prevKv }: Event): StoreEvent {
@@ -44,11 +54,17 @@ function batchOf({ events, header }: WatchResponse): WatchBatch {
   return { events: found, revision: (last ?? header?.revision ?? 0) as Revision };
 }
 
-export function follow(client: EtcdClient, watched: Watched, { from, signal, onBatch }: FollowOptions): Promise<FollowEnd> {
+export function follow(
+  client: EtcdClient,
+  watched: Watched,
+  { from, signal, onBatch }: FollowOptions,
+): Promise<FollowEnd> {
   return new Promise((resolve, reject) => {
     const stream = client.watches.watch();
     let over = false;
-    const progress = systemClock.every(PROGRESS_MS, () => stream.write(WatchRequest.fromPartial({ requestUnion: { $case: 'progressRequest', value: {} } })));
+    const progress = systemClock.every(PROGRESS_MS, () =>
+      stream.write(WatchRequest.fromPartial({ requestUnion: { $case: 'progressRequest', value: {} } })),
+    );
     const end = (finish: () => void) => {
       if (over) return;
       over = true;
@@ -75,9 +91,16 @@ export function follow(client: EtcdClient, watched: Watched, { from, signal, onB
       }
     });
     const filters = [
-      ...(watched.noPut === true ? [WatchCreateRequest_FilterType.NOPUT] : []), ...(watched.noDelete === true ? [WatchCreateRequest_FilterType.NODELETE] : []),
+      ...(watched.noPut === true ? [WatchCreateRequest_FilterType.NOPUT] : []),
+      ...(watched.noDelete === true ? [WatchCreateRequest_FilterType.NODELETE] : []),
     ];
-    const value = WatchCreateRequest.fromPartial({ key: watched.key, rangeEnd: watched.rangeEnd ?? Buffer.alloc(0), startRevision: from, prevKv: watched.prevKv ?? false, filters });
+    const value = WatchCreateRequest.fromPartial({
+      key: watched.key,
+      rangeEnd: watched.rangeEnd ?? Buffer.alloc(0),
+      startRevision: from,
+      prevKv: watched.prevKv ?? false,
+      filters,
+    });
     if (signal.aborted) onAbort();
     else stream.write(WatchRequest.fromPartial({ requestUnion: { $case: 'createRequest', value } }));
   });

@@ -5,7 +5,10 @@ import { Histories } from './histories.js';
 import { Verdict } from './verdict.js';
 
 const REGISTER = '/chaos/r/0';
-const ok = <T>(value: T) => (): Promise<Outcome<T>> => Promise.resolve({ kind: 'ok', value });
+const ok =
+  <T>(value: T) =>
+  (): Promise<Outcome<T>> =>
+    Promise.resolve({ kind: 'ok', value });
 const lost = () => Promise.resolve<Outcome<never>>({ kind: 'unknown', why: 'the connection was lost' });
 
 /** A chronicle that tells these writes. */
@@ -15,7 +18,7 @@ function judge(writes: Record<string, number>) {
   return { verdict, histories: new Histories({ revision: 100, written }, verdict) };
 }
 
-describe('clients\' histories', () => {
+describe("clients' histories", () => {
   it('that are good pass, with calls of unknown outcome that happened and that did not', async () => {
     const { verdict, histories } = judge({ w1: 2, w2: 3 });
     await histories.register(REGISTER, { kind: 'put', value: 'w1' }, { work: ok(true), told: () => true });
@@ -39,18 +42,23 @@ describe('clients\' histories', () => {
 
   it('show a refused write that happened', async () => {
     const { histories } = judge({ w1: 2 });
-    await histories.register(REGISTER, { kind: 'put', value: 'w1' }, { work: () => Promise.resolve({ kind: 'refused', why: 'no space' }), told: () => true });
+    await histories.register(
+      REGISTER,
+      { kind: 'put', value: 'w1' },
+      { work: () => Promise.resolve({ kind: 'refused', why: 'no space' }), told: () => true },
+    );
     expect(() => histories.finish()).toThrow('happened although its client was told "no space"');
   });
 
   it('show a stale read', async () => {
     const { histories } = judge({ w1: 2, w2: 3 });
-    for (const value of ['w1', 'w2']) await histories.register(REGISTER, { kind: 'put', value }, { work: ok(true), told: () => true });
+    for (const value of ['w1', 'w2'])
+      await histories.register(REGISTER, { kind: 'put', value }, { work: ok(true), told: () => true });
     await histories.register(REGISTER, { kind: 'get' }, { work: ok('w1'), told: (value: string) => value });
     expect(() => histories.finish()).toThrow(`the history of ${REGISTER} has no order`);
   });
 
-  it('show revisions that go back in time, and a range that is not its revision\'s', () => {
+  it("show revisions that go back in time, and a range that is not its revision's", () => {
     const { verdict, histories } = judge({});
     histories.answered(5, 6, true);
     expect(() => histories.answered(6, 6, true)).toThrow('real time');

@@ -6,7 +6,13 @@
  * - revisions follow real time: who asks later sees no older state (strict serializability)
  */
 import { systemClock } from '../../platform/clock.js';
-import { checkLinearizable, registerModel, type Operation, type RegisterInput, type RegisterOutput } from '../../raft/sim/check/index.js';
+import {
+  checkLinearizable,
+  registerModel,
+  type Operation,
+  type RegisterInput,
+  type RegisterOutput,
+} from '../../raft/sim/check/index.js';
 import type { Chronicle } from './chronicle.js';
 import type { Outcome } from './etcd-client.js';
 import type { Verdict } from './verdict.js';
@@ -70,10 +76,14 @@ export class Histories {
   }
 
   /**
-   * One operation on a register: noted, with its place in time. `told` is what the answer says of the register. What was refused did
-   * not happen; that is checked by its value.
+   * One operation on a register: noted, with its place in time. `told` is what the answer says of the register. What
+   * was refused did not happen; that is checked by its value.
    */
-  async register<T>(key: string, input: RegisterInput, call: { work: () => Promise<Outcome<T>>; told: (answer: T) => RegisterOutput }): Promise<Outcome<T>> {
+  async register<T>(
+    key: string,
+    input: RegisterInput,
+    call: { work: () => Promise<Outcome<T>>; told: (answer: T) => RegisterOutput },
+  ): Promise<Outcome<T>> {
     const called = systemClock.monotonic();
     const outcome = await call.work();
     this.count(outcome);
@@ -81,9 +91,10 @@ export class Histories {
       if ('value' in input) this.#refused.push({ value: input.value, why: outcome.why });
       return outcome;
     }
-    const operation: Asked = outcome.kind === 'ok'
-      ? { input, output: call.told(outcome.value), call: called, return: systemClock.monotonic() }
-      : { input, output: undefined, call: called, return: Infinity };
+    const operation: Asked =
+      outcome.kind === 'ok'
+        ? { input, output: call.told(outcome.value), call: called, return: systemClock.monotonic() }
+        : { input, output: undefined, call: called, return: Infinity };
     const history = this.#registers.get(key);
     if (history === undefined) this.#registers.set(key, [operation]);
     else history.push(operation);
@@ -110,7 +121,9 @@ export class Histories {
   /** An answer that is linearizable came at this revision to a call that was made when `before` had been seen. */
   answered(before: number, revision: number, isWrite: boolean): void {
     if (revision < before || (isWrite && revision === before)) {
-      this.#verdict.violated(`real time: revision ${revision} was answered to ${isWrite ? 'a write' : 'a read'} that began after revision ${before} was seen`);
+      this.#verdict.violated(
+        `real time: revision ${revision} was answered to ${isWrite ? 'a write' : 'a read'} that began after revision ${before} was seen`,
+      );
     }
     this.#revisionSeen = Math.max(this.#revisionSeen, revision);
   }
@@ -124,7 +137,10 @@ export class Histories {
         continue;
       }
       const expected = read.expected();
-      if (read.actual !== expected) this.#verdict.violated(`${read.what} reads "${read.actual}" at revision ${read.revision}, it should be "${expected}"`);
+      if (read.actual !== expected)
+        this.#verdict.violated(
+          `${read.what} reads "${read.actual}" at revision ${read.revision}, it should be "${expected}"`,
+        );
     }
     this.#reads = later;
   }
@@ -144,23 +160,44 @@ export class Histories {
   finish(): void {
     this.judgeReads();
     const lost = this.lost();
-    if (lost.length > 0) this.#verdict.violated(`${lost.length} acknowledged writes are lost: ${lost.slice(0, 5).join('; ')}`);
+    if (lost.length > 0)
+      this.#verdict.violated(`${lost.length} acknowledged writes are lost: ${lost.slice(0, 5).join('; ')}`);
     for (const { value, why } of this.#refused) {
-      if (this.#chronicle.written.has(value)) this.#verdict.violated(`"${value}" happened although its client was told "${why}"`);
+      if (this.#chronicle.written.has(value))
+        this.#verdict.violated(`"${value}" happened although its client was told "${why}"`);
     }
     for (const [key, history] of this.#registers) this.#judgeRegister(key, history);
   }
 
-  /** Reads without an answer say nothing; writes without one that are nowhere did not happen. Without them the search has less to try. */
+  /**
+   * Reads without an answer say nothing; writes without one that are nowhere did not happen. Without them the search
+   * has less to try.
+   */
   #judgeRegister(key: string, history: readonly Asked[]): void {
-    const happened = history.filter(({ input, output }) => output !== undefined || input.kind === 'delete' || ('value' in input && this.#chronicle.written.has(input.value)));
+    const happened = history.filter(
+      ({ input, output }) =>
+        output !== undefined ||
+        input.kind === 'delete' ||
+        ('value' in input && this.#chronicle.written.has(input.value)),
+    );
     const verdict = checkLinearizable(registerModel, happened);
-    if (verdict === 'not-linearizable') this.#verdict.violated(`linearizability: the history of ${key} has no order (${happened.length} operations)\n${happened.map(lineOf).join('\n')}`);
-    if (verdict === 'too-hard') process.stderr.write(`the history of ${key} is too long to be checked for linearizability; its ${happened.length} operations were checked against the chronicle alone\n`);
+    if (verdict === 'not-linearizable')
+      this.#verdict.violated(
+        `linearizability: the history of ${key} has no order (${happened.length} operations)\n${happened.map(lineOf).join('\n')}`,
+      );
+    if (verdict === 'too-hard')
+      process.stderr.write(
+        `the history of ${key} is too long to be checked for linearizability; its ${happened.length} operations were checked against the chronicle alone\n`,
+      );
   }
 }
 
 function lineOf({ input, output, call, return: end }: Asked): string {
-  const parts = [input.kind, 'expected' in input ? input.expected : '', 'value' in input ? input.value : '', output === undefined ? '?' : String(output)];
+  const parts = [
+    input.kind,
+    'expected' in input ? input.expected : '',
+    'value' in input ? input.value : '',
+    output === undefined ? '?' : String(output),
+  ];
   return `  ${call.toFixed(1)}-${end.toFixed(1)} ${parts.filter((part) => part !== '').join(' ')}`;
 }

@@ -1,7 +1,7 @@
 /**
- * A network for the members alone: a bridge in the machine's namespace, where the clients are, and a namespace for each member
- * with one link to it. Packets are dropped by the receiver's nftables rules, so that each direction of each pair can be cut
- * by itself. No namespace has a default route: nothing leaves the machine.
+ * A network for the members alone: a bridge in the machine's namespace, where the clients are, and a namespace for each
+ * member with one link to it. Packets are dropped by the receiver's nftables rules, so that each direction of each pair
+ * can be cut by itself. No namespace has a default route: nothing leaves the machine.
  */
 import { inNetworkNamespace, mustRun, systemExecutor } from '../../platform/exec.js';
 
@@ -22,7 +22,10 @@ export class BridgedNetwork {
     this.#count = count;
   }
 
-  /** `id`: up to 7 digits, the process: what it leaves when it is killed is known by that; names of links are short. `net`: 0 to 255. */
+  /**
+   * `id`: up to 7 digits, the process: what it leaves when it is killed is known by that; names of links are short.
+   * `net`: 0 to 255.
+   */
   static async make(id: string, net: number, count: number): Promise<BridgedNetwork> {
     const network = new BridgedNetwork(id, `198.18.${net}`, count);
     const bridge = network.#bridge;
@@ -62,11 +65,16 @@ export class BridgedNetwork {
     await ip('-n', namespace, 'link', 'set', 'lo', 'up');
     await ip('-n', namespace, 'address', 'add', `${this.address(member)}/${BITS}`, 'dev', 'eth0');
     await ip('-n', namespace, 'link', 'set', 'eth0', 'up');
-    await this.#nft(member, `add table ${TABLE}; add chain ${TABLE} arriving { type filter hook input priority 0; policy accept; }`);
+    await this.#nft(
+      member,
+      `add table ${TABLE}; add chain ${TABLE} arriving { type filter hook input priority 0; policy accept; }`,
+    );
   }
 
   async #nft(member: number, script: string): Promise<void> {
-    await mustRun(inNetworkNamespace(systemExecutor, this.namespace(member)), 'nft', ['-f', '-'], { stdin: `${script.replaceAll('; add', '\nadd')}\n` });
+    await mustRun(inNetworkNamespace(systemExecutor, this.namespace(member)), 'nft', ['-f', '-'], {
+      stdin: `${script.replaceAll('; add', '\nadd')}\n`,
+    });
   }
 
   /** Packets from the one no longer reach the other. */

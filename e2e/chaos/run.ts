@@ -1,6 +1,6 @@
 /**
- * One run: members as processes, clients and watchers on them, faults for as long as asked, then a time of healing that demands
- * progress, then judgement. Times are bounds for what hangs, never promises.
+ * One run: members as processes, clients and watchers on them, faults for as long as asked, then a time of healing that
+ * demands progress, then judgement. Times are bounds for what hangs, never promises.
  */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -78,8 +78,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   } catch (error) {
     const state = await fleet.describe().catch(String);
     await fleet.stop();
-    const found = run.verdict.found.length > 0 ? run.verdict.found : [error instanceof Error ? error.stack ?? error.message : String(error)];
-    throw new ChaosFailure(`${found.join('\n')}\nseed ${seed}; again with: ${replayCommand(options)}\nlogs: ${fleet.keepLogs()}\n${state}`, { cause: error });
+    const found =
+      run.verdict.found.length > 0
+        ? run.verdict.found
+        : [error instanceof Error ? (error.stack ?? error.message) : String(error)];
+    throw new ChaosFailure(
+      `${found.join('\n')}\nseed ${seed}; again with: ${replayCommand(options)}\nlogs: ${fleet.keepLogs()}\n${state}`,
+      { cause: error },
+    );
   }
 }
 
@@ -130,12 +136,25 @@ class Run {
       this.verdict.caught(error);
     }
     judging.cancel();
-    await Promise.allSettled([this.#clients.stop(), this.#sdk.stop(), this.#watchers.stop(), this.#chronicle.stop(), this.#sdk.close()]);
+    await Promise.allSettled([
+      this.#clients.stop(),
+      this.#sdk.stop(),
+      this.#watchers.stop(),
+      this.#chronicle.stop(),
+      this.#sdk.close(),
+    ]);
     if (this.verdict.found.length > 0) throw this.verdict.signal.reason;
     return {
-      seconds: Math.round((systemClock.monotonic() - began_ms) / 1000), episodes: this.#episodes, kinds: this.#kinds, kills: this.#faults.kills,
-      acknowledged: this.#histories.acknowledged, answers: this.#histories.answers, unknown: this.#histories.unknown,
-      watched: this.#watchers.events + this.#sdk.events, revision: this.#chronicle.revision, terms: electionsOf(this.#fleet.members).terms,
+      seconds: Math.round((systemClock.monotonic() - began_ms) / 1000),
+      episodes: this.#episodes,
+      kinds: this.#kinds,
+      kills: this.#faults.kills,
+      acknowledged: this.#histories.acknowledged,
+      answers: this.#histories.answers,
+      unknown: this.#histories.unknown,
+      watched: this.#watchers.events + this.#sdk.events,
+      revision: this.#chronicle.revision,
+      terms: electionsOf(this.#fleet.members).terms,
     };
   }
 
@@ -152,7 +171,8 @@ class Run {
     const { seed, kills, only } = this.#options;
     if (kills !== undefined) return killings(seed);
     const { kinds, missing } = possibleKinds(this.#fleet);
-    if (missing.length > 0) this.#options.say(`not on this machine, without root or without loop devices: ${missing.join(', ')}`);
+    if (missing.length > 0)
+      this.#options.say(`not on this machine, without root or without loop devices: ${missing.join(', ')}`);
     return schedule({ seed, kinds: only ?? kinds });
   }
 
@@ -168,7 +188,9 @@ class Run {
       this.#episodes++;
       if (!episode.hurried) await this.#progress();
       await systemClock.sleep(episode.rest_ms);
-      say(`${describeEpisode(episode)}: ${this.#histories.acknowledged - before} writes in ${((systemClock.monotonic() - from_ms) / 1000).toFixed(1)} s`);
+      say(
+        `${describeEpisode(episode)}: ${this.#histories.acknowledged - before} writes in ${((systemClock.monotonic() - from_ms) / 1000).toFixed(1)} s`,
+      );
     }
   }
 
@@ -176,7 +198,11 @@ class Run {
   async #progress(): Promise<void> {
     const before = this.#histories.acknowledged;
     const { signal } = this.verdict;
-    await until('writes to be acknowledged after the faults', () => signal.aborted || this.#histories.acknowledged >= before + PROGRESS_WRITES, { timeout_ms: PATIENCE_MS, interval_ms: 20 });
+    await until(
+      'writes to be acknowledged after the faults',
+      () => signal.aborted || this.#histories.acknowledged >= before + PROGRESS_WRITES,
+      { timeout_ms: PATIENCE_MS, interval_ms: 20 },
+    );
     signal.throwIfAborted();
   }
 
@@ -185,7 +211,9 @@ class Run {
     await this.#fleet.whole();
     const random = this.#random(3);
     for (const member of this.#fleet.members) {
-      await until(`a write through ${member.name}`, () => this.#clients.probe(member.client, random), { timeout_ms: PATIENCE_MS });
+      await until(`a write through ${member.name}`, () => this.#clients.probe(member.client, random), {
+        timeout_ms: PATIENCE_MS,
+      });
     }
     await this.#clients.stop();
     await this.#sdk.stop();
@@ -194,15 +222,24 @@ class Run {
   async #finish(): Promise<void> {
     const { members } = this.#fleet;
     const first = members[0];
-    const revision = await until('the newest revision', async () => {
-      const answer = await first?.client.range({ key: Buffer.from('/chaos/') });
-      return answer?.kind === 'ok' ? answer.value.header?.revision : undefined;
-    }, { timeout_ms: PATIENCE_MS });
+    const revision = await until(
+      'the newest revision',
+      async () => {
+        const answer = await first?.client.range({ key: Buffer.from('/chaos/') });
+        return answer?.kind === 'ok' ? answer.value.header?.revision : undefined;
+      },
+      { timeout_ms: PATIENCE_MS },
+    );
     const { signal } = this.verdict;
     const behind = () => [
-      ...(this.#chronicle.revision < revision ? [`the chronicle is at ${this.#chronicle.revision}`] : []), ...this.#watchers.behind(revision), ...this.#sdk.behind(revision),
+      ...(this.#chronicle.revision < revision ? [`the chronicle is at ${this.#chronicle.revision}`] : []),
+      ...this.#watchers.behind(revision),
+      ...this.#sdk.behind(revision),
     ];
-    await until(`everybody to know revision ${revision}`, () => signal.aborted || behind().length === 0, { timeout_ms: PATIENCE_MS, show: () => Promise.resolve(behind().join('\n')) });
+    await until(`everybody to know revision ${revision}`, () => signal.aborted || behind().length === 0, {
+      timeout_ms: PATIENCE_MS,
+      show: () => Promise.resolve(behind().join('\n')),
+    });
     signal.throwIfAborted();
     this.#judge();
     this.#histories.finish();
@@ -216,22 +253,30 @@ class Run {
   async #sameState(revision: number): Promise<void> {
     const hashes = new Set<string>();
     for (const { name, client } of this.#fleet.members) {
-      const answer = await until(`the hash of ${name}`, async () => {
-        const outcome = await client.hash(revision);
-        return outcome.kind === 'ok' ? outcome.value : undefined;
-      }, { timeout_ms: PATIENCE_MS });
+      const answer = await until(
+        `the hash of ${name}`,
+        async () => {
+          const outcome = await client.hash(revision);
+          return outcome.kind === 'ok' ? outcome.value : undefined;
+        },
+        { timeout_ms: PATIENCE_MS },
+      );
       hashes.add(`${answer.hash} (compacted at ${answer.compactRevision})`);
       const range = await client.range({ ...EVERYTHING, revision: BigInt(revision), serializable: true });
-      if (range.kind !== 'ok') return this.verdict.violated(`${name} does not list everything at revision ${revision}: ${range.why}`);
+      if (range.kind !== 'ok')
+        return this.verdict.violated(`${name} does not list everything at revision ${revision}: ${range.why}`);
       const actual = answerOfRange({ count: range.value.count, kvs: range.value.kvs.map(keyValueOf) });
-      if (actual !== this.#chronicle.model.rangeAt(EVERYTHING, revision)) this.verdict.violated(`${name} holds another state at revision ${revision} than its history tells`);
+      if (actual !== this.#chronicle.model.rangeAt(EVERYTHING, revision))
+        this.verdict.violated(`${name} holds another state at revision ${revision} than its history tells`);
     }
-    if (hashes.size > 1) this.verdict.violated(`equal hashes: members differ at revision ${revision}: ${[...hashes].join(', ')}`);
+    if (hashes.size > 1)
+      this.verdict.violated(`equal hashes: members differ at revision ${revision}: ${[...hashes].join(', ')}`);
   }
 }
 
-export const summaryOf = (result: ChaosResult): string => [
-  `${result.seconds} s, ${result.episodes} episodes, ${result.kills} kills, ${result.terms} terms with a leader, revision ${result.revision}`,
-  `${result.acknowledged} acknowledged writes, 0 lost; ${result.answers} answers, ${result.unknown} of unknown outcome; ${result.watched} watched events`,
-  [...result.kinds].map(([kind, count]) => `${kind} ${count}`).join(', '),
-].join('\n');
+export const summaryOf = (result: ChaosResult): string =>
+  [
+    `${result.seconds} s, ${result.episodes} episodes, ${result.kills} kills, ${result.terms} terms with a leader, revision ${result.revision}`,
+    `${result.acknowledged} acknowledged writes, 0 lost; ${result.answers} answers, ${result.unknown} of unknown outcome; ${result.watched} watched events`,
+    [...result.kinds].map(([kind, count]) => `${kind} ${count}`).join(', '),
+  ].join('\n');

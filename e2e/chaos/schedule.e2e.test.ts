@@ -2,11 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { describeEpisode, GRAVE, killings, schedule, TRANSIENT, type Episode, type FaultKind } from './schedule.js';
 
 const ALL: readonly FaultKind[] = [...TRANSIENT, ...GRAVE];
-const take = (from: Generator<Episode>, count: number) => Array.from({ length: count }, () => from.next().value as Episode);
+const take = (from: Generator<Episode>, count: number) =>
+  Array.from({ length: count }, () => from.next().value as Episode);
 
 describe('the schedule', () => {
   it('is the same for the same seed, and another for another', () => {
-    const [first, again, other] = [7, 7, 8].map((seed) => take(schedule({ seed, kinds: ALL }), 50).map(describeEpisode));
+    const [first, again, other] = [7, 7, 8].map((seed) =>
+      take(schedule({ seed, kinds: ALL }), 50).map(describeEpisode),
+    );
     expect(again).toEqual(first);
     expect(other).not.toEqual(first);
     expect(take(killings(7), 20)).toEqual(take(killings(7), 20));

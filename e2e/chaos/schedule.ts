@@ -1,14 +1,25 @@
 /**
- * What is done to the members, and when: from a seed, the same for the same seed. What it meets depends on the machine; so a
- * replay does the same things again, not the same things at the same instruction.
+ * What is done to the members, and when: from a seed, the same for the same seed. What it meets depends on the machine;
+ * so a replay does the same things again, not the same things at the same instruction.
  *
- * Faults are drawn from a bag that is filled again when it is empty: a short run meets most kinds once before any kind twice.
+ * Faults are drawn from a bag that is filled again when it is empty: a short run meets most kinds once before any kind
+ * twice.
  */
 import { seededRandom, type Random } from '../../platform/random.js';
 
 /** Against processes, links and disks; over when they are healed. Two may meet in one episode. */
 export const TRANSIENT = [
-  'kill', 'kill while it starts', 'graceful restart', 'pause', 'symmetric partition', 'one-way partition', 'isolation', 'unplugged', 'full disk', 'hung disk', 'slow disk',
+  'kill',
+  'kill while it starts',
+  'graceful restart',
+  'pause',
+  'symmetric partition',
+  'one-way partition',
+  'isolation',
+  'unplugged',
+  'full disk',
+  'hung disk',
+  'slow disk',
   'leader transfer',
 ] as const;
 /** Against a member's data or membership: they need the others, and come alone. */
@@ -47,7 +58,15 @@ export interface ScheduleOptions {
 }
 
 /** Kinds for which it makes sense to meet more than one member at once. */
-const MANY: ReadonlySet<FaultKind> = new Set(['kill', 'kill while it starts', 'pause', 'unplugged', 'full disk', 'hung disk', 'slow disk']);
+const MANY: ReadonlySet<FaultKind> = new Set([
+  'kill',
+  'kill while it starts',
+  'pause',
+  'unplugged',
+  'full disk',
+  'hung disk',
+  'slow disk',
+]);
 const isGrave = (kind: FaultKind) => (GRAVE as readonly FaultKind[]).includes(kind);
 
 function victimsOf(kind: FaultKind, random: Random): Victims {
@@ -87,7 +106,13 @@ export function* killings(seed: number): Generator<Episode, never> {
     const draw = random.next();
     const who = draw < 0.45 ? 'leader' : draw < 0.75 ? 'follower' : draw < 0.88 ? 'two' : 'all';
     const kind = random.next() < 0.2 ? 'kill while it starts' : 'kill';
-    yield { number, faults: [{ kind, victims: { who, pick: random.next() } }], hold_ms: random.int(400), rest_ms: random.int(600), hurried: random.next() < 0.2 };
+    yield {
+      number,
+      faults: [{ kind, victims: { who, pick: random.next() } }],
+      hold_ms: random.int(400),
+      rest_ms: random.int(600),
+      hurried: random.next() < 0.2,
+    };
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Clients of the SDK, over gRPC: ConfigMaps as registers (get, patch, update of a known version) and a watch that resumes. The API
- * server's way to the store is judged with it: through caches, conflicts and all.
+ * Clients of the SDK, over gRPC: ConfigMaps as registers (get, patch, update of a known version) and a watch that
+ * resumes. The API server's way to the store is judged with it: through caches, conflicts and all.
  */
 import { configMaps } from '../../apimachinery/gen/resources.js';
 import { systemClock } from '../../platform/clock.js';
@@ -49,7 +49,10 @@ export class SdkClients {
   }
 
   async start(count: number, randomFor: (client: number) => Random): Promise<void> {
-    const { fleet: { endpoints, secrets }, verdict } = this.#parts;
+    const {
+      fleet: { endpoints, secrets },
+      verdict,
+    } = this.#parts;
     const { ca, cert, key } = secrets.client;
     const client = await connect({ endpoints, tls: { ca, certificate: cert, privateKey: key } });
     this.#client = client;
@@ -63,7 +66,9 @@ export class SdkClients {
   behind(revision: number): string[] {
     // Its watch hears of its own objects alone: what matters is that the last of those is known.
     const last = this.#expected(revision).at(-1);
-    return last === undefined || this.#next > last.revision ? [] : [`the SDK's watch is at ${this.#next - 1}, not at ${last.revision}`];
+    return last === undefined || this.#next > last.revision
+      ? []
+      : [`the SDK's watch is at ${this.#next - 1}, not at ${last.revision}`];
   }
 
   /** Clients first; the watch goes on until `close`. */
@@ -85,7 +90,8 @@ export class SdkClients {
     const expected = this.#expected(chronicle.revision);
     for (const [i, want] of expected.entries()) {
       const got = this.#seen[i];
-      if (lineOf(got) !== lineOf(want)) verdict.violated(`the SDK's watch was told "${lineOf(got)}" where "${lineOf(want)}" happened`);
+      if (lineOf(got) !== lineOf(want))
+        verdict.violated(`the SDK's watch was told "${lineOf(got)}" where "${lineOf(want)}" happened`);
     }
     const more = this.#seen[expected.length];
     if (more !== undefined) verdict.violated(`the SDK's watch was told "${lineOf(more)}", which did not happen`);
@@ -98,7 +104,12 @@ export class SdkClients {
       for (const { key, kv, prev } of model.eventsAt(at)) {
         if (!key.startsWith(KEY + PREFIX)) continue;
         const type = kv === undefined ? 'DELETED' : prev === undefined ? 'ADDED' : 'MODIFIED';
-        found.push({ type, name: key.slice(KEY.length), revision: at, value: /"value":"(w\d+)"/.exec((kv ?? prev)?.value ?? '')?.[1] ?? '' });
+        found.push({
+          type,
+          name: key.slice(KEY.length),
+          revision: at,
+          value: /"value":"(w\d+)"/.exec((kv ?? prev)?.value ?? '')?.[1] ?? '',
+        });
       }
     }
     return found;
@@ -109,14 +120,20 @@ export class SdkClients {
     const signal = AbortSignal.any([verdict.signal, this.#closed.signal]);
     for (;;) {
       try {
-        for await (const { type, object } of client.watch(configMaps, { namespace: NAMESPACE, resourceVersion: String(this.#next - 1), signal })) {
+        for await (const { type, object } of client.watch(configMaps, {
+          namespace: NAMESPACE,
+          resourceVersion: String(this.#next - 1),
+          signal,
+        })) {
           const revision = Number(object.metadata?.resourceVersion ?? '0');
           this.#next = revision + 1;
           const name = object.metadata?.name ?? '';
-          if (type !== 'BOOKMARK' && name.startsWith(PREFIX)) this.#seen.push({ type, name, revision, value: object.data?.['value'] ?? '' });
+          if (type !== 'BOOKMARK' && name.startsWith(PREFIX))
+            this.#seen.push({ type, name, revision, value: object.data?.['value'] ?? '' });
         }
       } catch (error) {
-        if (isApiError(error, 'Expired')) verdict.violated(`the SDK's watch: ${String(error)}, though nothing that it asks for was compacted`);
+        if (isApiError(error, 'Expired'))
+          verdict.violated(`the SDK's watch: ${String(error)}, though nothing that it asks for was compacted`);
       }
       if (signal.aborted) return;
       await systemClock.sleep(50);
@@ -134,7 +151,14 @@ export class SdkClients {
     for (let generation = 1; !this.#over.signal.aborted && !verdict.signal.aborted; generation++) {
       const name = `${PREFIX}${generation}`;
       const value = histories.freshValue();
-      const work = () => attempt(client.create(configMaps, { metadata: { name, namespace: NAMESPACE }, data: { value } }, { signal: AbortSignal.timeout(CALL_MS) }));
+      const work = () =>
+        attempt(
+          client.create(
+            configMaps,
+            { metadata: { name, namespace: NAMESPACE }, data: { value } },
+            { signal: AbortSignal.timeout(CALL_MS) },
+          ),
+        );
       const outcome = await histories.register(KEY + name, { kind: 'put', value }, { work, told: () => true });
       if (outcome.kind !== 'ok') {
         await systemClock.sleep(200);
@@ -143,7 +167,8 @@ export class SdkClients {
       histories.wrote({ key: KEY + name, value, revision: Number(outcome.value.metadata?.resourceVersion ?? '0') });
       this.#register = name;
       const end = this.#operations + OPERATIONS_PER_REGISTER;
-      while (this.#operations < end && !this.#over.signal.aborted && !verdict.signal.aborted) await systemClock.sleep(50);
+      while (this.#operations < end && !this.#over.signal.aborted && !verdict.signal.aborted)
+        await systemClock.sleep(50);
     }
   }
 
@@ -164,12 +189,17 @@ export class SdkClients {
     const key = KEY + name;
     const before = histories.revisionSeen;
     const get = () => attempt(client.get(configMaps, ref, { signal: AbortSignal.timeout(CALL_MS) }));
-    const seen = await histories.register(key, { kind: 'get' }, { work: get, told: ({ data }) => data?.['value'] ?? null });
+    const seen = await histories.register(
+      key,
+      { kind: 'get' },
+      { work: get, told: ({ data }) => data?.['value'] ?? null },
+    );
     if (seen.kind !== 'ok' || choice < 4) return;
     const value = histories.freshValue();
     const signal = AbortSignal.timeout(CALL_MS);
     if (choice < 7) {
-      const work = () => attempt(client.patch(configMaps, ref, { type: 'merge', body: { data: { value } } }, { signal }));
+      const work = () =>
+        attempt(client.patch(configMaps, ref, { type: 'merge', body: { data: { value } } }, { signal }));
       const outcome = await histories.register(key, { kind: 'put', value }, { work, told: () => true });
       this.#wrote(outcome, before, { key, value });
       return;
@@ -177,16 +207,31 @@ export class SdkClients {
     const expected = seen.value.data?.['value'] ?? '';
     const work = async (): Promise<Outcome<{ readonly swapped: boolean; readonly revision: string }>> => {
       const outcome = await attempt(client.update(configMaps, { ...seen.value, data: { value } }, { signal }));
-      if (outcome.kind === 'ok') return { kind: 'ok', value: { swapped: true, revision: outcome.value.metadata?.resourceVersion ?? '0' } };
-      return outcome.kind === 'refused' && outcome.why.startsWith('Conflict') ? { kind: 'ok', value: { swapped: false, revision: '0' } } : outcome;
+      if (outcome.kind === 'ok')
+        return { kind: 'ok', value: { swapped: true, revision: outcome.value.metadata?.resourceVersion ?? '0' } };
+      return outcome.kind === 'refused' && outcome.why.startsWith('Conflict')
+        ? { kind: 'ok', value: { swapped: false, revision: '0' } }
+        : outcome;
     };
-    const outcome = await histories.register(key, { kind: 'swap', expected, value }, { work, told: ({ swapped }) => swapped });
+    const outcome = await histories.register(
+      key,
+      { kind: 'swap', expected, value },
+      { work, told: ({ swapped }) => swapped },
+    );
     if (outcome.kind !== 'ok') return;
     if (!outcome.value.swapped) histories.refused(value, 'Conflict');
-    else this.#wrote({ kind: 'ok', value: { metadata: { resourceVersion: outcome.value.revision } } }, before, { key, value });
+    else
+      this.#wrote({ kind: 'ok', value: { metadata: { resourceVersion: outcome.value.revision } } }, before, {
+        key,
+        value,
+      });
   }
 
-  #wrote(outcome: Outcome<{ readonly metadata?: { readonly resourceVersion?: string } }>, before: number, write: { readonly key: string; readonly value: string }): void {
+  #wrote(
+    outcome: Outcome<{ readonly metadata?: { readonly resourceVersion?: string } }>,
+    before: number,
+    write: { readonly key: string; readonly value: string },
+  ): void {
     if (outcome.kind !== 'ok') return;
     const revision = Number(outcome.value.metadata?.resourceVersion ?? '0');
     this.#parts.histories.answered(before, revision, true);
@@ -204,4 +249,5 @@ async function attempt<T>(work: Promise<T>): Promise<Outcome<T>> {
   }
 }
 
-const lineOf = (seen: Seen | undefined) => (seen === undefined ? 'nothing' : `${seen.type} ${seen.name}@${seen.revision} ${seen.value}`);
+const lineOf = (seen: Seen | undefined) =>
+  seen === undefined ? 'nothing' : `${seen.type} ${seen.name}@${seen.revision} ${seen.value}`;

@@ -29,7 +29,7 @@ export class Verdict implements Court {
   caught = (error: unknown): void => {
     // Whoever stops because of the first is no second.
     if (error instanceof Violation || error === this.signal.reason) return;
-    const text = error instanceof Error ? error.stack ?? error.message : String(error);
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#found.push(`the suite itself failed: ${text}`);
     this.#abort.abort(error);
   };

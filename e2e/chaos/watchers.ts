@@ -1,4 +1,7 @@
-/** Watchers: each follows a part of the keys from member to member, resuming where it was; the simulator's judge compares what it is told. */
+/**
+ * Watchers: each follows a part of the keys from member to member, resuming where it was; the simulator's judge
+ * compares what it is told.
+ */
 import { systemClock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
 import { WatchJudge } from '../../raft/sim/check/index.js';
@@ -12,7 +15,8 @@ const PREFIXES = ['/chaos/r/', '/chaos/t/', '/chaos/', '/registry/'];
 const STAY_MS = 4000;
 
 const bytes = (text: string) => Buffer.from(text, 'latin1');
-const endOf = (prefix: string) => bytes(prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1));
+const endOf = (prefix: string) =>
+  bytes(prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1));
 
 interface Watcher {
   readonly name: string;
@@ -51,7 +55,13 @@ export class Watchers {
     for (let i = 0; i < count; i++) {
       const random = randomFor(i);
       const prefix = PREFIXES[i % PREFIXES.length] ?? '/chaos/';
-      const watched = { key: bytes(prefix), rangeEnd: endOf(prefix), prevKv: random.int(2) === 0, noPut: random.int(6) === 0, noDelete: random.int(6) === 0 };
+      const watched = {
+        key: bytes(prefix),
+        rangeEnd: endOf(prefix),
+        prevKv: random.int(2) === 0,
+        noPut: random.int(6) === 0,
+        noDelete: random.int(6) === 0,
+      };
       const name = `${i} on ${prefix}`;
       const next = this.#chronicle.revision + 1;
       const judge = new WatchJudge({ court: this.#verdict, model: this.#chronicle.model, name }, watched, next);
@@ -63,7 +73,9 @@ export class Watchers {
 
   /** Names of those that have not been told everything up to the revision. */
   behind(revision: number): string[] {
-    return this.#watchers.filter(({ next }) => next <= revision).map(({ name, next }) => `watcher ${name} is at ${next - 1}`);
+    return this.#watchers
+      .filter(({ next }) => next <= revision)
+      .map(({ name, next }) => `watcher ${name} is at ${next - 1}`);
   }
 
   async stop(): Promise<void> {
@@ -90,11 +102,19 @@ export class Watchers {
       if (member === undefined || !member.isRunning || member.isPaused) continue;
       const turn = AbortSignal.any([signal, AbortSignal.timeout(STAY_MS / 2 + random.int(STAY_MS))]);
       const from = watcher.next;
-      const end = await follow(member.client, watcher.watched, { from, signal: turn, onBatch: (batch) => {
-        // A member that is behind answers a question about progress with where it is itself, as etcd does; what it sends counts.
-        if (batch.events.length > 0 || batch.revision >= from - 1) this.#take(watcher, batch);
-      } });
-      if (end.kind === 'compacted') this.#verdict.violated(`watch ${watcher.name}: ${member.name} says that revision ${watcher.next} is compacted; only what is before ${this.#chronicle.model.compactRevision} was`);
+      const end = await follow(member.client, watcher.watched, {
+        from,
+        signal: turn,
+        onBatch: (batch) => {
+          // A member that is behind answers a question about progress with where it is itself, as etcd does; what it
+          // sends counts.
+          if (batch.events.length > 0 || batch.revision >= from - 1) this.#take(watcher, batch);
+        },
+      });
+      if (end.kind === 'compacted')
+        this.#verdict.violated(
+          `watch ${watcher.name}: ${member.name} says that revision ${watcher.next} is compacted; only what is before ${this.#chronicle.model.compactRevision} was`,
+        );
     }
   }
 

@@ -1,8 +1,9 @@
 /**
- * Whether the machine let members send and hear heartbeats at all. Linux counts how long a thread was ready to run and had to wait for a
- * processor (run_delay of /proc/PID/task/TID/schedstat), and how long others had the processors of a virtual machine (steal of
- * /proc/stat). Looked at many times a second; both only grow, so that a look that comes late makes what is told of a time coarser,
- * never less. Members' Raft threads are told by their priority, which takes root: else nothing is known.
+ * Whether the machine let members send and hear heartbeats at all. Linux counts how long a thread was ready to run and
+ * had to wait for a processor (run_delay of /proc/PID/task/TID/schedstat), and how long others had the processors of a
+ * virtual machine (steal of /proc/stat). Looked at many times a second; both only grow, so that a look that comes late
+ * makes what is told of a time coarser, never less. Members' Raft threads are told by their priority, which takes root:
+ * else nothing is known.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { systemClock } from '../../platform/clock.js';
@@ -24,14 +25,16 @@ const STEAL_FIELD = 8;
 const NICE_FIELD = 16;
 
 /**
- * Withheld from two members together, from one moment to another: a heartbeat needs one that sends it and one that hears it.
- * Undefined: not known.
+ * Withheld from two members together, from one moment to another: a heartbeat needs one that sends it and one that
+ * hears it. Undefined: not known.
  */
 export function withheld_ms(looks: readonly Look[], from_ms: number, to_ms: number): number | undefined {
   const first = looks.findLast(({ at_ms }) => at_ms <= from_ms);
   const last = looks.find(({ at_ms }) => at_ms >= to_ms);
   if (first === undefined || last === undefined) return undefined;
-  const [most = 0, second = 0] = last.waited_ms.map((waited, i) => waited - (first.waited_ms[i] ?? 0)).toSorted((a, b) => b - a);
+  const [most = 0, second = 0] = last.waited_ms
+    .map((waited, i) => waited - (first.waited_ms[i] ?? 0))
+    .toSorted((a, b) => b - a);
   return most + second + last.stolen_ms - first.stolen_ms;
 }
 
@@ -62,10 +65,12 @@ export function watchProcessors(pids: readonly number[]): { stop(): readonly Loo
 function raftThreads(pid: number): string[] {
   try {
     const tasks = `/proc/${pid}/task`;
-    return readdirSync(tasks).map((task) => `${tasks}/${task}`).filter((path) => {
-      const stat = readFileSync(`${path}/stat`, 'utf8');
-      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[NICE_FIELD]) < 0;
-    });
+    return readdirSync(tasks)
+      .map((task) => `${tasks}/${task}`)
+      .filter((path) => {
+        const stat = readFileSync(`${path}/stat`, 'utf8');
+        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[NICE_FIELD]) < 0;
+      });
   } catch {
     return [];
   }
@@ -77,9 +82,12 @@ function waitOf(thread: string): number {
   return waited_ns / 1e6;
 }
 
-const stolen = (): number => Number(/^cpu +.*/.exec(readFileSync('/proc/stat', 'utf8'))?.[0].split(/ +/)[STEAL_FIELD] ?? 0) * TICK_MS;
+const stolen = (): number =>
+  Number(/^cpu +.*/.exec(readFileSync('/proc/stat', 'utf8'))?.[0].split(/ +/)[STEAL_FIELD] ?? 0) * TICK_MS;
 
-/** For how long the main thread of a process has waited for a processor since it began; undefined where nobody counts. */
+/**
+ * For how long the main thread of a process has waited for a processor since it began; undefined where nobody counts.
+ */
 export function mainThreadWaited_ms(pid: number): number | undefined {
   try {
     return waitOf(`/proc/${pid}/task/${pid}`);

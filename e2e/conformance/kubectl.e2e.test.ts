@@ -1,4 +1,7 @@
-/** Every verb of every kubectl there is, against one whole cluster with hollow workers; each case in a namespace of its own. */
+/**
+ * Every verb of every kubectl there is, against one whole cluster with hollow workers; each case in a namespace of its
+ * own.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CommandResult } from '../../platform/exec.js';
 import { startCluster } from '../../testing/index.js';
@@ -26,11 +29,13 @@ afterAll(() => cluster?.stop());
 
 /** Undefined when the command did as it should; else what it did instead. */
 function complaint(step: Step, result: CommandResult, namespace: string): string | undefined {
-  const filled = (pattern: RegExp) => new RegExp(pattern.source.replaceAll(String.raw`\{ns\}`, namespace), pattern.flags);
+  const filled = (pattern: RegExp) =>
+    new RegExp(pattern.source.replaceAll(String.raw`\{ns\}`, namespace), pattern.flags);
   const shown = `exit code ${result.code}\nstdout: ${result.stdout.slice(0, 3000)}\nstderr: ${result.stderr.slice(0, 3000)}`;
   if (result.code !== (step.code ?? 0)) return `expected exit code ${step.code ?? 0}; ${shown}`;
   if (step.out !== undefined && !filled(step.out).test(result.stdout)) return `expected stdout ${step.out}; ${shown}`;
-  if (step.not !== undefined && filled(step.not).test(result.stdout)) return `expected stdout without ${step.not}; ${shown}`;
+  if (step.not !== undefined && filled(step.not).test(result.stdout))
+    return `expected stdout without ${step.not}; ${shown}`;
   if (step.err !== undefined && !filled(step.err).test(result.stderr)) return `expected stderr ${step.err}; ${shown}`;
   return undefined;
 }
@@ -42,11 +47,18 @@ async function finished(child: Child, stdin = ''): Promise<CommandResult> {
 }
 
 async function run(kubectl: Kubectl, step: Step, namespace: string): Promise<void> {
-  const words = (typeof step.run === 'string' ? step.run.split(' ') : step.run).map((word) => word.replaceAll('{ns}', namespace));
-  const attempt = async () => complaint(step, await finished(kubectl.start(words, step.env), step.stdin?.replaceAll('NS', namespace)), namespace);
+  const words = (typeof step.run === 'string' ? step.run.split(' ') : step.run).map((word) =>
+    word.replaceAll('{ns}', namespace),
+  );
+  const attempt = async () =>
+    complaint(step, await finished(kubectl.start(words, step.env), step.stdin?.replaceAll('NS', namespace)), namespace);
   let said = await attempt();
   if (said !== undefined && step.eventually === true) {
-    await until(words.join(' '), async () => (said = await attempt()) === undefined, { timeout_ms: EVENTUALLY_MS, interval_ms: 300, show: async () => said ?? '' });
+    await until(words.join(' '), async () => (said = await attempt()) === undefined, {
+      timeout_ms: EVENTUALLY_MS,
+      interval_ms: 300,
+      show: async () => said ?? '',
+    });
   }
   if (said !== undefined) expect.fail(`kubectl ${words.join(' ')}: ${said}`);
 }

@@ -11,7 +11,10 @@ export interface KubectlVersion {
 const NEWEST_MINOR = 99;
 
 export function kubectlVersions(): KubectlVersion[] {
-  const plain = (process.env['PATH'] ?? '').split(delimiter).map((directory) => join(directory, 'kubectl')).find((path) => existsSync(path));
+  const plain = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((directory) => join(directory, 'kubectl'))
+    .find((path) => existsSync(path));
   if (plain === undefined) return [];
   const directory = dirname(realpathSync(plain));
   const found = readdirSync(directory).flatMap((name) => {

@@ -1,4 +1,7 @@
-/** A client that asks again and again, as users do while something is rolled out, and notes every answer that was not 200. */
+/**
+ * A client that asks again and again, as users do while something is rolled out, and notes every answer that was not
+ * 200.
+ */
 import { systemClock } from '../../platform/clock.js';
 import { sleep } from './until.js';
 
@@ -33,7 +36,9 @@ export class Asker {
   async #run(): Promise<void> {
     const begun_ms = systemClock.monotonic();
     while (!this.#stopping) {
-      const request = this.#ask(this.#urls[this.#count % this.#urls.length] ?? '').finally(() => this.#pending.delete(request));
+      const request = this.#ask(this.#urls[this.#count % this.#urls.length] ?? '').finally(() =>
+        this.#pending.delete(request),
+      );
       this.#pending.add(request);
       this.#count++;
       await sleep(Math.max(0, begun_ms + this.#count * this.#interval_ms - systemClock.monotonic()));
@@ -44,13 +49,18 @@ export class Asker {
   async #ask(url: string): Promise<void> {
     const begun_ms = systemClock.monotonic();
     try {
-      const response = await fetch(url, { headers: this.#keepAlive ? {} : { connection: 'close' }, signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+      const response = await fetch(url, {
+        headers: this.#keepAlive ? {} : { connection: 'close' },
+        signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      });
       const text = await response.text();
       if (!response.ok) throw new Error(`${response.status} ${text}`);
       this.#answers.set(text, (this.#answers.get(text) ?? 0) + 1);
     } catch (error) {
       const { message, cause } = error as Error;
-      this.#failures.push(`${url} after ${Math.round(systemClock.monotonic() - begun_ms)} ms: ${message} ${cause instanceof Error ? cause.message : ''}`);
+      this.#failures.push(
+        `${url} after ${Math.round(systemClock.monotonic() - begun_ms)} ms: ${message} ${cause instanceof Error ? cause.message : ''}`,
+      );
     }
   }
 

@@ -17,9 +17,9 @@ export class Child {
     this.#ended = new Promise((resolve) => {
       this.#child.once('error', (error) => {
         this.#stderr += error.message;
-        resolve(this.#code = -1);
+        resolve((this.#code = -1));
       });
-      this.#child.once('close', (code) => resolve(this.#code = code ?? -1));
+      this.#child.once('close', (code) => resolve((this.#code = code ?? -1)));
     });
   }
 
@@ -55,7 +55,8 @@ export class Child {
 
   prints(pattern: RegExp, timeout_ms = 30_000): Promise<true> {
     return until(`${pattern} in the output`, () => (pattern.test(this.#stdout) ? true : undefined), {
-      timeout_ms, show: () => Promise.resolve(`stdout: ${this.#stdout.slice(-2000)}\nstderr: ${this.#stderr.slice(-2000)}`),
+      timeout_ms,
+      show: () => Promise.resolve(`stdout: ${this.#stdout.slice(-2000)}\nstderr: ${this.#stderr.slice(-2000)}`),
     });
   }
 

@@ -50,7 +50,9 @@ export class EtcdCluster {
     this.members = members;
     this.files = {
       endpoints: members.map(({ endpoint }) => `https://${endpoint}`),
-      ca: join(directory, 'ca.crt'), certificate: join(directory, 'client.crt'), key: join(directory, 'client.key'),
+      ca: join(directory, 'ca.crt'),
+      certificate: join(directory, 'client.crt'),
+      key: join(directory, 'client.key'),
     };
     this.etcdctl = new Etcdctl(this.files);
   }
@@ -61,20 +63,51 @@ export class EtcdCluster {
     const authority = await createAuthority('etcd', DAY_MS, context);
     await writeFile(join(directory, 'ca.crt'), authority.certificate);
     const issue = async (name: string, usages: readonly ('server' | 'client')[]) => {
-      const pair: KeyPair = await issueCertificate(authority, { subject: { commonName: name }, usages, names: ['localhost', HOST], lifetime_ms: DAY_MS }, context);
+      const pair: KeyPair = await issueCertificate(
+        authority,
+        { subject: { commonName: name }, usages, names: ['localhost', HOST], lifetime_ms: DAY_MS },
+        context,
+      );
       await writeFile(join(directory, `${name}.crt`), pair.certificate);
       await writeFile(join(directory, `${name}.key`), pair.privateKey, { mode: 0o600 });
     };
     // etcd's gateway is a client of the server, with the server's certificate.
     await Promise.all([issue('server', ['server', 'client']), issue('client', ['client'])]);
     const ports = await freePorts(count * 2);
-    const places = Array.from({ length: count }, (_, i) => ({ name: `e${i + 1}`, client: `${HOST}:${ports[i * 2] ?? 0}`, peer: `http://${HOST}:${ports[i * 2 + 1] ?? 0}` }));
+    const places = Array.from({ length: count }, (_, i) => ({
+      name: `e${i + 1}`,
+      client: `${HOST}:${ports[i * 2] ?? 0}`,
+      peer: `http://${HOST}:${ports[i * 2 + 1] ?? 0}`,
+    }));
     const all = places.map(({ name, peer }) => `${name}=${peer}`).join(',');
-    const members = places.map(({ name, client, peer }) => new EtcdMember(client, [
-      '--name', name, '--data-dir', join(directory, name), '--initial-cluster', all, '--initial-cluster-token', directory,
-      '--listen-client-urls', `https://${client}`, '--advertise-client-urls', `https://${client}`, '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer,
-      '--client-cert-auth', '--trusted-ca-file', join(directory, 'ca.crt'), '--cert-file', join(directory, 'server.crt'), '--key-file', join(directory, 'server.key'),
-    ]));
+    const members = places.map(
+      ({ name, client, peer }) =>
+        new EtcdMember(client, [
+          '--name',
+          name,
+          '--data-dir',
+          join(directory, name),
+          '--initial-cluster',
+          all,
+          '--initial-cluster-token',
+          directory,
+          '--listen-client-urls',
+          `https://${client}`,
+          '--advertise-client-urls',
+          `https://${client}`,
+          '--listen-peer-urls',
+          peer,
+          '--initial-advertise-peer-urls',
+          peer,
+          '--client-cert-auth',
+          '--trusted-ca-file',
+          join(directory, 'ca.crt'),
+          '--cert-file',
+          join(directory, 'server.crt'),
+          '--key-file',
+          join(directory, 'server.key'),
+        ]),
+    );
     const cluster = new EtcdCluster(directory, members);
     try {
       for (const member of members) member.start();
@@ -95,7 +128,9 @@ export class EtcdCluster {
 
   async leader(): Promise<EtcdMember> {
     return until('a leader of etcd', async () => {
-      const leading = (await this.etcdctl.status()).find(({ Status }) => Status.leader === Status.header.member_id)?.Endpoint;
+      const leading = (await this.etcdctl.status()).find(
+        ({ Status }) => Status.leader === Status.header.member_id,
+      )?.Endpoint;
       return this.members.find(({ endpoint }) => leading?.endsWith(endpoint) === true);
     });
   }

@@ -17,7 +17,11 @@ export function hasEtcdctl(): boolean {
 
 export interface EndpointStatus {
   readonly Endpoint: string;
-  readonly Status: { readonly header: { readonly member_id: number; readonly revision: number }; readonly leader: number; readonly raftTerm: number };
+  readonly Status: {
+    readonly header: { readonly member_id: number; readonly revision: number };
+    readonly leader: number;
+    readonly raftTerm: number;
+  };
 }
 
 export interface EndpointHash {
@@ -33,7 +37,17 @@ export class Etcdctl {
   }
 
   #args(args: readonly string[], endpoints = this.#files.endpoints): string[] {
-    return ['--endpoints', endpoints.join(','), '--cacert', this.#files.ca, '--cert', this.#files.certificate, '--key', this.#files.key, ...args];
+    return [
+      '--endpoints',
+      endpoints.join(','),
+      '--cacert',
+      this.#files.ca,
+      '--cert',
+      this.#files.certificate,
+      '--key',
+      this.#files.key,
+      ...args,
+    ];
   }
 
   run(args: readonly string[], endpoints?: readonly string[]): Promise<CommandResult> {

@@ -6,13 +6,21 @@ import { delimiter, dirname, join } from 'node:path';
 import { mustRun, systemExecutor, type CommandOptions, type CommandResult } from '../../platform/exec.js';
 import { Child } from './child.js';
 
-/** Versions beside the one on the path (as `kubectl.1.33`) are preferred: plain `kubectl` may pick by the server's version. */
+/**
+ * Versions beside the one on the path (as `kubectl.1.33`) are preferred: plain `kubectl` may pick by the server's
+ * version.
+ */
 export function findKubectl(): string | undefined {
-  const plain = (process.env['PATH'] ?? '').split(delimiter).map((directory) => join(directory, 'kubectl')).find((path) => existsSync(path));
+  const plain = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((directory) => join(directory, 'kubectl'))
+    .find((path) => existsSync(path));
   if (plain === undefined) return undefined;
   const directory = dirname(realpathSync(plain));
   const minor = (name: string) => Number(/^kubectl\.1\.(\d+)$/.exec(name)?.[1] ?? 0);
-  const [newest] = readdirSync(directory).filter((name) => minor(name) > 0).toSorted((a, b) => minor(b) - minor(a));
+  const [newest] = readdirSync(directory)
+    .filter((name) => minor(name) > 0)
+    .toSorted((a, b) => minor(b) - minor(a));
   return newest === undefined ? plain : join(directory, newest);
 }
 
@@ -52,7 +60,9 @@ export class Kubectl {
 
   /** With a terminal on standard input and output, as a person has one: by script(1). */
   startOnTerminal(args: readonly string[]): Child {
-    const quoted = [this.#path, ...this.#args(args)].map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
+    const quoted = [this.#path, ...this.#args(args)]
+      .map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`)
+      .join(' ');
     return new Child('script', ['-qec', quoted, '/dev/null']);
   }
 

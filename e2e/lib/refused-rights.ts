@@ -2,6 +2,8 @@
 const REFUSAL = /User \\?"(system:[^"\\]+)\\?" cannot (\S+) (resource \\?"[^"\\]+\\?"|path \\?"[^"\\]+\\?")/g;
 
 export function refusedRights(logs: readonly string[]): string[] {
-  const found = logs.flatMap((log) => [...log.matchAll(REFUSAL)].map(([, user, verb, what]) => `${user} ${verb} ${what?.replaceAll('\\', '')}`));
+  const found = logs.flatMap((log) =>
+    [...log.matchAll(REFUSAL)].map(([, user, verb, what]) => `${user} ${verb} ${what?.replaceAll('\\', '')}`),
+  );
   return [...new Set(found)].sort();
 }

@@ -1,4 +1,7 @@
-/** What a scenario needs of the machine. What is missing is said on standard error, once per file: nothing is skipped in silence. */
+/**
+ * What a scenario needs of the machine. What is missing is said on standard error, once per file: nothing is skipped in
+ * silence.
+ */
 import { existsSync } from 'node:fs';
 import { findKubectl } from './kubectl.js';
 import { hasEtcd } from './etcd-cluster.js';
@@ -6,15 +9,26 @@ import { hasEtcdctl } from './etcdctl.js';
 
 export type Need = 'kubectl' | 'etcdctl' | 'etcd' | 'root' | 'containers';
 
-const CONTAINER_FILES = ['/usr/bin/containerd', '/usr/sbin/runc', '/usr/lib/cni/bridge', '/usr/sbin/nft', '/bin/busybox'];
+const CONTAINER_FILES = [
+  '/usr/bin/containerd',
+  '/usr/sbin/runc',
+  '/usr/lib/cni/bridge',
+  '/usr/sbin/nft',
+  '/bin/busybox',
+];
 
 function lacks(need: Need): string[] {
   switch (need) {
-    case 'kubectl': return findKubectl() === undefined ? ['kubectl'] : [];
-    case 'etcdctl': return hasEtcdctl() ? [] : ['etcdctl (Debian package etcd-client)'];
-    case 'etcd': return hasEtcd() ? [] : ['etcd (Debian package etcd-server)'];
-    case 'root': return process.getuid?.() === 0 ? [] : ['root'];
-    case 'containers': return [...lacks('root'), ...CONTAINER_FILES.filter((path) => !existsSync(path))];
+    case 'kubectl':
+      return findKubectl() === undefined ? ['kubectl'] : [];
+    case 'etcdctl':
+      return hasEtcdctl() ? [] : ['etcdctl (Debian package etcd-client)'];
+    case 'etcd':
+      return hasEtcd() ? [] : ['etcd (Debian package etcd-server)'];
+    case 'root':
+      return process.getuid?.() === 0 ? [] : ['root'];
+    case 'containers':
+      return [...lacks('root'), ...CONTAINER_FILES.filter((path) => !existsSync(path))];
   }
 }
 

@@ -35,22 +35,37 @@ export class Rest {
     return this.send('POST', path, { body: JSON.stringify(body) });
   }
 
-  send(method: string, path: string, options: { readonly body?: string; readonly contentType?: string } = {}): Promise<RestAnswer> {
+  send(
+    method: string,
+    path: string,
+    options: { readonly body?: string; readonly contentType?: string } = {},
+  ): Promise<RestAnswer> {
     const { ca, certificate, privateKey, token } = this.#credentials;
     return new Promise((resolve, reject) => {
-      const outgoing = request(new URL(path, this.#server), {
-        method, ca, agent: false, ...(certificate === undefined ? {} : { cert: certificate }), ...(privateKey === undefined ? {} : { key: privateKey }),
-        headers: { 'content-type': options.contentType ?? 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
-        timeout: ANSWER_MS_MAX,
-      }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('end', () => {
-          const text = Buffer.concat(chunks).toString();
-          resolve({ code: response.statusCode ?? 0, text, status: statusOf(text) });
-        });
-        response.on('error', reject);
-      });
+      const outgoing = request(
+        new URL(path, this.#server),
+        {
+          method,
+          ca,
+          agent: false,
+          ...(certificate === undefined ? {} : { cert: certificate }),
+          ...(privateKey === undefined ? {} : { key: privateKey }),
+          headers: {
+            'content-type': options.contentType ?? 'application/json',
+            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          },
+          timeout: ANSWER_MS_MAX,
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('end', () => {
+            const text = Buffer.concat(chunks).toString();
+            resolve({ code: response.statusCode ?? 0, text, status: statusOf(text) });
+          });
+          response.on('error', reject);
+        },
+      );
       outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${ANSWER_MS_MAX} ms`)));
       outgoing.on('error', reject);
       outgoing.end(options.body);

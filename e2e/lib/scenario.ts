@@ -1,6 +1,7 @@
 /**
- * The scenario of a user with a whole cluster and hollow workers, in steps that know nothing of how the cluster came about: members in
- * one process, or servers on a store elsewhere. What containers alone can show is in the guestbook's own scenario.
+ * The scenario of a user with a whole cluster and hollow workers, in steps that know nothing of how the cluster came
+ * about: members in one process, or servers on a store elsewhere. What containers alone can show is in the guestbook's
+ * own scenario.
  */
 import { expect, it } from 'vitest';
 import { configMaps, namespaces, pods } from '../../apimachinery/gen/resources.js';
@@ -36,9 +37,13 @@ export function userSteps(place: () => Place): void {
     const { kubectl } = place();
     const table = await kubectl.ok(['get', 'nodes', '-o', 'wide']);
     expect(table).toMatch(/^w1 +Ready +\S+ +\S+ +v1\.\d+\S* +127\.0\.0\.1/m);
-    const { items } = await kubectl.json<{ items: { status: { capacity: Record<string, string> } }[] }>(['get', 'nodes']);
+    const { items } = await kubectl.json<{ items: { status: { capacity: Record<string, string> } }[] }>([
+      'get',
+      'nodes',
+    ]);
     expect(items).toHaveLength(2);
-    for (const { status } of items) expect(Object.keys(status.capacity)).toEqual(expect.arrayContaining(['cpu', 'memory', 'pods']));
+    for (const { status } of items)
+      expect(Object.keys(status.capacity)).toEqual(expect.arrayContaining(['cpu', 'memory', 'pods']));
     expect(await kubectl.ok(['version'])).toContain('Server Version: v1.36');
   });
 
@@ -49,12 +54,23 @@ export function userSteps(place: () => Place): void {
     let fewest = 3;
     let watching = true;
     const observed = (async () => {
-      while (watching) fewest = Math.min(fewest, (await client.list(pods, { namespace: 'default', labelSelector: 'tier=web' })).items.filter(isReady).length);
+      while (watching)
+        fewest = Math.min(
+          fewest,
+          (await client.list(pods, { namespace: 'default', labelSelector: 'tier=web' })).items.filter(isReady).length,
+        );
     })();
-    for (const [args, image] of [[['set', 'image', 'deployment/web', `web=${IMAGE.web2}`], IMAGE.web2], [['rollout', 'undo', 'deployment/web'], IMAGE.web1]] as const) {
+    for (const [args, image] of [
+      [['set', 'image', 'deployment/web', `web=${IMAGE.web2}`], IMAGE.web2],
+      [['rollout', 'undo', 'deployment/web'], IMAGE.web1],
+    ] as const) {
       await kubectl.ok(args);
       await rolledOut(kubectl, 'web');
-      await until('only new pods', async () => (await webPods(kubectl)).every((pod) => pod.spec?.containers[0]?.image === image), { show: () => situation(kubectl) });
+      await until(
+        'only new pods',
+        async () => (await webPods(kubectl)).every((pod) => pod.spec?.containers[0]?.image === image),
+        { show: () => situation(kubectl) },
+      );
     }
     watching = false;
     await observed;
@@ -65,7 +81,13 @@ export function userSteps(place: () => Place): void {
 
   it('etcdctl get /registry shows the objects', async () => {
     const keys = (await place().etcdctl.ok(['get', '/registry', '--prefix', '--keys-only'])).split('\n');
-    expect(keys).toEqual(expect.arrayContaining(['/registry/deployments/default/web', '/registry/configmaps/default/guestbook', '/registry/minions/w1']));
+    expect(keys).toEqual(
+      expect.arrayContaining([
+        '/registry/deployments/default/web',
+        '/registry/configmaps/default/guestbook',
+        '/registry/minions/w1',
+      ]),
+    );
   });
 }
 
@@ -86,7 +108,11 @@ export function deathStep(place: () => Place, { who, victim, gap_ms_max }: Death
     await client.create(namespaces, { metadata: { name: namespace } });
     const { metadata } = await client.list(configMaps, { namespace });
     const watch = new WatchRecord(client, namespace, metadata.resourceVersion ?? '');
-    const writers = [kubectlWriter(kubectl, { namespace, servers }), sdkWriter(client, { namespace }), etcdctlWriter(etcdctl, { keyPrefix })] as const;
+    const writers = [
+      kubectlWriter(kubectl, { namespace, servers }),
+      sdkWriter(client, { namespace }),
+      etcdctlWriter(etcdctl, { keyPrefix }),
+    ] as const;
     const [byKubectl, bySdk, byEtcdctl] = writers;
     await Promise.all(writers.map((writer) => writer.progress(3)));
     const dying = await victim();
@@ -97,7 +123,11 @@ export function deathStep(place: () => Place, { who, victim, gap_ms_max }: Death
     await Promise.all(writers.map((writer) => writer.progress(3)));
     await Promise.all(writers.map((writer) => writer.stop()));
     const found = await configMapValues(kubectl, namespace);
-    expect([byKubectl.lost(found), bySdk.lost(found), byEtcdctl.lost(await keyValues(etcdctl, keyPrefix))]).toEqual([[], [], []]);
+    expect([byKubectl.lost(found), bySdk.lost(found), byEtcdctl.lost(await keyValues(etcdctl, keyPrefix))]).toEqual([
+      [],
+      [],
+      [],
+    ]);
     expect(bySdk.longestGap(killed_ms)).toBeLessThan(gap_ms_max);
 
     const created = [...found.keys()].filter((name) => name !== 'kube-root-ca.crt');
@@ -113,9 +143,11 @@ export function deathStep(place: () => Place, { who, victim, gap_ms_max }: Death
 export async function storeAgrees(etcdctl: Etcdctl): Promise<void> {
   const before = await until('all members of the store to answer', () => etcdctl.status());
   const revision = Math.max(...before.map(({ Status }) => Status.header.revision));
-  await until('all members of the store to have caught up', async () => (
-    (await etcdctl.status()).every(({ Status }) => Status.header.revision >= revision)
-  ), { timeout_ms: 30_000 });
+  await until(
+    'all members of the store to have caught up',
+    async () => (await etcdctl.status()).every(({ Status }) => Status.header.revision >= revision),
+    { timeout_ms: 30_000 },
+  );
   const hashes = await etcdctl.hashes(revision);
   expect(hashes).toHaveLength(before.length);
   expect(new Set(hashes.map(({ HashKV }) => `${HashKV.hash} ${HashKV.compact_revision ?? 0}`)).size).toBe(1);

@@ -1,4 +1,7 @@
-/** `navarch server`, on a store elsewhere or as a cluster's only member, and `navarch agent` with hollow pods, each a process of its own on loopback. */
+/**
+ * `navarch server`, on a store elsewhere or as a cluster's only member, and `navarch agent` with hollow pods, each a
+ * process of its own on loopback.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandError } from '../../platform/exec.js';
@@ -39,8 +42,29 @@ export class ServerProcess {
     this.grpc = `${HOST}:${grpc}`;
     this.#rest = new Rest(this.api, { ca: readFileSync(join(pkiDir, 'cluster-ca.crt'), 'utf8') });
     this.#args = [
-      CLI, 'server', '--name', name, '--data-dir', dataDir, '--pki-dir', pkiDir, '--advertise-address', HOST, '--listen-address', HOST, '--api-port', String(api), '--grpc-port', String(grpc), '--peer-port', String(peer),
-      '--node-grace', '8', '--default-toleration', '5', ...args,
+      CLI,
+      'server',
+      '--name',
+      name,
+      '--data-dir',
+      dataDir,
+      '--pki-dir',
+      pkiDir,
+      '--advertise-address',
+      HOST,
+      '--listen-address',
+      HOST,
+      '--api-port',
+      String(api),
+      '--grpc-port',
+      String(grpc),
+      '--peer-port',
+      String(peer),
+      '--node-grace',
+      '8',
+      '--default-toleration',
+      '5',
+      ...args,
     ];
   }
 
@@ -59,7 +83,9 @@ export class ServerProcess {
   }
 
   async whenReady(): Promise<void> {
-    await until(`${this.name} to be ready`, async () => (await this.#rest.get('/readyz')).code === 200, { show: () => Promise.resolve(this.log) });
+    await until(`${this.name} to be ready`, async () => (await this.#rest.get('/readyz')).code === 200, {
+      show: () => Promise.resolve(this.log),
+    });
   }
 
   get running(): boolean {
@@ -81,9 +107,24 @@ export class ServerProcess {
 }
 
 /** A worker whose pods only pretend. */
-export function hollowWorker(directory: string, name: string, options: { readonly servers: readonly string[]; readonly token: string }): Child {
+export function hollowWorker(
+  directory: string,
+  name: string,
+  options: { readonly servers: readonly string[]; readonly token: string },
+): Child {
   return new Child(process.execPath, [
-    CLI, 'agent', '--name', name, '--data-dir', join(directory, name), '--runtime', 'hollow', '--server', options.servers.join(','), '--token', options.token,
+    CLI,
+    'agent',
+    '--name',
+    name,
+    '--data-dir',
+    join(directory, name),
+    '--runtime',
+    'hollow',
+    '--server',
+    options.servers.join(','),
+    '--token',
+    options.token,
   ]);
 }
 

@@ -9,10 +9,14 @@ export interface UntilOptions {
 export const sleep = (delay_ms: number) => systemClock.sleep(delay_ms);
 
 /**
- * The first value that is neither undefined nor false. A `read` that throws counts as not yet; the last error, or what `show` says
- * of the state, is in the message when time is up.
+ * The first value that is neither undefined nor false. A `read` that throws counts as not yet; the last error, or what
+ * `show` says of the state, is in the message when time is up.
  */
-export async function until<T>(what: string, read: () => Promise<T | undefined | false> | T | undefined | false, options: UntilOptions & { readonly show?: () => Promise<string> } = {}): Promise<T> {
+export async function until<T>(
+  what: string,
+  read: () => Promise<T | undefined | false> | T | undefined | false,
+  options: UntilOptions & { readonly show?: () => Promise<string> } = {},
+): Promise<T> {
   const { timeout_ms = 60_000, interval_ms = 100, show } = options;
   const deadline_ms = systemClock.monotonic() + timeout_ms;
   let last = '';
@@ -26,7 +30,11 @@ export async function until<T>(what: string, read: () => Promise<T | undefined |
     }
     if (systemClock.monotonic() > deadline_ms) {
       const state = await show?.().catch((error: unknown) => String(error));
-      throw new Error([`${what}: not within ${timeout_ms} ms`, last, state].filter((text) => text !== undefined && text !== '').join('\n'));
+      throw new Error(
+        [`${what}: not within ${timeout_ms} ms`, last, state]
+          .filter((text) => text !== undefined && text !== '')
+          .join('\n'),
+      );
     }
     await sleep(interval_ms);
   }

@@ -1,6 +1,7 @@
 /**
- * A cluster started by its real door, `navarch up`, in a data directory of its own below /tmp, and everything a scenario does to
- * it from outside: read its state file, kill its processes, take it down again. Needs a build (`make build`).
+ * A cluster started by its real door, `navarch up`, in a data directory of its own below /tmp, and everything a
+ * scenario does to it from outside: read its state file, kill its processes, take it down again. Needs a build (`make
+ * build`).
  */
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -41,8 +42,19 @@ export interface UpState {
   readonly notes: readonly string[];
   readonly mode: 'hosts' | 'loopback';
   readonly supervisor: ProcessId;
-  readonly processes: readonly { readonly name: string; readonly id?: ProcessId; readonly restarts: number; readonly lastExit: string; readonly logFile: string }[];
-  readonly members: readonly { readonly name: string; readonly api: string; readonly grpc: string; readonly peer: string }[];
+  readonly processes: readonly {
+    readonly name: string;
+    readonly id?: ProcessId;
+    readonly restarts: number;
+    readonly lastExit: string;
+    readonly logFile: string;
+  }[];
+  readonly members: readonly {
+    readonly name: string;
+    readonly api: string;
+    readonly grpc: string;
+    readonly peer: string;
+  }[];
   readonly workers: readonly { readonly name: string; readonly address: string; readonly runtime: string }[];
 }
 
@@ -59,13 +71,17 @@ export const EXAMPLES = join(ROOT, 'examples');
 const UP_MS_MAX = 120_000;
 const DOWN_MS_MAX = 90_000;
 
-export function navarch(args: readonly string[], options: { readonly timeout_ms?: number; readonly stdin?: string } = {}): Promise<CommandResult> {
+export function navarch(
+  args: readonly string[],
+  options: { readonly timeout_ms?: number; readonly stdin?: string } = {},
+): Promise<CommandResult> {
   return systemExecutor.run(process.execPath, [CLI, ...args], { timeout_ms: 60_000, ...options });
 }
 
 async function navarchOk(args: readonly string[], timeout_ms: number): Promise<string> {
   const result = await navarch(args, { timeout_ms });
-  if (result.code !== 0) throw new CommandError('navarch', args, { ...result, stderr: `${result.stderr}\n${result.stdout.slice(-2000)}` });
+  if (result.code !== 0)
+    throw new CommandError('navarch', args, { ...result, stderr: `${result.stderr}\n${result.stdout.slice(-2000)}` });
   return result.stdout;
 }
 
@@ -91,7 +107,8 @@ export class UpCluster {
     if (!existsSync(CLI)) throw new Error('there is no build: run `make build` first');
     const dataDir = mkdtempSync(join(tmpdir(), `navarch-${options.name}-`));
     const args = [
-      ...(options.loopback === true ? ['--loopback'] : []), ...ownPlace(options.loopback === true),
+      ...(options.loopback === true ? ['--loopback'] : []),
+      ...ownPlace(options.loopback === true),
       ...(options.members === undefined ? [] : ['--members', String(options.members)]),
       ...(options.workers === undefined ? [] : ['--workers', String(options.workers)]),
       ...(options.args ?? []),
@@ -141,8 +158,10 @@ export class UpCluster {
 
   etcd(): Etcdctl {
     return new Etcdctl({
-      endpoints: this.state().members.map(({ grpc }) => grpc), ca: join(this.dataDir, 'pki', 'cluster-ca.crt'),
-      certificate: join(this.dataDir, 'etcd-client.crt'), key: join(this.dataDir, 'etcd-client.key'),
+      endpoints: this.state().members.map(({ grpc }) => grpc),
+      ca: join(this.dataDir, 'pki', 'cluster-ca.crt'),
+      certificate: join(this.dataDir, 'etcd-client.crt'),
+      key: join(this.dataDir, 'etcd-client.key'),
     });
   }
 
@@ -155,7 +174,8 @@ export class UpCluster {
   async leader(): Promise<string> {
     return until('a leader', async () => {
       for (const { Endpoint, Status } of await this.etcd().status()) {
-        if (Status.leader !== 0 && Status.leader === Status.header.member_id) return this.state().members.find(({ grpc }) => grpc === Endpoint)?.name;
+        if (Status.leader !== 0 && Status.leader === Status.header.member_id)
+          return this.state().members.find(({ grpc }) => grpc === Endpoint)?.name;
       }
       return undefined;
     });
@@ -183,17 +203,28 @@ export class UpCluster {
 }
 
 /** The embedded certificates of a kubeconfig written by us: one line each. */
-export function adminTls(kubeconfig: string): { readonly ca: string; readonly certificate: string; readonly privateKey: string } {
+export function adminTls(kubeconfig: string): {
+  readonly ca: string;
+  readonly certificate: string;
+  readonly privateKey: string;
+} {
   const text = readFileSync(kubeconfig, 'utf8');
-  const field = (name: string) => Buffer.from(new RegExp(`${name}: *"?([A-Za-z0-9+/=]+)`).exec(text)?.[1] ?? '', 'base64').toString();
-  return { ca: field('certificate-authority-data'), certificate: field('client-certificate-data'), privateKey: field('client-key-data') };
+  const field = (name: string) =>
+    Buffer.from(new RegExp(`${name}: *"?([A-Za-z0-9+/=]+)`).exec(text)?.[1] ?? '', 'base64').toString();
+  return {
+    ca: field('certificate-authority-data'),
+    certificate: field('client-certificate-data'),
+    privateKey: field('client-key-data'),
+  };
 }
 
 /** For a failure's message: the end of every log of the cluster. */
 function lastLines(dataDir: string): string {
   try {
     const state = JSON.parse(readFileSync(join(dataDir, 'run', 'state.json'), 'utf8')) as UpState;
-    return state.processes.map(({ name, logFile, lastExit }) => `--- ${name} ${lastExit}\n${readFileSync(logFile, 'utf8').slice(-1500)}`).join('\n');
+    return state.processes
+      .map(({ name, logFile, lastExit }) => `--- ${name} ${lastExit}\n${readFileSync(logFile, 'utf8').slice(-1500)}`)
+      .join('\n');
   } catch {
     return '';
   }

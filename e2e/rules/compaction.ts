@@ -3,11 +3,14 @@ import { expect, it } from 'vitest';
 import { until } from '../lib/until.js';
 import { accepted, namespace, post, refused, type Place } from './place.js';
 
-interface Header { readonly header: { readonly revision: number } }
+interface Header {
+  readonly header: { readonly revision: number };
+}
 
 export function compactionRules(place: () => Place): void {
   /** The revision of this very write: a later read's header may be that of another's write. */
-  const written = async (args: readonly string[]) => (JSON.parse(await place().etcdctl.ok([...args, '-w', 'json'])) as Header).header.revision;
+  const written = async (args: readonly string[]) =>
+    (JSON.parse(await place().etcdctl.ok([...args, '-w', 'json'])) as Header).header.revision;
   const fails = async (args: readonly string[], message: RegExp) => {
     const { code, stdout, stderr } = await place().etcdctl.run(args);
     expect(`${stdout}${stderr}`).toMatch(message);
@@ -21,8 +24,12 @@ export function compactionRules(place: () => Place): void {
     const deleted = await written(['del', 'rules/a']);
     await written(['put', 'rules/b', '1']);
     for (const name of ['a', 'b', 'c']) accepted(await post(place(), `${home}/configmaps`, { metadata: { name } }));
-    const page = async (path: string) => accepted(await rest.get(path)) as { metadata: { continue?: string }; items: { metadata: { name: string } }[] };
-    const { metadata: { continue: token = '' }, items: [first] } = await page(`${home}/configmaps?limit=1`);
+    const page = async (path: string) =>
+      accepted(await rest.get(path)) as { metadata: { continue?: string }; items: { metadata: { name: string } }[] };
+    const {
+      metadata: { continue: token = '' },
+      items: [first],
+    } = await page(`${home}/configmaps?limit=1`);
     const list = `${home}/configmaps?limit=1&continue=${encodeURIComponent(token)}`;
 
     await etcdctl.ok(['compact', String(deleted)]);
@@ -43,7 +50,8 @@ export function compactionRules(place: () => Place): void {
     expect(await etcdctl.ok(['get', 'rules/a', '--rev', String(deleted), '--print-value-only'])).toBe('');
     await fails(['get', 'rules/a', '--rev', '99999999999'], /future/);
 
-    // The list was begun before this compaction, and there has been a change: it cannot go on as it was, but from its place.
+    // The list was begun before this compaction, and there has been a change: it cannot go on as it was, but from its
+    // place.
     accepted(await post(place(), `${home}/configmaps`, { metadata: { name: 'd' } }));
     await etcdctl.ok(['compact', String(await written(['put', 'rules/b', '2']))]);
     const expired = await until('this member to have compacted', async () => {
@@ -53,6 +61,12 @@ export function compactionRules(place: () => Place): void {
     refused(expired, 410, /continue parameter is too old/);
     const fresh = (JSON.parse(expired.text) as { metadata: { continue?: string } }).metadata.continue ?? '';
     const remaining = await page(`${home}/configmaps?continue=${encodeURIComponent(fresh)}`);
-    expect([first?.metadata.name, ...remaining.items.map(({ metadata }) => metadata.name)]).toEqual(['a', 'b', 'c', 'd', 'kube-root-ca.crt']);
+    expect([first?.metadata.name, ...remaining.items.map(({ metadata }) => metadata.name)]).toEqual([
+      'a',
+      'b',
+      'c',
+      'd',
+      'kube-root-ca.crt',
+    ]);
   });
 }

@@ -32,16 +32,19 @@ export interface KeyValueDisk extends DiskView {
   getSync(key: Buffer): Buffer | undefined;
   snapshot(): DiskSnapshot;
   /**
-   * One atomic batch. Resolves once it is durable. Rejects when that cannot be had: then nobody knows what the disk holds,
-   * and only opening it again may find out. Long batches are taken in turns with other work of the thread: until it has resolved,
-   * nothing they refer to may change.
+   * One atomic batch. Resolves once it is durable. Rejects when that cannot be had: then nobody knows what the disk
+   * holds, and only opening it again may find out. Long batches are taken in turns with other work of the thread: until
+   * it has resolved, nothing they refer to may change.
    */
   write(operations: Iterable<DiskOperation>): Promise<void>;
   /** Removes a range bit by bit and without waiting for the disk: what is gone may be back after a crash. */
   clear(range: KeyRange): Promise<void>;
   /** Space that its files take, about. Absent where there are none. */
   size_bytes?(): Promise<number>;
-  /** Gives the space of what was removed back to the machine, without stopping others. Absent where there is none to give. */
+  /**
+   * Gives the space of what was removed back to the machine, without stopping others. Absent where there is none to
+   * give.
+   */
   reclaim?(): Promise<void>;
   close(): Promise<void>;
 }
@@ -54,8 +57,8 @@ export interface DiskTuning {
 }
 
 /**
- * A few bytes that are replaced in place and never synced: they outlive the process, and after a loss of power they may be older, torn
- * or gone. For what is good to know and need not be true of the last moment.
+ * A few bytes that are replaced in place and never synced: they outlive the process, and after a loss of power they may
+ * be older, torn or gone. For what is good to know and need not be true of the last moment.
  */
 export interface DiskNote {
   /** As it was left; empty when there was none. */
@@ -72,7 +75,9 @@ export interface DiskFolder {
   list(): Promise<readonly string[]>;
   /** Undefined when there is no such file. */
   readText(name: string): Promise<string | undefined>;
-  /** Replaces a small file, atomically and durably; makes the folder, for its owner's eyes alone, when it is not there. */
+  /**
+   * Replaces a small file, atomically and durably; makes the folder, for its owner's eyes alone, when it is not there.
+   */
   replaceText(name: string, text: string): Promise<void>;
   /** A folder inside this one; nothing is made yet. */
   folder(name: string): DiskFolder;

@@ -28,7 +28,8 @@ export function reserveFile(path: string, size_bytes: number): DiskReserve {
       const file = await open(path, 'w', 0o600);
       try {
         // Written, not just made long: a hole holds no room.
-        for (let left = size_bytes; left > 0; left -= CHUNK.length) await file.write(CHUNK.subarray(0, Math.min(left, CHUNK.length)));
+        for (let left = size_bytes; left > 0; left -= CHUNK.length)
+          await file.write(CHUNK.subarray(0, Math.min(left, CHUNK.length)));
         await file.sync();
       } catch (error) {
         await rm(path, { force: true });

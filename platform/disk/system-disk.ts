@@ -6,7 +6,16 @@ import { join } from 'node:path';
 import { Level } from 'level';
 import { assert } from '../assert.js';
 import { DiskError } from './disk.js';
-import type { DiskFolder, DiskNote, DiskOperation, DiskSnapshot, DiskTuning, KeyRange, KeyValueDisk, Row } from './disk.js';
+import type {
+  DiskFolder,
+  DiskNote,
+  DiskOperation,
+  DiskSnapshot,
+  DiskTuning,
+  KeyRange,
+  KeyValueDisk,
+  Row,
+} from './disk.js';
 
 /** On Node.js `level` is LevelDB, which can do more than the package's types name: those fit browsers as well. */
 interface LevelDb extends Level<Buffer, Buffer> {
@@ -15,7 +24,8 @@ interface LevelDb extends Level<Buffer, Buffer> {
 }
 type Snapshot = ReturnType<LevelDb['snapshot']>;
 
-const isLevelDb = (level: Level<Buffer, Buffer>): level is LevelDb => 'approximateSize' in level && 'compactRange' in level;
+const isLevelDb = (level: Level<Buffer, Buffer>): level is LevelDb =>
+  'approximateSize' in level && 'compactRange' in level;
 
 const BINARY = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
 /** Operations of a batch that are taken in one turn of the event loop: a millisecond's work or two. */
@@ -93,7 +103,9 @@ class LevelDisk implements KeyValueDisk {
   }
 }
 
-/** LevelDB's own checksums, and tables that end too early (google/leveldb #333): what it says of them names no remedy. */
+/**
+ * LevelDB's own checksums, and tables that end too early (google/leveldb #333): what it says of them names no remedy.
+ */
 function unreadable(path: string, error: unknown): never {
   const { code, message } = error as { code?: string; message?: string };
   if (code !== 'LEVEL_CORRUPTION' && code !== 'LEVEL_IO_ERROR') throw error;
@@ -122,11 +134,16 @@ class FileNote implements DiskNote {
   }
 }
 
-async function* pagesOf(level: LevelDb, range: KeyRange, snapshot: Snapshot | undefined): AsyncGenerator<readonly Row[], void, undefined> {
+async function* pagesOf(
+  level: LevelDb,
+  range: KeyRange,
+  snapshot: Snapshot | undefined,
+): AsyncGenerator<readonly Row[], void, undefined> {
   const at = snapshot === undefined ? {} : { snapshot };
   const iterator = level.iterator({ ...range, ...at, ...BINARY, highWaterMarkBytes: PAGE_BYTES });
   try {
-    for (let rows = await iterator.nextv(PAGE_ROWS); rows.length > 0; rows = await iterator.nextv(PAGE_ROWS)) yield rows;
+    for (let rows = await iterator.nextv(PAGE_ROWS); rows.length > 0; rows = await iterator.nextv(PAGE_ROWS))
+      yield rows;
   } finally {
     await iterator.close();
   }
@@ -186,7 +203,8 @@ class SystemFolder implements DiskFolder {
       await level.open();
     } catch (error) {
       const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-      if (cause?.code === 'LEVEL_LOCKED') throw new DiskError('in-use', `${path} is in use by another process: one data directory serves one member`);
+      if (cause?.code === 'LEVEL_LOCKED')
+        throw new DiskError('in-use', `${path} is in use by another process: one data directory serves one member`);
       throw new DiskError('unreadable', `${path} cannot be opened (${cause?.message ?? String(error)})`);
     }
     return new LevelDisk(level, path);

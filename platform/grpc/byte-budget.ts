@@ -1,6 +1,6 @@
 /**
- * Bytes that unfinished requests may hold together. When they exceed the limit, whoever holds most gives way: small requests pass
- * beside large ones that never end.
+ * Bytes that unfinished requests may hold together. When they exceed the limit, whoever holds most gives way: small
+ * requests pass beside large ones that never end.
  */
 export interface Holder {
   /** Ends the request; its bytes are released by then. */

@@ -5,7 +5,10 @@ import type { ByteBudget, Holder } from './byte-budget.js';
 import { MessageMeter } from './message-meter.js';
 import { CODES, refuseStream, type Refusal } from './refusal.js';
 
-const OVER_BUDGET: Refusal = { code: CODES.resourceExhausted, message: 'too many bytes of unfinished requests are held; send this one again later' };
+const OVER_BUDGET: Refusal = {
+  code: CODES.resourceExhausted,
+  message: 'too many bytes of unfinished requests are held; send this one again later',
+};
 
 export class GuardedStream implements Holder {
   readonly stream: ServerHttp2Stream;

@@ -43,17 +43,35 @@ export const GUARD_LIMITS: GuardLimits = {
   streams: 20_000,
   unfinished_bytes: 48 * MIB,
   anonymous: {
-    connections: { total: 1_000, perAddress: 64 }, streams: 8, request_bytes: 24 * 1024, call_ms: 30_000, idle_ms: 30_000,
-    newStreams: { burst: 64, perSecond: 16 }, resets: { burst: 32, perSecond: 4 },
+    connections: { total: 1_000, perAddress: 64 },
+    streams: 8,
+    request_bytes: 24 * 1024,
+    call_ms: 30_000,
+    idle_ms: 30_000,
+    newStreams: { burst: 64, perSecond: 16 },
+    resets: { burst: 32, perSecond: 4 },
   },
   identified: {
-    streams: 4_096, unfinished_bytes: 24 * MIB, message_ms: 60_000, newStreams: { burst: 20_000, perSecond: 20_000 }, resets: { burst: 900, perSecond: 30 },
+    streams: 4_096,
+    unfinished_bytes: 24 * MIB,
+    message_ms: 60_000,
+    newStreams: { burst: 20_000, perSecond: 20_000 },
+    resets: { burst: 900, perSecond: 30 },
   },
 };
 
 /** A limit that another makes void is a mistake. */
 export function checkLimits(limits: GuardLimits, message_bytes_max: number): void {
-  assert(limits.identified.unfinished_bytes >= message_bytes_max, 'one connection may send the largest message that is taken');
-  assert(limits.unfinished_bytes >= limits.identified.unfinished_bytes, 'the process bears what one connection may hold');
-  assert(limits.anonymous.streams <= limits.identified.streams && limits.identified.streams <= limits.streams, 'streams: anonymous <= identified <= process');
+  assert(
+    limits.identified.unfinished_bytes >= message_bytes_max,
+    'one connection may send the largest message that is taken',
+  );
+  assert(
+    limits.unfinished_bytes >= limits.identified.unfinished_bytes,
+    'the process bears what one connection may hold',
+  );
+  assert(
+    limits.anonymous.streams <= limits.identified.streams && limits.identified.streams <= limits.streams,
+    'streams: anonymous <= identified <= process',
+  );
 }

@@ -1,4 +1,7 @@
-/** Follows the messages in a gRPC request by their prefixes (one byte of flags, four of length), without keeping any of it. */
+/**
+ * Follows the messages in a gRPC request by their prefixes (one byte of flags, four of length), without keeping any of
+ * it.
+ */
 const PREFIX_BYTES = 5;
 
 export class MessageMeter {

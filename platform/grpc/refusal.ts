@@ -2,7 +2,13 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 
 /** The codes that are used here, as gRPC numbers them. */
-export const CODES = { deadlineExceeded: 4, resourceExhausted: 8, unimplemented: 12, unavailable: 14, unauthenticated: 16 } as const;
+export const CODES = {
+  deadlineExceeded: 4,
+  resourceExhausted: 8,
+  unimplemented: 12,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const;
 
 export interface Refusal {
   readonly code: (typeof CODES)[keyof typeof CODES];
@@ -17,7 +23,15 @@ export function refuseStream(stream: ServerHttp2Stream, { code, message }: Refus
     // Clients read this reset as RESOURCE_EXHAUSTED.
     stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   } else {
-    stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto', 'grpc-status': code, 'grpc-message': encodeURI(message) }, { endStream: true });
+    stream.respond(
+      {
+        ':status': 200,
+        'content-type': 'application/grpc+proto',
+        'grpc-status': code,
+        'grpc-message': encodeURI(message),
+      },
+      { endStream: true },
+    );
     stream.close(constants.NGHTTP2_NO_ERROR);
   }
   // What is left of the request is thrown away.

@@ -1,6 +1,21 @@
-/** Issue 6, row 2: what callers of a gRPC port may make it hold, before and after it is known who they are; row 8: certificates on each call. */
-import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall, type ServerDuplexStream } from '@grpc/grpc-js';
-import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
+/**
+ * Issue 6, row 2: what callers of a gRPC port may make it hold, before and after it is known who they are; row 8:
+ * certificates on each call.
+ */
+import {
+  Server,
+  ServerCredentials,
+  type sendUnaryData,
+  type ServerUnaryCall,
+  type ServerDuplexStream,
+} from '@grpc/grpc-js';
+import {
+  connect as connectHttp2,
+  constants,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeAll, expect, it } from 'vitest';
@@ -10,7 +25,13 @@ import { systemRandom } from '../random.js';
 import { GUARD_LIMITS, type GuardLimits } from './limits.js';
 import { ServerGuard } from './server-guard.js';
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, child: () => silent };
+const silent = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silent,
+};
 const KIB = 1024;
 const MIB = KIB * KIB;
 const MESSAGE_BYTES_MAX = 16 * MIB;
@@ -23,14 +44,29 @@ let stranger: KeyPair;
 beforeAll(async () => {
   authority = await createAuthority('ours', 3_600_000, context);
   const other = await createAuthority('theirs', 3_600_000, context);
-  serving = await issueCertificate(authority, { subject: { commonName: 'server' }, usages: ['server'], names: ['127.0.0.1'], lifetime_ms: 3_600_000 }, context);
-  alice = await issueCertificate(authority, { subject: { commonName: 'alice' }, usages: ['client'], lifetime_ms: 3_600_000 }, context);
-  stranger = await issueCertificate(other, { subject: { commonName: 'alice' }, usages: ['client'], lifetime_ms: 3_600_000 }, context);
+  serving = await issueCertificate(
+    authority,
+    { subject: { commonName: 'server' }, usages: ['server'], names: ['127.0.0.1'], lifetime_ms: 3_600_000 },
+    context,
+  );
+  alice = await issueCertificate(
+    authority,
+    { subject: { commonName: 'alice' }, usages: ['client'], lifetime_ms: 3_600_000 },
+    context,
+  );
+  stranger = await issueCertificate(
+    other,
+    { subject: { commonName: 'alice' }, usages: ['client'], lifetime_ms: 3_600_000 },
+    context,
+  );
 });
 
 class AskingCredentials extends ServerCredentials {
   constructor() {
-    super({ requestCert: true, rejectUnauthorized: false }, { ca: authority.certificate, cert: serving.certificate, key: serving.privateKey });
+    super(
+      { requestCert: true, rejectUnauthorized: false },
+      { ca: authority.certificate, cert: serving.certificate, key: serving.privateKey },
+    );
   }
 
   override _equals(other: ServerCredentials): boolean {
@@ -50,24 +86,42 @@ interface Guarded {
 
 const same = (bytes: Buffer) => bytes;
 const rpc = (name: string, isStream: boolean) => ({
-  path: `/test.Echo/${name}`, requestStream: isStream, responseStream: isStream, requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same,
+  path: `/test.Echo/${name}`,
+  requestStream: isStream,
+  responseStream: isStream,
+  requestSerialize: same,
+  requestDeserialize: same,
+  responseSerialize: same,
+  responseDeserialize: same,
 });
 
 /** Echo answers with the length of what it got; Hold answers nothing until its client ends. */
-async function guarded(options: { limits?: GuardLimits; clock?: Clock; authenticates?: (header: string) => Promise<boolean> } = {}): Promise<Guarded> {
-  const server = new Server({ 'grpc.max_receive_message_length': MESSAGE_BYTES_MAX, 'grpc.max_concurrent_streams': GUARD_LIMITS.anonymous.streams });
-  server.addService({ Echo: rpc('Echo', false), Hold: rpc('Hold', true), Never: rpc('Never', false) }, {
-    Echo: (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => callback(null, Buffer.from(String(call.request.length))),
-    Hold: (call: ServerDuplexStream<Buffer, Buffer>) => {
-      call.on('data', (message: Buffer) => call.write(Buffer.from(String(message.length))));
-      call.on('end', () => call.end());
-      call.on('error', () => undefined);
-    },
-    Never: () => undefined,
+async function guarded(
+  options: { limits?: GuardLimits; clock?: Clock; authenticates?: (header: string) => Promise<boolean> } = {},
+): Promise<Guarded> {
+  const server = new Server({
+    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+    'grpc.max_concurrent_streams': GUARD_LIMITS.anonymous.streams,
   });
+  server.addService(
+    { Echo: rpc('Echo', false), Hold: rpc('Hold', true), Never: rpc('Never', false) },
+    {
+      Echo: (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) =>
+        callback(null, Buffer.from(String(call.request.length))),
+      Hold: (call: ServerDuplexStream<Buffer, Buffer>) => {
+        call.on('data', (message: Buffer) => call.write(Buffer.from(String(message.length))));
+        call.on('end', () => call.end());
+        call.on('error', () => undefined);
+      },
+      Never: () => undefined,
+    },
+  );
   const guard = new ServerGuard({
-    authenticates: options.authenticates ?? ((header) => Promise.resolve(header === 'Bearer good')), message_bytes_max: MESSAGE_BYTES_MAX,
-    clock: options.clock ?? systemClock, logger: silent, ...(options.limits === undefined ? {} : { limits: options.limits }),
+    authenticates: options.authenticates ?? ((header) => Promise.resolve(header === 'Bearer good')),
+    message_bytes_max: MESSAGE_BYTES_MAX,
+    clock: options.clock ?? systemClock,
+    logger: silent,
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', new AskingCredentials(), (error, bound) => {
@@ -86,7 +140,10 @@ async function guarded(options: { limits?: GuardLimits; clock?: Clock; authentic
 function session({ port }: Guarded, pair?: KeyPair): ClientHttp2Session {
   const client = connectHttp2(`https://127.0.0.1:${port}`, {
     // The client must not run into limits of its own.
-    ca: authority.certificate, rejectUnauthorized: false, maxSessionMemory: 1000, ...(pair === undefined ? {} : { cert: pair.certificate, key: pair.privateKey }),
+    ca: authority.certificate,
+    rejectUnauthorized: false,
+    maxSessionMemory: 1000,
+    ...(pair === undefined ? {} : { cert: pair.certificate, key: pair.privateKey }),
   });
   client.on('error', () => undefined);
   open.push(() => client.destroy());
@@ -106,8 +163,18 @@ interface Ending {
   readonly body: string;
 }
 
-function request(client: ClientHttp2Session, path: string, headers: Record<string, string> = {}): { stream: ClientHttp2Stream; ending: Promise<Ending> } {
-  const stream = client.request({ ':method': 'POST', ':path': `/test.Echo/${path}`, 'content-type': 'application/grpc', te: 'trailers', ...headers });
+function request(
+  client: ClientHttp2Session,
+  path: string,
+  headers: Record<string, string> = {},
+): { stream: ClientHttp2Stream; ending: Promise<Ending> } {
+  const stream = client.request({
+    ':method': 'POST',
+    ':path': `/test.Echo/${path}`,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    ...headers,
+  });
   const ending = new Promise<Ending>((resolve) => {
     let status = '';
     let body = '';
@@ -153,7 +220,9 @@ it('lets anybody call with a few KiB, as a worker that joins does', async () => 
 it('holds next to nothing of forty unfinished messages of 15 MiB from nobody', async () => {
   const server = await guarded();
   const clients = Array.from({ length: 5 }, () => session(server));
-  const endings = await Promise.all(clients.flatMap((client) => Array.from({ length: 8 }, () => leaveUnfinished(client))));
+  const endings = await Promise.all(
+    clients.flatMap((client) => Array.from({ length: 8 }, () => leaveUnfinished(client))),
+  );
   expect(endings.every(({ status, reset }) => status === RESOURCE_EXHAUSTED || reset !== 0)).toBe(true);
   expect(server.guard.unfinished_bytes).toBe(0);
 });
@@ -187,7 +256,9 @@ it('leaves a caller with a certificate its silence', async () => {
 });
 
 it('takes a large request with a token that is good, though it arrives before the token was looked at', async () => {
-  const server = await guarded({ authenticates: async (header) => (await systemClock.sleep(50), header === 'Bearer good') });
+  const server = await guarded({
+    authenticates: async (header) => (await systemClock.sleep(50), header === 'Bearer good'),
+  });
   const client = session(server);
   expect(await echo(client, MIB, { authorization: 'Bearer good' })).toMatchObject({ status: OK, body: String(MIB) });
   await until(() => client.remoteSettings.maxConcurrentStreams === GUARD_LIMITS.identified.streams);
@@ -244,7 +315,11 @@ it('bounds what all callers together leave unfinished', async () => {
 
 it('ends a message that is not finished in time', async () => {
   let ahead_ms = 0;
-  const clock: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() + ahead_ms, every: (_, callback) => systemClock.every(20, callback) };
+  const clock: Clock = {
+    ...systemClock,
+    monotonic: () => systemClock.monotonic() + ahead_ms,
+    every: (_, callback) => systemClock.every(20, callback),
+  };
   const server = await guarded({ clock });
   const { stream, ending } = request(session(server, alice), 'Echo');
   stream.write(message(KIB, { declared: 2 * KIB }));
@@ -273,7 +348,10 @@ it('closes connections of one address beyond their number, and takes new ones wh
 });
 
 it('lets fewer connections of one address in that have no certificate', async () => {
-  const limits = { ...GUARD_LIMITS, anonymous: { ...GUARD_LIMITS.anonymous, connections: { total: 10, perAddress: 2 } } };
+  const limits = {
+    ...GUARD_LIMITS,
+    anonymous: { ...GUARD_LIMITS.anonymous, connections: { total: 10, perAddress: 2 } },
+  };
   const server = await guarded({ limits });
   const clients = [session(server), session(server)];
   for (const client of clients) expect(await echo(client, 10)).toMatchObject({ status: OK });
@@ -293,9 +371,16 @@ it('ends the connection of one that opens and resets streams without end (CVE-20
 
 function tls(server: Guarded, pair?: KeyPair): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const socket = connectTls({
-      host: '127.0.0.1', port: server.port, rejectUnauthorized: false, ALPNProtocols: ['h2'], ...(pair === undefined ? {} : { cert: pair.certificate, key: pair.privateKey }),
-    }, () => resolve(socket));
+    const socket = connectTls(
+      {
+        host: '127.0.0.1',
+        port: server.port,
+        rejectUnauthorized: false,
+        ALPNProtocols: ['h2'],
+        ...(pair === undefined ? {} : { cert: pair.certificate, key: pair.privateKey }),
+      },
+      () => resolve(socket),
+    );
     socket.once('error', reject);
     socket.once('close', () => reject(new Error('closed')));
     open.push(() => socket.destroy());
@@ -311,7 +396,8 @@ function frame(type: number, flags: number, [id, payload]: readonly [number, Buf
   return Buffer.concat([head, payload]);
 }
 
-const literal = (name: string, value: string) => Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name), Buffer.from([value.length]), Buffer.from(value)]);
+const literal = (name: string, value: string) =>
+  Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name), Buffer.from([value.length]), Buffer.from(value)]);
 
 interface RawClient {
   resets: number;
@@ -319,17 +405,32 @@ interface RawClient {
 }
 
 /** A client that reads no settings: opens streams, resets them where told to, and waits until `holds`. */
-async function rawStreams(server: Guarded, count: number, holds: (seen: RawClient) => boolean, { isReset = false, pair }: { isReset?: boolean; pair?: KeyPair } = {}): Promise<void> {
+async function rawStreams(
+  server: Guarded,
+  count: number,
+  holds: (seen: RawClient) => boolean,
+  { isReset = false, pair }: { isReset?: boolean; pair?: KeyPair } = {},
+): Promise<void> {
   const socket = await tls(server, pair);
   const seen: RawClient = { resets: 0, closed: false };
   let rest: Buffer = Buffer.alloc(0);
   socket.on('data', (chunk: Buffer) => {
     rest = Buffer.concat([rest, chunk]);
-    for (let length = 0; rest.length >= 9 && rest.length >= (length = 9 + rest.readUIntBE(0, 3)); rest = rest.subarray(length)) if (rest[3] === 3) seen.resets++;
+    for (
+      let length = 0;
+      rest.length >= 9 && rest.length >= (length = 9 + rest.readUIntBE(0, 3));
+      rest = rest.subarray(length)
+    )
+      if (rest[3] === 3) seen.resets++;
   });
   socket.on('error', () => undefined);
   socket.on('close', () => (seen.closed = true));
-  const headers = Buffer.concat([Buffer.from([0x83, 0x87]), literal(':path', '/test.Echo/Hold'), literal(':authority', 'x'), literal('content-type', 'application/grpc')]);
+  const headers = Buffer.concat([
+    Buffer.from([0x83, 0x87]),
+    literal(':path', '/test.Echo/Hold'),
+    literal(':authority', 'x'),
+    literal('content-type', 'application/grpc'),
+  ]);
   const frames = [Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, [0, Buffer.alloc(0)])];
   for (let i = 0; i < count; i++) {
     frames.push(frame(1, 4, [1 + 2 * i, headers]));

@@ -1,7 +1,7 @@
 /**
- * Stands before a gRPC server and bounds what callers can make it hold: connections for each address, streams, and bytes of messages
- * that are not finished; little before authentication. It also refuses certificates that prove nothing, or no longer, on every call.
- * What is let in reaches the server as if nothing stood here.
+ * Stands before a gRPC server and bounds what callers can make it hold: connections for each address, streams, and
+ * bytes of messages that are not finished; little before authentication. It also refuses certificates that prove
+ * nothing, or no longer, on every call. What is let in reaches the server as if nothing stood here.
  */
 import type { Server } from '@grpc/grpc-js';
 import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
@@ -45,7 +45,14 @@ export class ServerGuard {
     this.#options = options;
     this.#gate = new ConnectionGate(limits.connections);
     this.#anonymous = new AddressCount(limits.anonymous.connections);
-    this.#shared = { limits, clock, budget: new ByteBudget(limits.unfinished_bytes), authenticates: options.authenticates, enter: () => this.#enter(), leave: () => void this.#streams-- };
+    this.#shared = {
+      limits,
+      clock,
+      budget: new ByteBudget(limits.unfinished_bytes),
+      authenticates: options.authenticates,
+      enter: () => this.#enter(),
+      leave: () => void this.#streams--,
+    };
   }
 
   /** Bytes of unfinished requests that are held now. */
@@ -72,7 +79,12 @@ export class ServerGuard {
     listener.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number) => {
       const guard = stream.session === undefined ? undefined : this.#sessions.get(stream.session as ServerHttp2Session);
       if (guard === undefined) stream.destroy();
-      else guard.take(stream, headers, (admitted) => this.#contained(admitted, () => handlers.forEach((handler) => handler.call(listener, admitted, headers, flags))));
+      else
+        guard.take(stream, headers, (admitted) =>
+          this.#contained(admitted, () =>
+            handlers.forEach((handler) => handler.call(listener, admitted, headers, flags)),
+          ),
+        );
     });
   }
 
@@ -115,12 +127,15 @@ export class ServerGuard {
 }
 
 /**
- * The HTTP/2 servers of a gRPC server that is bound. grpc-js has no public way to them: where its insides look different, the server
- * must not start unguarded.
+ * The HTTP/2 servers of a gRPC server that is bound. grpc-js has no public way to them: where its insides look
+ * different, the server must not start unguarded.
  */
 export function http2ServersOf(server: Server): readonly Http2SecureServer[] {
   const { http2Servers } = server as unknown as { readonly http2Servers?: unknown };
   const found = http2Servers instanceof Map ? [...(http2Servers as Map<Http2SecureServer, unknown>).keys()] : [];
-  if (found.length === 0) throw new Error('this version of @grpc/grpc-js keeps its HTTP/2 servers elsewhere: the guard of the gRPC port must be adapted to it');
+  if (found.length === 0)
+    throw new Error(
+      'this version of @grpc/grpc-js keeps its HTTP/2 servers elsewhere: the guard of the gRPC port must be adapted to it',
+    );
   return found;
 }

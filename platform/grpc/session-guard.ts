@@ -1,6 +1,6 @@
 /**
- * One connection to a gRPC listener: who is at its end, and how many streams and bytes it may have open. A caller without a certificate
- * has little until a call on the connection shows a token that is good.
+ * One connection to a gRPC listener: who is at its end, and how many streams and bytes it may have open. A caller
+ * without a certificate has little until a call on the connection shows a token that is good.
  */
 import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Clock, Timer } from '../clock.js';
@@ -26,7 +26,12 @@ export interface SessionShared {
 type Forward = (stream: ServerHttp2Stream) => void;
 
 /** With these codes clients reset streams, and we do not. */
-const CLIENTS_OWN: ReadonlySet<number> = new Set([constants.NGHTTP2_CANCEL, constants.NGHTTP2_INTERNAL_ERROR, constants.NGHTTP2_PROTOCOL_ERROR, constants.NGHTTP2_STREAM_CLOSED]);
+const CLIENTS_OWN: ReadonlySet<number> = new Set([
+  constants.NGHTTP2_CANCEL,
+  constants.NGHTTP2_INTERNAL_ERROR,
+  constants.NGHTTP2_PROTOCOL_ERROR,
+  constants.NGHTTP2_STREAM_CLOSED,
+]);
 const ignore = () => undefined;
 const UNAUTHENTICATED = { code: CODES.unauthenticated, message: 'Unauthorized' } as const;
 
@@ -92,7 +97,10 @@ export class SessionGuard {
     const encoding = headers['grpc-encoding'];
     if (encoding !== undefined && encoding !== 'identity') {
       // A few bytes would become many before anybody has counted them.
-      refuseStream(stream, { code: CODES.unimplemented, message: `requests are not taken in the encoding "${String(encoding).slice(0, 32)}": send them as they are` });
+      refuseStream(stream, {
+        code: CODES.unimplemented,
+        message: `requests are not taken in the encoding "${String(encoding).slice(0, 32)}": send them as they are`,
+      });
       return;
     }
     this.#judge(guarded, headers, forward);
@@ -101,7 +109,8 @@ export class SessionGuard {
   /** Ends messages that take too long. */
   sweep(now_ms: number): void {
     const { message_ms } = this.#shared.limits.identified;
-    for (const stream of [...this.#budget.holders()]) if (now_ms - (stream.unfinishedSince_ms ?? now_ms) > message_ms) stream.evict();
+    for (const stream of [...this.#budget.holders()])
+      if (now_ms - (stream.unfinishedSince_ms ?? now_ms) > message_ms) stream.evict();
   }
 
   #judge(guarded: GuardedStream, headers: IncomingHttpHeaders, forward: Forward): void {
@@ -126,15 +135,18 @@ export class SessionGuard {
   /** Until it is known who calls, nothing of the request is read: what has arrived waits in the stream's window. */
   #authenticate(guarded: GuardedStream, authorization: string, forward: Forward): void {
     const { stream } = guarded;
-    this.#shared.authenticates(authorization).then((isKnown) => {
-      if (stream.destroyed || stream.closed) return;
-      if (!isKnown) {
-        refuseStream(stream, UNAUTHENTICATED);
-        return;
-      }
-      this.#identified();
-      this.#forward(guarded, forward);
-    }, () => refuseStream(stream, { code: CODES.unavailable, message: 'it cannot be checked now who calls; try again' }));
+    this.#shared.authenticates(authorization).then(
+      (isKnown) => {
+        if (stream.destroyed || stream.closed) return;
+        if (!isKnown) {
+          refuseStream(stream, UNAUTHENTICATED);
+          return;
+        }
+        this.#identified();
+        this.#forward(guarded, forward);
+      },
+      () => refuseStream(stream, { code: CODES.unavailable, message: 'it cannot be checked now who calls; try again' }),
+    );
   }
 
   #identified(): void {
@@ -150,7 +162,8 @@ export class SessionGuard {
 
   #allowStreams(): void {
     const session = this.#session;
-    if (!session.destroyed && !session.closed) session.settings({ maxConcurrentStreams: this.#shared.limits.identified.streams });
+    if (!session.destroyed && !session.closed)
+      session.settings({ maxConcurrentStreams: this.#shared.limits.identified.streams });
   }
 
   #forward(guarded: GuardedStream, forward: Forward): void {
@@ -162,7 +175,11 @@ export class SessionGuard {
   #limitLife(stream: ServerHttp2Stream): void {
     const { clock, limits } = this.#shared;
     const timer = clock.after(limits.anonymous.call_ms, () => {
-      if (!this.isIdentified) refuseStream(stream, { code: CODES.deadlineExceeded, message: 'a call without credentials may not take so long' });
+      if (!this.isIdentified)
+        refuseStream(stream, {
+          code: CODES.deadlineExceeded,
+          message: 'a call without credentials may not take so long',
+        });
     });
     stream.once('close', () => timer.cancel());
   }
@@ -172,7 +189,11 @@ export class SessionGuard {
     let bytes = 0;
     stream.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > request_bytes) refuseStream(stream, { code: CODES.resourceExhausted, message: `a request without credentials may have ${request_bytes} bytes` });
+      if (bytes > request_bytes)
+        refuseStream(stream, {
+          code: CODES.resourceExhausted,
+          message: `a request without credentials may have ${request_bytes} bytes`,
+        });
     });
   }
 
@@ -184,7 +205,12 @@ export class SessionGuard {
       this.#shared.leave();
       guarded.release();
       // Neither an orderly end, nor one of ours.
-      if (stream.rstCode !== undefined && CLIENTS_OWN.has(stream.rstCode) && !this.#resets.take(this.#shared.clock.monotonic())) this.#end();
+      if (
+        stream.rstCode !== undefined &&
+        CLIENTS_OWN.has(stream.rstCode) &&
+        !this.#resets.take(this.#shared.clock.monotonic())
+      )
+        this.#end();
       this.#watchIdle();
     });
   }
@@ -202,7 +228,10 @@ export class SessionGuard {
     else this.#end();
   }
 
-  /** Not at once: we are called while a frame is read, and a session that ends in the middle of that may end the process (node#38964, node#64850). */
+  /**
+   * Not at once: we are called while a frame is read, and a session that ends in the middle of that may end the process
+   * (node#38964, node#64850).
+   */
   #end(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;

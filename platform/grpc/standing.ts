@@ -15,5 +15,7 @@ export function standingOf(session: ServerHttp2Session): Standing {
   const socket = session.socket as Partial<TLSSocket>;
   const certificate: X509Certificate | undefined = socket.getPeerX509Certificate?.();
   if (certificate === undefined) return { kind: 'anonymous' };
-  return socket.authorized === true ? { kind: 'identified', until_ms: Date.parse(certificate.validTo) } : { kind: 'refused' };
+  return socket.authorized === true
+    ? { kind: 'identified', until_ms: Date.parse(certificate.validTo) }
+    : { kind: 'refused' };
 }

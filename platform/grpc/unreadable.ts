@@ -1,8 +1,13 @@
 /**
- * Requests that cannot be read, as numbers of 64 bits that the generated code refuses, are the caller's fault: INVALID_ARGUMENT, and why.
- * gRPC itself answers INTERNAL to them, without a reason.
+ * Requests that cannot be read, as numbers of 64 bits that the generated code refuses, are the caller's fault:
+ * INVALID_ARGUMENT, and why. gRPC itself answers INTERNAL to them, without a reason.
  */
-import { status, type MethodDefinition, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import {
+  status,
+  type MethodDefinition,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 
 export interface Endpoint {
   readonly definition: ServiceDefinition;
@@ -27,10 +32,12 @@ export function answeringUnreadable<E extends Endpoint>({ definition, implementa
   const methods = Object.entries(definition);
   return {
     definition: Object.fromEntries(methods.map(([name, method]) => [name, reading(method)])),
-    implementation: Object.fromEntries(methods.map(([name, method]) => {
-      const handler = implementation[name] as unknown as Handler;
-      return [name, (method.requestStream ? streamed : single)(handler.bind(implementation))];
-    })) as unknown as UntypedServiceImplementation,
+    implementation: Object.fromEntries(
+      methods.map(([name, method]) => {
+        const handler = implementation[name] as unknown as Handler;
+        return [name, (method.requestStream ? streamed : single)(handler.bind(implementation))];
+      }),
+    ) as unknown as UntypedServiceImplementation,
   };
 }
 
@@ -56,22 +63,26 @@ interface AnyCall {
 type Callback = (error: Error | null, ...answer: readonly unknown[]) => void;
 type Handler = (call: AnyCall, callback?: Callback) => void;
 
-const single = (handler: Handler): Handler => (call, callback) => {
-  if (!(call.request instanceof Unreadable)) handler(call, callback);
-  else if (callback === undefined) call.emit('error', call.request.error);
-  else callback(call.request.error);
-};
-
-const streamed = (handler: Handler): Handler => (call, callback) => {
-  const push = call.push.bind(call);
-  let over = false;
-  call.push = (request) => {
-    if (!(request instanceof Unreadable)) return push(request);
-    over = true;
-    // gRPC ends the call with what is emitted.
-    call.emit('error', request.error);
-    return false;
+const single =
+  (handler: Handler): Handler =>
+  (call, callback) => {
+    if (!(call.request instanceof Unreadable)) handler(call, callback);
+    else if (callback === undefined) call.emit('error', call.request.error);
+    else callback(call.request.error);
   };
-  // Its answer would come after the end.
-  handler(call, callback === undefined ? undefined : (error, ...answer) => void (over || callback(error, ...answer)));
-};
+
+const streamed =
+  (handler: Handler): Handler =>
+  (call, callback) => {
+    const push = call.push.bind(call);
+    let over = false;
+    call.push = (request) => {
+      if (!(request instanceof Unreadable)) return push(request);
+      over = true;
+      // gRPC ends the call with what is emitted.
+      call.emit('error', request.error);
+      return false;
+    };
+    // Its answer would come after the end.
+    handler(call, callback === undefined ? undefined : (error, ...answer) => void (over || callback(error, ...answer)));
+  };

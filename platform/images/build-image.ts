@@ -1,7 +1,7 @@
 /**
  * Container images without a registry: a rootfs, as files in memory or on disk, becomes a tar that `ctr images import`
- * and `docker load` take (the Docker image format, with the OCI configuration inside). Same input, same bytes. One tar may hold
- * several images, and a layer that they share is in it once.
+ * and `docker load` take (the Docker image format, with the OCI configuration inside). Same input, same bytes. One tar
+ * may hold several images, and a layer that they share is in it once.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -72,12 +72,25 @@ export async function buildArchive(images: readonly LayeredImage[], output: stri
       const entries = images.map((image) => {
         const ids = image.layers.map((files) => diffIds.get(files) ?? '');
         const config = Buffer.from(JSON.stringify(configOf(image, ids)));
-        return { name: image.name, ids, config, configName: `${createHash('sha256').update(config).digest('hex')}.json` };
+        return {
+          name: image.name,
+          ids,
+          config,
+          configName: `${createHash('sha256').update(config).digest('hex')}.json`,
+        };
       });
       for (const { config, configName } of entries) await entry(tar, { name: configName, size: config.length }, config);
-      for (const [diffId, path] of layerPaths) await entryFromFile(tar, { name: `${diffId}/layer.tar`, size: (await lstat(path)).size }, path);
-      const manifest = Buffer.from(JSON.stringify(entries.map(({ name, ids, configName }) => (
-        { Config: configName, RepoTags: [name], Layers: ids.map((id) => `${id}/layer.tar`) }))));
+      for (const [diffId, path] of layerPaths)
+        await entryFromFile(tar, { name: `${diffId}/layer.tar`, size: (await lstat(path)).size }, path);
+      const manifest = Buffer.from(
+        JSON.stringify(
+          entries.map(({ name, ids, configName }) => ({
+            Config: configName,
+            RepoTags: [name],
+            Layers: ids.map((id) => `${id}/layer.tar`),
+          })),
+        ),
+      );
       await entry(tar, { name: 'manifest.json', size: manifest.length }, manifest);
     });
     await rename(`${output}.part`, output);
@@ -89,14 +102,21 @@ export async function buildArchive(images: readonly LayeredImage[], output: stri
 
 function configOf(spec: ImageConfig, diffIds: readonly string[]): unknown {
   return {
-    created: CREATED, architecture: ARCHITECTURES[process.arch] ?? process.arch, os: 'linux',
+    created: CREATED,
+    architecture: ARCHITECTURES[process.arch] ?? process.arch,
+    os: 'linux',
     config: {
-      Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...Object.entries(spec.env ?? {}).map(([name, value]) => `${name}=${value}`)],
+      Env: [
+        'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        ...Object.entries(spec.env ?? {}).map(([name, value]) => `${name}=${value}`),
+      ],
       ...(spec.entrypoint === undefined ? {} : { Entrypoint: spec.entrypoint }),
       ...(spec.command === undefined ? {} : { Cmd: spec.command }),
       ...(spec.user === undefined ? {} : { User: spec.user }),
       WorkingDir: spec.workingDir ?? '/',
-      ...(spec.exposedPorts === undefined ? {} : { ExposedPorts: Object.fromEntries(spec.exposedPorts.map((port) => [port, {}])) }),
+      ...(spec.exposedPorts === undefined
+        ? {}
+        : { ExposedPorts: Object.fromEntries(spec.exposedPorts.map((port) => [port, {}])) }),
     },
     rootfs: { type: 'layers', diff_ids: diffIds.map((id) => `sha256:${id}`) },
     history: diffIds.map(() => ({ created: CREATED, created_by: 'navarch' })),
@@ -117,10 +137,16 @@ async function writeTar(path: string, fill: (tar: Pack) => Promise<void>): Promi
   };
   try {
     const drained = drain();
-    await Promise.all([drained, fill(tar).then(() => tar.finalize(), (error: unknown) => {
-      tar.destroy(error as Error);
-      throw error;
-    })]);
+    await Promise.all([
+      drained,
+      fill(tar).then(
+        () => tar.finalize(),
+        (error: unknown) => {
+          tar.destroy(error as Error);
+          throw error;
+        },
+      ),
+    ]);
   } finally {
     await file.close();
   }
@@ -128,7 +154,9 @@ async function writeTar(path: string, fill: (tar: Pack) => Promise<void>): Promi
 }
 
 async function addFiles(tar: Pack, files: LayerFiles): Promise<void> {
-  const all = new Map(Object.entries(files).map(([path, file]): [string, ImageFile] => [path.replace(/^\/+/, ''), file]));
+  const all = new Map(
+    Object.entries(files).map(([path, file]): [string, ImageFile] => [path.replace(/^\/+/, ''), file]),
+  );
   for (const path of [...all.keys()]) {
     const parts = path.split('/');
     for (let i = 1; i < parts.length; i++) {
@@ -149,7 +177,11 @@ async function addFiles(tar: Pack, files: LayerFiles): Promise<void> {
         await entry(tar, { name: path, mode: file.mode ?? 0o644 }, Buffer.from(file.data));
         break;
       case 'copy':
-        await entry(tar, { name: path, mode: file.mode ?? ((await lstat(file.from)).mode & 0o7777) }, await readFile(file.from));
+        await entry(
+          tar,
+          { name: path, mode: file.mode ?? (await lstat(file.from)).mode & 0o7777 },
+          await readFile(file.from),
+        );
         break;
     }
   }
@@ -166,7 +198,9 @@ function entry(tar: Pack, header: Header, data?: Uint8Array): Promise<void> {
 
 function entryFromFile(tar: Pack, header: Header, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const sink = tar.entry({ ...header, mtime: MTIME, uid: 0, gid: 0 }, (error) => (error == null ? resolve() : reject(error)));
+    const sink = tar.entry({ ...header, mtime: MTIME, uid: 0, gid: 0 }, (error) =>
+      error == null ? resolve() : reject(error),
+    );
     createReadStream(path).on('error', reject).pipe(sink);
   });
 }

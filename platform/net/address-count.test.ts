@@ -31,5 +31,12 @@ it('counts by host and in all, and forgets whoever has left', () => {
 
 it('lets a burst pass, then so many a second', () => {
   const rate = new Rate({ burst: 2, perSecond: 10 }, 0);
-  expect([rate.take(0), rate.take(0), rate.take(0), rate.take(50), rate.take(100), rate.take(150)]).toEqual([true, true, false, false, true, false]);
+  expect([rate.take(0), rate.take(0), rate.take(0), rate.take(50), rate.take(100), rate.take(150)]).toEqual([
+    true,
+    true,
+    false,
+    false,
+    true,
+    false,
+  ]);
 });

@@ -39,7 +39,10 @@ export class AddressCount {
   }
 }
 
-/** What counts as one host: an IPv4 address, also as `::ffff:10.0.0.1`; of IPv6 the first 64 bits, which one host has whole. */
+/**
+ * What counts as one host: an IPv4 address, also as `::ffff:10.0.0.1`; of IPv6 the first 64 bits, which one host has
+ * whole.
+ */
 export function hostOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
@@ -47,6 +50,10 @@ export function hostOf(address: string): string {
   const [head = '', tail] = (address.split('%')[0] ?? '').split('::');
   const left = head === '' ? [] : head.split(':');
   const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
-  return [...left, ...zeros, ...right].slice(0, 4).map((group) => group.toLowerCase().replace(/^0+(?=.)/, '')).join(':');
+  const zeros =
+    tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
+  return [...left, ...zeros, ...right]
+    .slice(0, 4)
+    .map((group) => group.toLowerCase().replace(/^0+(?=.)/, ''))
+    .join(':');
 }

@@ -1,6 +1,6 @@
 /**
- * The secrets that make a cluster: three authorities that trust nothing of each other (peers, cluster, front proxy), the
- * key that signs service-account tokens, and the join secret. Every member holds all of them; a worker holds none.
+ * The secrets that make a cluster: three authorities that trust nothing of each other (peers, cluster, front proxy),
+ * the key that signs service-account tokens, and the join secret. Every member holds all of them; a worker holds none.
  */
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -67,7 +67,8 @@ export async function readClusterPki(directory: string): Promise<ClusterPki | un
   }
   const authority = async (name: string): Promise<KeyPair> => {
     const pair = await readKeyPair(join(directory, name));
-    if (pair === undefined) throw new Error(`${directory} lacks ${name}.crt or ${name}.key; copy the folder whole from another member`);
+    if (pair === undefined)
+      throw new Error(`${directory} lacks ${name}.crt or ${name}.key; copy the folder whole from another member`);
     return pair;
   };
   return {

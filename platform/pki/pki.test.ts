@@ -9,7 +9,13 @@ import { systemClock, VirtualClock } from '../clock.js';
 import { systemRandom } from '../random.js';
 import { createClusterPki, readClusterPki, writeClusterPki } from './cluster-pki.js';
 import {
-  authorityPin, certificateIdentity, createAuthority, createSigningRequest, dueForRotation, issueCertificate, signSigningRequest,
+  authorityPin,
+  certificateIdentity,
+  createAuthority,
+  createSigningRequest,
+  dueForRotation,
+  issueCertificate,
+  signSigningRequest,
 } from './x509.js';
 
 const context = { clock: systemClock, random: systemRandom };
@@ -19,15 +25,38 @@ describe('certificates', () => {
   it('serve mutual TLS within one trust domain and not across two', async () => {
     const ours = await createAuthority('ours', DAY_MS, context);
     const theirs = await createAuthority('theirs', DAY_MS, context);
-    const server = await issueCertificate(ours, { subject: { commonName: 'm1' }, usages: ['server'], names: ['localhost', '127.0.0.1'], lifetime_ms: DAY_MS }, context);
-    const listener = createServer({ cert: server.certificate, key: server.privateKey, ca: ours.certificate, requestCert: true, rejectUnauthorized: true }, (socket) => socket.end('hello'));
+    const server = await issueCertificate(
+      ours,
+      { subject: { commonName: 'm1' }, usages: ['server'], names: ['localhost', '127.0.0.1'], lifetime_ms: DAY_MS },
+      context,
+    );
+    const listener = createServer(
+      {
+        cert: server.certificate,
+        key: server.privateKey,
+        ca: ours.certificate,
+        requestCert: true,
+        rejectUnauthorized: true,
+      },
+      (socket) => socket.end('hello'),
+    );
     listener.on('tlsClientError', () => undefined);
     listener.listen(0, '127.0.0.1');
     await once(listener, 'listening');
     const { port } = listener.address() as { port: number };
     const dial = async (authority: typeof ours): Promise<string> => {
-      const client = await issueCertificate(authority, { subject: { commonName: 'c' }, usages: ['client'], lifetime_ms: DAY_MS }, context);
-      const socket: TLSSocket = connect({ host: '127.0.0.1', port, cert: client.certificate, key: client.privateKey, ca: ours.certificate });
+      const client = await issueCertificate(
+        authority,
+        { subject: { commonName: 'c' }, usages: ['client'], lifetime_ms: DAY_MS },
+        context,
+      );
+      const socket: TLSSocket = connect({
+        host: '127.0.0.1',
+        port,
+        cert: client.certificate,
+        key: client.privateKey,
+        ca: ours.certificate,
+      });
       let text = '';
       for await (const chunk of socket) text += String(chunk);
       return text;
@@ -40,10 +69,20 @@ describe('certificates', () => {
   it('carry the identity that the signer decided, not what the request asked for', async () => {
     const authority = await createAuthority('ca', DAY_MS, context);
     const csr = await createSigningRequest({ commonName: 'system:node:evil', organizations: ['system:masters'] });
-    const pem = await signSigningRequest(authority, csr.request, {
-      subject: { commonName: 'system:node:w1', organizations: ['system:nodes'] }, usages: ['client'], lifetime_ms: DAY_MS,
-    }, context);
-    expect(certificateIdentity(new X509Certificate(pem))).toEqual({ commonName: 'system:node:w1', organizations: ['system:nodes'] });
+    const pem = await signSigningRequest(
+      authority,
+      csr.request,
+      {
+        subject: { commonName: 'system:node:w1', organizations: ['system:nodes'] },
+        usages: ['client'],
+        lifetime_ms: DAY_MS,
+      },
+      context,
+    );
+    expect(certificateIdentity(new X509Certificate(pem))).toEqual({
+      commonName: 'system:node:w1',
+      organizations: ['system:nodes'],
+    });
   });
 
   it('refuse a request that is garbage or too large', async () => {
@@ -62,8 +101,19 @@ describe('certificates', () => {
 
   it('keep separators in names apart', async () => {
     const authority = await createAuthority('ca', DAY_MS, context);
-    const pair = await issueCertificate(authority, { subject: { commonName: 'a,O=system:masters', organizations: ['x+y'] }, usages: ['client'], lifetime_ms: DAY_MS }, context);
-    expect(certificateIdentity(new X509Certificate(pair.certificate))).toEqual({ commonName: 'a,O=system:masters', organizations: ['x+y'] });
+    const pair = await issueCertificate(
+      authority,
+      {
+        subject: { commonName: 'a,O=system:masters', organizations: ['x+y'] },
+        usages: ['client'],
+        lifetime_ms: DAY_MS,
+      },
+      context,
+    );
+    expect(certificateIdentity(new X509Certificate(pair.certificate))).toEqual({
+      commonName: 'a,O=system:masters',
+      organizations: ['x+y'],
+    });
   });
 });
 

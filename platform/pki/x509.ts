@@ -1,6 +1,7 @@
 /**
- * Certificates: authorities, certificates and signing requests, as PEM. ECDSA P-256 throughout. `notBefore` lies an hour
- * back, so that hosts whose clocks differ a little trust each other at once. The library behind it is loaded on first use.
+ * Certificates: authorities, certificates and signing requests, as PEM. ECDSA P-256 throughout. `notBefore` lies an
+ * hour back, so that hosts whose clocks differ a little trust each other at once. The library behind it is loaded on
+ * first use.
  */
 import { createPrivateKey, createPublicKey, X509Certificate, type KeyObject, type webcrypto } from 'node:crypto';
 import type * as X509 from '@peculiar/x509';
@@ -57,12 +58,24 @@ const isIp = (name: string) => /^[0-9.]+$/.test(name) || name.includes(':');
 async function newKeys(): Promise<{ keys: CryptoKeyPair; privateKey: string }> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey));
-  return { keys, privateKey: createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }).export({ format: 'pem', type: 'pkcs8' }) as string };
+  return {
+    keys,
+    privateKey: createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }).export({
+      format: 'pem',
+      type: 'pkcs8',
+    }) as string,
+  };
 }
 
 async function keysOf(privateKey: string): Promise<{ keys: CryptoKeyPair; privateKey: string }> {
   const spki = createPublicKey(createPrivateKey(privateKey)).export({ format: 'der', type: 'spki' });
-  return { keys: { privateKey: await importPrivateKey(privateKey), publicKey: await crypto.subtle.importKey('spki', spki, ALGORITHM, true, ['verify']) }, privateKey };
+  return {
+    keys: {
+      privateKey: await importPrivateKey(privateKey),
+      publicKey: await crypto.subtle.importKey('spki', spki, ALGORITHM, true, ['verify']),
+    },
+    privateKey,
+  };
 }
 
 async function importPrivateKey(pem: string): Promise<CryptoKey> {
@@ -90,19 +103,32 @@ export async function createAuthority(commonName: string, lifetime_ms: number, c
     keys,
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature,
+        true,
+      ),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
   return { certificate: certificate.toString('pem') + '\n', privateKey };
 }
 
-async function sign(authority: KeyPair, publicKey: CryptoKey, request: CertificateRequest, context: PkiContext): Promise<string> {
+async function sign(
+  authority: KeyPair,
+  publicKey: CryptoKey,
+  request: CertificateRequest,
+  context: PkiContext,
+): Promise<string> {
   const x509 = await load();
   const issuer = new x509.X509Certificate(authority.certificate);
   const now_ms = context.clock.now();
-  const usages = request.usages.map((usage) => (usage === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth));
-  const names = (request.names ?? []).map((name) => ({ type: isIp(name) ? ('ip' as const) : ('dns' as const), value: name }));
+  const usages = request.usages.map((usage) =>
+    usage === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth,
+  );
+  const names = (request.names ?? []).map((name) => ({
+    type: isIp(name) ? ('ip' as const) : ('dns' as const),
+    value: name,
+  }));
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serial(context.random),
     subject: nameOf(request.subject),
@@ -124,7 +150,11 @@ async function sign(authority: KeyPair, publicKey: CryptoKey, request: Certifica
 }
 
 /** A fresh key and a certificate for it. */
-export async function issueCertificate(authority: KeyPair, request: CertificateRequest, context: PkiContext): Promise<KeyPair> {
+export async function issueCertificate(
+  authority: KeyPair,
+  request: CertificateRequest,
+  context: PkiContext,
+): Promise<KeyPair> {
   const { keys, privateKey } = await newKeys();
   return { certificate: await sign(authority, keys.publicKey, request, context), privateKey };
 }
@@ -136,7 +166,10 @@ export interface SigningRequest {
 }
 
 /** A request for a certificate over a key that stays here: a new one, unless `options` has one. */
-export async function createSigningRequest(subject: Subject, options: { readonly names?: readonly string[]; readonly privateKey?: string } = {}): Promise<SigningRequest> {
+export async function createSigningRequest(
+  subject: Subject,
+  options: { readonly names?: readonly string[]; readonly privateKey?: string } = {},
+): Promise<SigningRequest> {
   const x509 = await load();
   const { names = [] } = options;
   const { keys, privateKey } = options.privateKey === undefined ? await newKeys() : await keysOf(options.privateKey);
@@ -161,10 +194,14 @@ const SIGNING_REQUEST_LENGTH_MAX = 16_384;
  * request, whose own signature is verified. Throws SigningRequestError.
  */
 export async function signSigningRequest(
-  authority: KeyPair, requestPem: string, decided: CertificateRequest, context: PkiContext,
+  authority: KeyPair,
+  requestPem: string,
+  decided: CertificateRequest,
+  context: PkiContext,
 ): Promise<string> {
   const x509 = await load();
-  if (requestPem.length > SIGNING_REQUEST_LENGTH_MAX) throw new SigningRequestError('the certificate signing request is too large');
+  if (requestPem.length > SIGNING_REQUEST_LENGTH_MAX)
+    throw new SigningRequestError('the certificate signing request is too large');
   let publicKey: CryptoKey;
   try {
     const request = new x509.Pkcs10CertificateRequest(requestPem);
@@ -176,10 +213,14 @@ export async function signSigningRequest(
   return sign(authority, publicKey, decided, context);
 }
 
-/** Hex SHA-256 over the public key that a request is for; whether the request proves that key is the signer's to verify. Throws SigningRequestError. */
+/**
+ * Hex SHA-256 over the public key that a request is for; whether the request proves that key is the signer's to verify.
+ * Throws SigningRequestError.
+ */
 export async function requestKeyDigest(requestPem: string): Promise<string> {
   const x509 = await load();
-  if (requestPem.length > SIGNING_REQUEST_LENGTH_MAX) throw new SigningRequestError('the certificate signing request is too large');
+  if (requestPem.length > SIGNING_REQUEST_LENGTH_MAX)
+    throw new SigningRequestError('the certificate signing request is too large');
   try {
     const { publicKey } = new x509.Pkcs10CertificateRequest(requestPem);
     return Buffer.from(await crypto.subtle.digest('SHA-256', publicKey.rawData)).toString('hex');
@@ -202,7 +243,8 @@ export interface CertificateIdentity {
 /** OpenSSL writes separators as `\\,` and other bytes as `\\0A` (RFC 2253). */
 function unescapeAttribute(value: string): string {
   return value.replace(/\\([0-9A-Fa-f]{2}|.)/g, (_, code: string) =>
-    code.length === 2 ? String.fromCharCode(Number.parseInt(code, 16)) : code);
+    code.length === 2 ? String.fromCharCode(Number.parseInt(code, 16)) : code,
+  );
 }
 
 /** Subject attributes of a PEM certificate, as authentication reads them. */

@@ -1,4 +1,6 @@
-/** Properties of the core that the thesis promises, under chance: lost, late and repeated messages, crashes, partitions. */
+/**
+ * Properties of the core that the thesis promises, under chance: lost, late and repeated messages, crashes, partitions.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../platform/random.js';
@@ -20,15 +22,27 @@ class Node {
 
   constructor(id: number, randomInt: (bound: number) => number) {
     this.id = id;
-    this.storage.applySnapshot({ index: 1, term: 1, confState: { voters: VOTERS, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false } });
+    this.storage.applySnapshot({
+      index: 1,
+      term: 1,
+      confState: { voters: VOTERS, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false },
+    });
     this.node = this.boot(randomInt);
   }
 
   /** Starts on what the disk kept; the applied entries are part of it. */
   boot(randomInt: (bound: number) => number): RaftNode {
     this.node = new RaftNode({
-      id: this.id, storage: this.storage, randomInt, electionTicks: 5, heartbeatTicks: 1, applied: this.applied.at(-1)?.index ?? 1,
-      checkQuorum: true, preVote: true, inflightMax: 4, messageBytesMax: 64,
+      id: this.id,
+      storage: this.storage,
+      randomInt,
+      electionTicks: 5,
+      heartbeatTicks: 1,
+      applied: this.applied.at(-1)?.index ?? 1,
+      checkQuorum: true,
+      preVote: true,
+      inflightMax: 4,
+      messageBytesMax: 64,
     });
     return this.node;
   }
@@ -85,7 +99,8 @@ function check(nodes: readonly Node[], leaders: Map<number, number>): void {
       expect(leaders.get(term) ?? id).toBe(id);
       leaders.set(term, id);
     }
-    // State machine safety: the same entry at the same index everywhere. The last one stands for those before (log matching).
+    // State machine safety: the same entry at the same index everywhere. The last one stands for those before (log
+    // matching).
     const last = applied.at(-1);
     if (last !== undefined) expect(longest[applied.length - 1]).toEqual(last);
   }
@@ -101,21 +116,29 @@ describe('quorums (thesis 4.3)', () => {
   const ids = fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { maxLength: 7 });
 
   it('commits exactly what a majority has', () => {
-    fc.assert(fc.property(ids, fc.array(fc.nat(20), { minLength: 10, maxLength: 10 }), (voters, acked) => {
-      const committed = majorityCommitted(new Set(voters), (id) => acked[id] ?? 0);
-      const having = (index: number) => voters.filter((id) => (acked[id] ?? 0) >= index).length;
-      if (voters.length === 0) return committed === Infinity;
-      return having(committed) * 2 > voters.length && having(committed + 1) * 2 <= voters.length;
-    }));
+    fc.assert(
+      fc.property(ids, fc.array(fc.nat(20), { minLength: 10, maxLength: 10 }), (voters, acked) => {
+        const committed = majorityCommitted(new Set(voters), (id) => acked[id] ?? 0);
+        const having = (index: number) => voters.filter((id) => (acked[id] ?? 0) >= index).length;
+        if (voters.length === 0) return committed === Infinity;
+        return having(committed) * 2 > voters.length && having(committed + 1) * 2 <= voters.length;
+      }),
+    );
   });
 
   it('needs both halves of a joint configuration', () => {
-    fc.assert(fc.property(ids, ids, fc.array(fc.nat(20), { minLength: 10, maxLength: 10 }), (a, b, acked) => {
-      const of = (id: number) => acked[id] ?? 0;
-      const joint = jointCommitted({ incoming: new Set(a), outgoing: new Set(b) }, of);
-      return joint === Math.min(majorityCommitted(new Set(a), of), majorityCommitted(new Set(b), of));
-    }));
-    const votes = new Map([[1, true], [2, true], [3, false]]);
+    fc.assert(
+      fc.property(ids, ids, fc.array(fc.nat(20), { minLength: 10, maxLength: 10 }), (a, b, acked) => {
+        const of = (id: number) => acked[id] ?? 0;
+        const joint = jointCommitted({ incoming: new Set(a), outgoing: new Set(b) }, of);
+        return joint === Math.min(majorityCommitted(new Set(a), of), majorityCommitted(new Set(b), of));
+      }),
+    );
+    const votes = new Map([
+      [1, true],
+      [2, true],
+      [3, false],
+    ]);
     expect(jointVote({ incoming: new Set([1, 2]), outgoing: new Set([3]) }, votes)).toBe('lost');
   });
 });
@@ -127,9 +150,14 @@ it('keeps a membership change through its bytes', () => {
     changes: fc.array(fc.record({ kind, id: fc.maxSafeNat() }), { maxLength: 5 }),
     context: fc.uint8Array({ maxLength: 20 }),
   });
-  fc.assert(fc.property(change, (value) => {
-    const back = decodeConfChange(encodeConfChange(value));
-    expect({ ...back, context: Buffer.from(back.context) }).toEqual({ ...value, context: Buffer.from(value.context) });
-  }));
+  fc.assert(
+    fc.property(change, (value) => {
+      const back = decodeConfChange(encodeConfChange(value));
+      expect({ ...back, context: Buffer.from(back.context) }).toEqual({
+        ...value,
+        context: Buffer.from(value.context),
+      });
+    }),
+  );
   expect(() => decodeConfChange(Uint8Array.of(9, 9))).toThrow('known shape');
 });

@@ -40,7 +40,14 @@ function campaign(raft: Raft, kind: CampaignKind): void {
       // The own vote counts once it is durable: it comes back then.
       raft.send({ type: isPre ? 'pre-vote-resp' : 'vote-resp', to, term });
     } else {
-      raft.send({ type: isPre ? 'pre-vote' : 'vote', to, term, index: last.index, logTerm: last.term, force: kind === 'transfer' });
+      raft.send({
+        type: isPre ? 'pre-vote' : 'vote',
+        to,
+        term,
+        index: last.index,
+        logTerm: last.term,
+        force: kind === 'transfer',
+      });
     }
   }
 }
@@ -53,9 +60,8 @@ export function isInLease(raft: Raft): boolean {
 /** Learners vote too when asked: the candidate may know of their promotion before they do. */
 export function handleVoteRequest(raft: Raft, request: Message): void {
   const isPre = request.type === 'pre-vote';
-  const mayVote = raft.vote === request.from
-    || (raft.vote === NONE && raft.lead === NONE)
-    || (isPre && request.term > raft.term);
+  const mayVote =
+    raft.vote === request.from || (raft.vote === NONE && raft.lead === NONE) || (isPre && request.term > raft.term);
   const type = isPre ? 'pre-vote-resp' : 'vote-resp';
   if (!mayVote || !raft.log.isUpToDate({ term: request.logTerm, index: request.index })) {
     raft.send({ type, to: request.from, term: raft.term, reject: true });
@@ -77,10 +83,9 @@ export function handleVoteResponse(raft: Raft, response: Message): void {
   } else if (result === 'won' && raft.role === 'pre-candidate') {
     campaign(raft, 'election');
   } else if (result === 'won' && raft.tracker.hasVoted(raft.id)) {
-    // The own vote comes once it is durable. Without it, after a crash, the same votes could elect this node in this term
-    // again, and it would write other entries into it.
+    // The own vote comes once it is durable. Without it, after a crash, the same votes could elect this node in this
+    // term again, and it would write other entries into it.
     becomeLeader(raft);
     broadcastAppend(raft);
   }
 }
-

@@ -17,7 +17,11 @@ export function handleAppend(raft: Raft, request: Message): void {
     acknowledge(raft, to, log.committed);
     return;
   }
-  const last = log.tryAppend({ term: request.logTerm, index: request.index }, request.entries as readonly Entry[], request.commit);
+  const last = log.tryAppend(
+    { term: request.logTerm, index: request.index },
+    request.entries as readonly Entry[],
+    request.commit,
+  );
   if (last !== undefined) {
     acknowledge(raft, to, last);
     return;

@@ -29,12 +29,15 @@ function admitConfChange(raft: Raft, entry: ProposedEntry, position: number): Pr
   const isPending = raft.pendingConfIndex > raft.log.applied;
   const wantsLeave = decodeConfChange(entry.data).changes.length === 0;
   const isWrong = isPending || wantsLeave !== isJoint(raft.tracker.configuration);
-  if (isWrong && !raft.settings.disableConfChangeValidation) return { kind: 'normal', data: NO_DATA, proposal: entry.proposal };
+  if (isWrong && !raft.settings.disableConfChangeValidation)
+    return { kind: 'normal', data: NO_DATA, proposal: entry.proposal };
   raft.pendingConfIndex = raft.log.lastIndex + position + 1;
   return entry;
 }
 
-/** After an apply: leaves a joint state that was to be left by itself. Dropped proposals are repeated at the next apply. */
+/**
+ * After an apply: leaves a joint state that was to be left by itself. Dropped proposals are repeated at the next apply.
+ */
 export function leaveJointIfDue(raft: Raft): void {
   const isDue = raft.tracker.configuration.autoLeave && raft.log.applied >= raft.pendingConfIndex;
   if (raft.role !== 'leader' || !isDue) return;

@@ -1,9 +1,9 @@
 /**
  * raft/core: the consensus algorithm as a state machine (Ongaro's thesis with etcd/raft's refinements).
  *
- * In: ticks, messages, proposals, membership changes that were applied. Out: Readys (see ready.ts): what to write, send,
- * apply. Same inputs, same outputs: it opens nothing, waits for nothing, knows no clock and no chance but what is handed in.
- * It must never import anything but itself and platform/assert. Not reentrant; one caller.
+ * In: ticks, messages, proposals, membership changes that were applied. Out: Readys (see ready.ts): what to write,
+ * send, apply. Same inputs, same outputs: it opens nothing, waits for nothing, knows no clock and no chance but what is
+ * handed in. It must never import anything but itself and platform/assert. Not reentrant; one caller.
  */
 import { assert } from '../../platform/assert.js';
 import { encodeConfChange } from './confchange/change.js';
@@ -43,12 +43,25 @@ export interface CoreStatus {
 }
 
 const LOCAL: ReadonlySet<MessageType> = new Set<MessageType>([
-  'hup', 'beat', 'check-quorum', 'unreachable', 'snap-status',
-  'storage-append', 'storage-append-resp', 'storage-apply', 'storage-apply-resp',
+  'hup',
+  'beat',
+  'check-quorum',
+  'unreachable',
+  'snap-status',
+  'storage-append',
+  'storage-append-resp',
+  'storage-apply',
+  'storage-apply-resp',
 ]);
 const RESPONSES: ReadonlySet<MessageType> = new Set<MessageType>([
-  'app-resp', 'vote-resp', 'heartbeat-resp', 'unreachable', 'read-index-resp', 'pre-vote-resp',
-  'storage-append-resp', 'storage-apply-resp',
+  'app-resp',
+  'vote-resp',
+  'heartbeat-resp',
+  'unreachable',
+  'read-index-resp',
+  'pre-vote-resp',
+  'storage-append-resp',
+  'storage-apply-resp',
 ]);
 
 export class RaftNode {
@@ -83,7 +96,10 @@ export class RaftNode {
   }
 
   /** `isSingle` writes the older entry kind, which holds exactly one change. */
-  proposeConfChange(change: ConfChange, options: { readonly isSingle?: boolean; readonly proposal?: number } = {}): NodeResult {
+  proposeConfChange(
+    change: ConfChange,
+    options: { readonly isSingle?: boolean; readonly proposal?: number } = {},
+  ): NodeResult {
     assert(options.isSingle !== true || change.changes.length === 1, 'a single change is one change');
     const kind = options.isSingle === true ? 'conf-change' : 'conf-change-v2';
     return this.propose([{ kind, data: encodeConfChange(change), proposal: options.proposal ?? 0 }]);
@@ -98,11 +114,15 @@ export class RaftNode {
   step(m: Message): NodeResult {
     const isFromLocalThread = m.from < 0;
     if (LOCAL.has(m.type) && !isFromLocalThread) return 'local-message';
-    if (RESPONSES.has(m.type) && !isFromLocalThread && !this.#raft.tracker.progress.has(m.from)) return 'peer-not-found';
+    if (RESPONSES.has(m.type) && !isFromLocalThread && !this.#raft.tracker.progress.has(m.from))
+      return 'peer-not-found';
     return step(this.#raft, m);
   }
 
-  /** Asks for a read at the commit index; the answer comes as a ReadState with `context`, which must be fresh. May get lost. */
+  /**
+   * Asks for a read at the commit index; the answer comes as a ReadState with `context`, which must be fresh. May get
+   * lost.
+   */
   readIndex(context: number): void {
     step(this.#raft, message({ type: 'read-index', to: this.#raft.id, from: this.#raft.id, context }));
   }
@@ -151,7 +171,10 @@ export class RaftNode {
       assert(this.#onAdvance.length === 0, 'one Ready at a time: call advance() first');
       this.#onAdvance = stepsOnAdvance(raft, ready);
     }
-    this.#told = { softState: ready.softState ?? this.#told.softState, hardState: ready.hardState ?? this.#told.hardState };
+    this.#told = {
+      softState: ready.softState ?? this.#told.softState,
+      hardState: ready.hardState ?? this.#told.hardState,
+    };
     acceptReady(raft, ready, this.#isAsync);
     return ready;
   }
@@ -167,9 +190,16 @@ export class RaftNode {
   status(): CoreStatus {
     const raft = this.#raft;
     return {
-      id: raft.id, role: raft.role, term: raft.term, lead: raft.lead,
-      committed: raft.log.committed, applied: raft.log.applied, firstIndex: raft.log.firstIndex, lastIndex: raft.log.lastIndex,
-      isLearner: raft.isLearner, transferee: raft.transferee,
+      id: raft.id,
+      role: raft.role,
+      term: raft.term,
+      lead: raft.lead,
+      committed: raft.log.committed,
+      applied: raft.log.applied,
+      firstIndex: raft.log.firstIndex,
+      lastIndex: raft.log.lastIndex,
+      isLearner: raft.isLearner,
+      transferee: raft.transferee,
     };
   }
 

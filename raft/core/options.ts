@@ -20,7 +20,10 @@ export interface CoreOptions {
   readonly inflightBytesMax?: number;
   /** Writes and applies leave as messages to local threads and are acknowledged by messages (see ready.ts). */
   readonly asyncStorageWrites?: boolean;
-  /** A leader that hears from no quorum steps down; voters that hear a leader refuse to elect another (thesis 6.2, 4.2.3). */
+  /**
+   * A leader that hears from no quorum steps down; voters that hear a leader refuse to elect another (thesis 6.2,
+   * 4.2.3).
+   */
   readonly checkQuorum?: boolean;
   /** Ask before disturbing the term (thesis 9.6). */
   readonly preVote?: boolean;

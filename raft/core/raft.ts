@@ -31,7 +31,10 @@ function settingsOf(options: CoreOptions): RaftSettings {
   const checkQuorum = options.checkQuorum ?? false;
   const readOnly = options.readOnly ?? 'safe';
   assert(options.id > 0, 'a node id is positive');
-  assert(options.electionTicks > options.heartbeatTicks && options.heartbeatTicks > 0, 'heartbeats come more often than elections');
+  assert(
+    options.electionTicks > options.heartbeatTicks && options.heartbeatTicks > 0,
+    'heartbeats come more often than elections',
+  );
   assert(readOnly === 'safe' || checkQuorum, 'reads by lease need the quorum check');
   return {
     electionTicks: options.electionTicks,
@@ -86,7 +89,10 @@ export class Raft {
     this.id = options.id;
     this.settings = settingsOf(options);
     this.log = new RaftLog(options.storage, options.committedBytesPerReadyMax ?? options.messageBytesMax ?? Infinity);
-    this.tracker = new Tracker({ count_max: options.inflightMax ?? Infinity, bytes_max: options.inflightBytesMax ?? Infinity });
+    this.tracker = new Tracker({
+      count_max: options.inflightMax ?? Infinity,
+      bytes_max: options.inflightBytesMax ?? Infinity,
+    });
   }
 
   hardState(): HardState {
@@ -106,7 +112,10 @@ export class Raft {
   send(fields: Parameters<typeof message>[0]): void {
     const { type } = fields;
     const isVote = type === 'vote' || type === 'vote-resp' || type === 'pre-vote' || type === 'pre-vote-resp';
-    assert(isVote === (fields.term !== undefined && fields.term !== 0), `message ${type} carries a term of its own exactly if it is a vote`);
+    assert(
+      isVote === (fields.term !== undefined && fields.term !== 0),
+      `message ${type} carries a term of its own exactly if it is a vote`,
+    );
     const isTermless = type === 'prop' || type === 'read-index';
     const term = isVote ? fields.term : isTermless ? 0 : this.term;
     this.#queue(message(fields, fields.from ?? this.id, term));

@@ -8,9 +8,19 @@ it('answers no read before the no-op of its term is committed, though nobody cou
   const storage = new MemoryStorage();
   storage.confState = { voters: [1], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
   // Three entries were committed and answered for; how far was not written down before the crash.
-  storage.append([1, 2, 3].map((index) => ({ index, term: 1, kind: 'normal' as const, data: Buffer.from('x'), proposal: 0 })));
+  storage.append(
+    [1, 2, 3].map((index) => ({ index, term: 1, kind: 'normal' as const, data: Buffer.from('x'), proposal: 0 })),
+  );
   storage.hardState = { term: 1, vote: 1, commit: 1 };
-  const node = new RaftNode({ id: 1, storage, randomInt: () => 0, electionTicks: 10, heartbeatTicks: 1, preVote: true, checkQuorum: true });
+  const node = new RaftNode({
+    id: 1,
+    storage,
+    randomInt: () => 0,
+    electionTicks: 10,
+    heartbeatTicks: 1,
+    preVote: true,
+    checkQuorum: true,
+  });
   const answers: number[] = [];
   const work = (rounds: number) => {
     for (let i = 0; i < rounds && node.hasReady(); i++) {

@@ -5,9 +5,9 @@
  * advance(). One Ready at a time.
  *
  * Asynchronous: `messages` may be sent at once. Among them are up to two for local threads: `storage-append` (write its
- * entries, hard state and snapshot, in order; once they are durable deliver its `responses`) and `storage-apply` (apply its
- * entries; then deliver its `responses`). Further Readys may be taken meanwhile. So the leader's own write runs beside the
- * sends, and only what is durable here is handed out to be applied.
+ * entries, hard state and snapshot, in order; once they are durable deliver its `responses`) and `storage-apply` (apply
+ * its entries; then deliver its `responses`). Further Readys may be taken meanwhile. So the leader's own write runs
+ * beside the sends, and only what is durable here is handed out to be applied.
  */
 import { APPEND_THREAD, APPLY_THREAD, NONE } from './types/ids.js';
 import { draft } from './types/message.js';
@@ -40,18 +40,21 @@ export function isEmptyHardState(state: HardState): boolean {
 }
 
 // Asked after every step: nothing is allocated for an answer of "no".
-const isSameHard = (raft: Raft, told: HardState) => raft.term === told.term && raft.vote === told.vote && raft.log.committed === told.commit;
+const isSameHard = (raft: Raft, told: HardState) =>
+  raft.term === told.term && raft.vote === told.vote && raft.log.committed === told.commit;
 const isSameSoft = (raft: Raft, told: SoftState) => raft.lead === told.lead && raft.role === told.role;
 
 export function hasReady(raft: Raft, told: Told, isAsync: boolean): boolean {
-  return !isSameSoft(raft, told.softState)
-    || (!isSameHard(raft, told.hardState) && !isEmptyHardState(raft.hardState()))
-    || raft.log.unstable.nextSnapshot() !== undefined
-    || raft.messages.length > 0
-    || raft.messagesAfterAppend.length > 0
-    || raft.log.unstable.hasNextEntries()
-    || raft.log.hasNextCommitted(!isAsync)
-    || raft.readStates.length > 0;
+  return (
+    !isSameSoft(raft, told.softState) ||
+    (!isSameHard(raft, told.hardState) && !isEmptyHardState(raft.hardState())) ||
+    raft.log.unstable.nextSnapshot() !== undefined ||
+    raft.messages.length > 0 ||
+    raft.messagesAfterAppend.length > 0 ||
+    raft.log.unstable.hasNextEntries() ||
+    raft.log.hasNextCommitted(!isAsync) ||
+    raft.readStates.length > 0
+  );
 }
 
 export function buildReady(raft: Raft, told: Told, isAsync: boolean): Ready {
@@ -102,7 +105,8 @@ type WriteParts = Pick<Ready, 'entries' | 'hardState' | 'snapshot'>;
 
 function appendMessage(raft: Raft, parts: WriteParts): Message | undefined {
   const { entries, hardState, snapshot } = parts;
-  const isNeeded = entries.length > 0 || hardState !== undefined || snapshot !== undefined || raft.messagesAfterAppend.length > 0;
+  const isNeeded =
+    entries.length > 0 || hardState !== undefined || snapshot !== undefined || raft.messagesAfterAppend.length > 0;
   if (!isNeeded) return undefined;
   // The own acknowledgement first: handling it is cheaper while the entries are still unstable.
   const responses = raft.messagesAfterAppend.slice();

@@ -12,11 +12,13 @@ import type { Message } from './types/message.js';
 export function appendAsLeader(raft: Raft, proposed: readonly ProposedEntry[]): boolean {
   const bytes = payloadSize(proposed);
   // One proposal is always let in, however large; and one without payload however full it is.
-  if (raft.uncommittedBytes > 0 && bytes > 0 && raft.uncommittedBytes + bytes > raft.settings.uncommittedBytesMax) return false;
+  if (raft.uncommittedBytes > 0 && bytes > 0 && raft.uncommittedBytes + bytes > raft.settings.uncommittedBytesMax)
+    return false;
   raft.uncommittedBytes += bytes;
   let index = raft.log.lastIndex;
   const entries: Entry[] = [];
-  for (const { kind, data, proposal } of proposed) entries.push({ term: raft.term, index: ++index, kind, data, proposal });
+  for (const { kind, data, proposal } of proposed)
+    entries.push({ term: raft.term, index: ++index, kind, data, proposal });
   raft.log.append(entries);
   // The leader counts itself only once its own write is durable: it gets this message back then.
   const own = draft('app-resp', raft.id, raft.id);
@@ -47,7 +49,8 @@ export function sendAppend(raft: Raft, to: NodeId, evenEmpty: boolean): boolean 
   const logTerm = raft.log.term(index);
   if (logTerm === undefined) return sendSnapshot(raft, to, progress);
   let entries: readonly Entry[] = [];
-  // With a full pipeline an empty append still goes out now and then: if all in flight were lost, its rejection shows it.
+  // With a full pipeline an empty append still goes out now and then: if all in flight were lost, its rejection shows
+  // it.
   if (progress.state !== 'replicate' || !progress.inflights.full()) {
     const found = raft.log.entriesFrom(progress.next, raft.settings.messageBytesMax);
     if (found === undefined) return sendSnapshot(raft, to, progress);
@@ -112,9 +115,10 @@ function advanceState(raft: Raft, progress: Progress, index: LogIndex): void {
 
 /** Skips whole terms that cannot match, so that probing takes a round per term and not one per entry. */
 function handleRejection(raft: Raft, response: Message, progress: Progress): void {
-  const hint = response.logTerm > 0
-    ? raft.log.findConflictByTerm(response.rejectHint, response.logTerm).index
-    : response.rejectHint;
+  const hint =
+    response.logTerm > 0
+      ? raft.log.findConflictByTerm(response.rejectHint, response.logTerm).index
+      : response.rejectHint;
   if (!progress.maybeDecrease(response.index, hint)) return;
   if (progress.state === 'replicate') progress.becomeProbe();
   sendAppend(raft, response.from, true);

@@ -58,13 +58,15 @@ function enterTerm(raft: Raft, m: Message): boolean {
 
 function answerOldTerm(raft: Raft, m: Message): void {
   if ((raft.settings.checkQuorum || raft.settings.preVote) && (m.type === 'heartbeat' || m.type === 'app')) {
-    // A leader of an older term keeps us from voting and us it from committing: let it know, so that one can be elected.
+    // A leader of an older term keeps us from voting and us it from committing: let it know, so that one can be
+    // elected.
     raft.send({ type: 'app-resp', to: m.from });
   } else if (m.type === 'pre-vote') {
     // A rejection tells the new term to a node that would otherwise ask for ever.
     raft.send({ type: 'pre-vote-resp', to: m.from, term: raft.term, reject: true });
   } else if (m.type === 'storage-append-resp' && m.snapshot !== undefined) {
-    // Entries written in an older term may have been replaced since (ABA): not taken for stable. A snapshot is committed.
+    // Entries written in an older term may have been replaced since (ABA): not taken for stable. A snapshot is
+    // committed.
     appliedSnapshot(raft, m.snapshot);
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Leaves out answers to appends that say the same as the last one: a follower that is told how far is committed, and given
- * nothing, would repeat itself. Not for longer than a heartbeat's interval: the leader may have lost what it was told, or ask
- * because it is unsure, and it asks again with each heartbeat.
+ * Leaves out answers to appends that say the same as the last one: a follower that is told how far is committed, and
+ * given nothing, would repeat itself. Not for longer than a heartbeat's interval: the leader may have lost what it was
+ * told, or ask because it is unsure, and it asks again with each heartbeat.
  */
 import type { Clock } from '../../platform/clock.js';
 import type { Message } from '../core/types/message.js';
@@ -28,7 +28,8 @@ export class Answers {
     }
     const last = this.#last;
     const at_ms = this.#clock.monotonic();
-    if (last?.to === to && last.term === term && last.index === index && at_ms - last.at_ms < this.#silence_ms) return false;
+    if (last?.to === to && last.term === term && last.index === index && at_ms - last.at_ms < this.#silence_ms)
+      return false;
     this.#last = { to, term, index, at_ms };
     return true;
   }

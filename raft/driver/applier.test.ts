@@ -11,7 +11,11 @@ import { Member } from './member.js';
 import { DEFAULT_SETTINGS } from './options.js';
 
 const transport: Transport = {
-  start: () => Promise.resolve(), setPeers: () => undefined, send: () => undefined, sendSnapshot: () => Promise.resolve(), stop: () => Promise.resolve(),
+  start: () => Promise.resolve(),
+  setPeers: () => undefined,
+  send: () => undefined,
+  sendSnapshot: () => Promise.resolve(),
+  stop: () => Promise.resolve(),
 };
 
 /** Its first write of the state, but for that of its founding, hangs until it is told to fail. */
@@ -31,8 +35,17 @@ class FailingMachine extends ListMachine {
 it('writes no state after a write of it has failed, not even when the member stops in order (simulator, seed 843)', async () => {
   const stateMachine = new FailingMachine(new ListDisk());
   const member = await Member.start({
-    clusterId: 'test', id: 1 as NodeId, peers: [{ id: 1 as NodeId, name: 'm1', peerAddress: '', clientAddresses: [], learner: false }], join: false,
-    stateMachine, log: new MemoryLog(), transport, clock: systemClock, random: seededRandom(1), logger: silentLogger, events: {},
+    clusterId: 'test',
+    id: 1 as NodeId,
+    peers: [{ id: 1 as NodeId, name: 'm1', peerAddress: '', clientAddresses: [], learner: false }],
+    join: false,
+    stateMachine,
+    log: new MemoryLog(),
+    transport,
+    clock: systemClock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    events: {},
     settings: { ...DEFAULT_SETTINGS, persist_ms: 5 },
   });
   await member.propose(Buffer.from('one'));

@@ -1,7 +1,7 @@
 /**
- * Applies what is committed, hands out results, and makes the state durable in the background. The log is compacted behind
- * what is durable. What takes long to apply is applied in turns, between which ticks, messages and reads have theirs; nothing
- * is persisted, and no snapshot takes the state's place, while a batch is half applied.
+ * Applies what is committed, hands out results, and makes the state durable in the background. The log is compacted
+ * behind what is durable. What takes long to apply is applied in turns, between which ticks, messages and reads have
+ * theirs; nothing is persisted, and no snapshot takes the state's place, while a batch is half applied.
  */
 import type { Timer } from '../../platform/clock.js';
 import { finish } from '../../platform/slices.js';
@@ -149,7 +149,10 @@ export class Applier {
   *#applyBatch(entries: readonly Entry[]): Slices<void> {
     const last = entries.at(-1);
     if (last === undefined) return;
-    const results = yield* this.#options.stateMachine.applySlices(entries as unknown as readonly CommittedEntry[], this.#isAwaited);
+    const results = yield* this.#options.stateMachine.applySlices(
+      entries as unknown as readonly CommittedEntry[],
+      this.#isAwaited,
+    );
     this.#applied = last.index;
     this.#appliedTerm = last.term;
     for (const [i, entry] of entries.entries()) {
@@ -184,7 +187,8 @@ export class Applier {
   persist(): Promise<void> {
     if (this.#work !== undefined) return this.#persisting ?? Promise.resolve();
     const isDone = this.#applied <= this.#options.stateMachine.durableIndex;
-    if (this.#persisting !== undefined || this.#isHeld || this.#isBroken || isDone) return this.#persisting ?? Promise.resolve();
+    if (this.#persisting !== undefined || this.#isHeld || this.#isBroken || isDone)
+      return this.#persisting ?? Promise.resolve();
     this.#persisting = this.#persist().finally(() => {
       this.#persisting = undefined;
     });
@@ -208,7 +212,11 @@ export class Applier {
   }
 
   /** Runs `switchState` while nothing else touches the state; afterwards it stands at the snapshot. */
-  async replace(snapshot: { readonly index: number; readonly term: number }, membership: Membership, switchState: () => Promise<void>): Promise<void> {
+  async replace(
+    snapshot: { readonly index: number; readonly term: number },
+    membership: Membership,
+    switchState: () => Promise<void>,
+  ): Promise<void> {
     await this.#idle();
     this.#isHeld = true;
     try {
@@ -228,7 +236,9 @@ export class Applier {
   #idle(): Promise<void> {
     if (this.#work === undefined) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.#onIdle.push(() => (this.#hasEnded ? reject(new RaftError('stopped', 'this member was stopped')) : resolve()));
+      this.#onIdle.push(() =>
+        this.#hasEnded ? reject(new RaftError('stopped', 'this member was stopped')) : resolve(),
+      );
     });
   }
 

@@ -1,7 +1,7 @@
 /**
- * When the next batch of proposals may go out: once the one before is decided, so that what arrives meanwhile becomes one batch. Batches
- * grow with the load, and with them the work of all members shrinks. Where a decision takes longer than `hold_ms`, as between
- * sites, the next batch goes out without it.
+ * When the next batch of proposals may go out: once the one before is decided, so that what arrives meanwhile becomes
+ * one batch. Batches grow with the load, and with them the work of all members shrinks. Where a decision takes longer
+ * than `hold_ms`, as between sites, the next batch goes out without it.
  */
 import type { Clock, Timer } from '../../platform/clock.js';
 

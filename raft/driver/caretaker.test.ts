@@ -8,11 +8,18 @@ import { initialMembership } from './membership.js';
 import { DEFAULT_SETTINGS } from './options.js';
 
 const id = (n: number) => n as NodeId;
-const peer = (n: number, more: Partial<PeerInfo> = {}): PeerInfo => (
-  { id: id(n), name: `m${n}`, peerAddress: '', clientAddresses: [], learner: false, instance: `i${n}`, ...more }
-);
+const peer = (n: number, more: Partial<PeerInfo> = {}): PeerInfo => ({
+  id: id(n),
+  name: `m${n}`,
+  peerAddress: '',
+  clientAddresses: [],
+  learner: false,
+  instance: `i${n}`,
+  ...more,
+});
 type Progress = RaftStatus['progress'][number];
-const going = (match: number, more: Partial<Progress> = {}) => ({ match, state: 'replicate', active: true, ...more }) as Progress;
+const going = (match: number, more: Partial<Progress> = {}) =>
+  ({ match, state: 'replicate', active: true, ...more }) as Progress;
 
 function setUp(peers: readonly PeerInfo[], level?: number) {
   const clock = new VirtualClock();
@@ -20,7 +27,11 @@ function setUp(peers: readonly PeerInfo[], level?: number) {
   let settle: { resolve(membership: Membership): void; reject(error: Error): void } | undefined;
   const membership = initialMembership(1, peers);
   const caretaker = new Caretaker({
-    id: id(1), level, settings: { ...DEFAULT_SETTINGS, promotionLag_entries: 10, joinExpiry_ms: 1000 }, clock, logger: silentLogger,
+    id: id(1),
+    level,
+    settings: { ...DEFAULT_SETTINGS, promotionLag_entries: 10, joinExpiry_ms: 1000 },
+    clock,
+    logger: silentLogger,
     change: (change) => {
       changes.push(change);
       return new Promise((resolve, reject) => {
@@ -82,10 +93,14 @@ describe('a learner on its way to a vote', () => {
 });
 
 it('records directories one at a time, tries a failed one again, and none twice', async () => {
-  const { caretaker, changes, status, fail } = setUp([peer(1), { ...peer(2), instance: 'known' }, ...[3, 4].map((n) => {
-    const { instance: _none, ...rest } = peer(n);
-    return rest;
-  })]);
+  const { caretaker, changes, status, fail } = setUp([
+    peer(1),
+    { ...peer(2), instance: 'known' },
+    ...[3, 4].map((n) => {
+      const { instance: _none, ...rest } = peer(n);
+      return rest;
+    }),
+  ]);
   caretaker.heard(id(2), 'other');
   caretaker.heard(id(3), 'x');
   caretaker.heard(id(9), 'no member');

@@ -1,9 +1,9 @@
 /**
- * What a leader does for the membership without being asked, one change at a time: it records which data directory belongs to
- * whom, gives joining learners a vote once they have caught up, takes those out that never came, and has the cluster agree on a
- * higher level of commands once all understand it. Every member tells its own level. In: the leader's status, tick
- * by tick, and greetings. Out: membership changes. A change that fails is looked at again; nothing is remembered but who was
- * silent since when, so that a new leader simply begins anew.
+ * What a leader does for the membership without being asked, one change at a time: it records which data directory
+ * belongs to whom, gives joining learners a vote once they have caught up, takes those out that never came, and has the
+ * cluster agree on a higher level of commands once all understand it. Every member tells its own level. In: the
+ * leader's status, tick by tick, and greetings. Out: membership changes. A change that fails is looked at again;
+ * nothing is remembered but who was silent since when, so that a new leader simply begins anew.
  */
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
@@ -60,7 +60,8 @@ export class Caretaker {
 
   #raise(membership: Membership): void {
     const level = commonLevel(membership);
-    if (this.#options.level !== undefined && level > agreedLevel(membership)) this.#propose({ kind: 'raise-level', level });
+    if (this.#options.level !== undefined && level > agreedLevel(membership))
+      this.#propose({ kind: 'raise-level', level });
   }
 
   #identification({ peers }: Membership): MembershipChange | undefined {
@@ -76,7 +77,11 @@ export class Caretaker {
     const { promotionLag_entries } = this.#options.settings;
     const ready = joiningOf(status).find(({ id }) => {
       const progress = status.progress[id];
-      return progress?.active === true && progress.state === 'replicate' && progress.match + promotionLag_entries >= status.commitIndex;
+      return (
+        progress?.active === true &&
+        progress.state === 'replicate' &&
+        progress.match + promotionLag_entries >= status.commitIndex
+      );
     });
     return ready === undefined ? undefined : { kind: 'promote', id: ready.id };
   }
@@ -106,13 +111,18 @@ export class Caretaker {
   #propose(change: MembershipChange): void {
     const { logger } = this.#options;
     this.#isChanging = true;
-    this.#options.change(change).then(
-      () => logger.info({ change }, 'membership changed by its leader'),
-      (error: unknown) => logger.debug({ change, error: String(error) }, 'a membership change by the leader failed; it looks again'),
-    ).finally(() => {
-      this.#isChanging = false;
-    });
+    this.#options
+      .change(change)
+      .then(
+        () => logger.info({ change }, 'membership changed by its leader'),
+        (error: unknown) =>
+          logger.debug({ change, error: String(error) }, 'a membership change by the leader failed; it looks again'),
+      )
+      .finally(() => {
+        this.#isChanging = false;
+      });
   }
 }
 
-const joiningOf = ({ membership }: RaftStatus): PeerInfo[] => membership.peers.filter((peer) => peer.learner && peer.joining === true);
+const joiningOf = ({ membership }: RaftStatus): PeerInfo[] =>
+  membership.peers.filter((peer) => peer.learner && peer.joining === true);

@@ -1,4 +1,7 @@
-/** What is only good to know soon waits for what must be said anyway, but never long, and not where somebody waits for it. */
+/**
+ * What is only good to know soon waits for what must be said anyway, but never long, and not where somebody waits for
+ * it.
+ */
 import { expect, it } from 'vitest';
 import { VirtualClock } from '../../platform/clock.js';
 import { message } from '../core/types/message.js';
@@ -11,9 +14,15 @@ function bench() {
   const clock = new VirtualClock();
   const late: PeerMessage[] = [];
   const probed = new Set<number>();
-  const notes = new CommitNotes({ clock, hold_ms: 2, canWait: (id) => !probed.has(id), onDue: (due) => late.push(...due) });
+  const notes = new CommitNotes({
+    clock,
+    hold_ms: 2,
+    canWait: (id) => !probed.has(id),
+    onDue: (due) => late.push(...due),
+  });
   const entry = (index: number) => ({ index, term: 1, kind: 'normal' as const, data: NO_DATA, proposal: 0 });
-  const append = (to: number, commit: number, ...entries: number[]): Message => message({ type: 'app', to, commit, entries: entries.map(entry) });
+  const append = (to: number, commit: number, ...entries: number[]): Message =>
+    message({ type: 'app', to, commit, entries: entries.map(entry) });
   /** A batch, decided and followed by another at once: what comes close together is then known to. */
   const closely = () => {
     notes.batchBegins();

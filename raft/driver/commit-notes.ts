@@ -1,8 +1,9 @@
 /**
- * Holds back empty appends, which only tell a follower how far is committed. The next batch tells the same, and where batches
- * follow each other closely, half of all messages between members would be such notes and their answers. So a note waits for the
- * next batch if the last one came soon after the one before it was decided; it goes out at once to a follower that forwarded
- * something which is decided by it, and after `hold_ms` in any case. Nothing depends on it: a message may always be late.
+ * Holds back empty appends, which only tell a follower how far is committed. The next batch tells the same, and where
+ * batches follow each other closely, half of all messages between members would be such notes and their answers. So a
+ * note waits for the next batch if the last one came soon after the one before it was decided; it goes out at once to a
+ * follower that forwarded something which is decided by it, and after `hold_ms` in any case. Nothing depends on it: a
+ * message may always be late.
  */
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { PeerMessage } from '../transport/transport.js';
@@ -11,8 +12,8 @@ export interface CommitNotesOptions {
   readonly clock: Clock;
   readonly hold_ms: number;
   /**
-   * Whether the follower takes appends as they come: to one that is being probed, an empty append is a question. And whether it will be
-   * told later: to one that is being removed, this may be the last word.
+   * Whether the follower takes appends as they come: to one that is being probed, an empty append is a question. And
+   * whether it will be told later: to one that is being removed, this may be the last word.
    */
   canWait(id: number): boolean;
   /** `hold_ms` are over. */
@@ -39,7 +40,10 @@ export class CommitNotes {
     return this.#held.size > 0;
   }
 
-  /** Of messages that are about to leave, those that cannot wait. Any append to a follower takes the place of a note to it. */
+  /**
+   * Of messages that are about to leave, those that cannot wait. Any append to a follower takes the place of a note to
+   * it.
+   */
   sift(messages: readonly PeerMessage[]): readonly PeerMessage[] {
     if (!messages.some(({ type }) => type === 'app')) return messages;
     return messages.filter((message) => message.type !== 'app' || !this.#holds(message));

@@ -1,6 +1,7 @@
 /**
- * Proposals that followers forwarded. A follower names the term that it believes in, in `logTerm`: only that term's leader may
- * append, or a proposal could happen twice. A refusal carries the term back, since it speaks of that attempt alone.
+ * Proposals that followers forwarded. A follower names the term that it believes in, in `logTerm`: only that term's
+ * leader may append, or a proposal could happen twice. A refusal carries the term back, since it speaks of that attempt
+ * alone.
  */
 import { NO_DATA } from '../core/types/entry.js';
 import type { PeerMessage } from '../transport/transport.js';
@@ -17,7 +18,10 @@ export class Forwarded {
   }
 
   /** All of them, parted by whether this member may append them. */
-  take(isForUs: (message: PeerMessage) => boolean): { readonly ours: readonly PeerMessage[]; readonly others: readonly PeerMessage[] } {
+  take(isForUs: (message: PeerMessage) => boolean): {
+    readonly ours: readonly PeerMessage[];
+    readonly others: readonly PeerMessage[];
+  } {
     const messages = this.#messages;
     this.#messages = [];
     return { ours: messages.filter(isForUs), others: messages.filter((message) => !isForUs(message)) };

@@ -4,7 +4,9 @@ import { HeartbeatWatch } from './heartbeats.js';
 /** Counts by upper bound; those of nothing are left out. */
 function counted(watch: HeartbeatWatch): Record<string, number> {
   const { bounds_ms, counts } = watch.intervals;
-  return Object.fromEntries(counts.map((count, i) => [String(bounds_ms[i] ?? 'more'), count] as const).filter(([, count]) => count > 0));
+  return Object.fromEntries(
+    counts.map((count, i) => [String(bounds_ms[i] ?? 'more'), count] as const).filter(([, count]) => count > 0),
+  );
 }
 
 it('counts the time from one heartbeat to the next', () => {

@@ -1,6 +1,7 @@
 /**
- * How long a follower hears nothing from its leader: times from one heartbeat to the next, taken where they are worked on, so
- * that the leader's delay, the network's and this member's own are all in them. Those across a change of leader or term do not count.
+ * How long a follower hears nothing from its leader: times from one heartbeat to the next, taken where they are worked
+ * on, so that the leader's delay, the network's and this member's own are all in them. Those across a change of leader
+ * or term do not count.
  */
 import type { HeartbeatIntervals } from '../contract.js';
 

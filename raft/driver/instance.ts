@@ -1,4 +1,7 @@
-/** The random name of a data directory: made with it, never changed. Copying it makes no second member, wiping it ends this one. */
+/**
+ * The random name of a data directory: made with it, never changed. Copying it makes no second member, wiping it ends
+ * this one.
+ */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../../platform/random.js';

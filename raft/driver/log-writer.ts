@@ -1,6 +1,6 @@
 /**
- * Group commit: what arrives while one write runs becomes the next one. Responses are delivered in order, each after the
- * write it depends on. A failed write is final: nothing is tried again, nothing more is written (fail-stop).
+ * Group commit: what arrives while one write runs becomes the next one. Responses are delivered in order, each after
+ * the write it depends on. A failed write is final: nothing is tried again, nothing more is written (fail-stop).
  */
 import type { Clock } from '../../platform/clock.js';
 import type { Message } from '../core/types/message.js';
@@ -108,11 +108,13 @@ export class LogWriter {
   }
 
   /**
-   * A write that only tells how far is committed need not be durable, since the leader tells it again: it rides along with
-   * the next one that must be, and costs no fsync.
+   * A write that only tells how far is committed need not be durable, since the leader tells it again: it rides along
+   * with the next one that must be, and costs no fsync.
    */
   async #writeAll(writes: readonly LogWrite[]): Promise<void> {
-    const isNeeded = writes.some((write) => write.entries.length > 0 || write.snapshot !== undefined || this.#isNewTermOrVote(write));
+    const isNeeded = writes.some(
+      (write) => write.entries.length > 0 || write.snapshot !== undefined || this.#isNewTermOrVote(write),
+    );
     if (!isNeeded) {
       this.#commitOnly = writes.at(-1) ?? this.#commitOnly;
       return;

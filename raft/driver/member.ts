@@ -1,7 +1,7 @@
 /**
  * raft/driver: a member. Feeds the core with ticks, messages and proposals, and carries out what it asks for: writes,
- * sends, applies. In: commands. Out: their results, in the order of the log. The core is stepped in this thread alone and
- * never waits; the disk and the network do their work beside it. On a failed write the member stops for good.
+ * sends, applies. In: commands. Out: their results, in the order of the log. The core is stepped in this thread alone
+ * and never waits; the disk and the network do their work beside it. On a failed write the member stops for good.
  */
 import type { Timer } from '../../platform/clock.js';
 import { RaftError } from '../contract.js';
@@ -65,8 +65,22 @@ export class Member implements RaftMember {
     this.#proposals = new Proposals(random);
     this.#reads = new Reads(random);
     // Longer than an election takes, nobody waits for an answer: by then another may lead.
-    this.#questions = new Questions({ id: options.id, clock, random, wait_ms: 2 * settings.election_ms, events: options.events, send: (messages) => this.#send(messages) });
-    this.#caretaker = new Caretaker({ id: options.id, level: options.level, settings, clock, logger: options.logger, change: (change) => this.changeMembership(change) });
+    this.#questions = new Questions({
+      id: options.id,
+      clock,
+      random,
+      wait_ms: 2 * settings.election_ms,
+      events: options.events,
+      send: (messages) => this.#send(messages),
+    });
+    this.#caretaker = new Caretaker({
+      id: options.id,
+      level: options.level,
+      settings,
+      clock,
+      logger: options.logger,
+      change: (change) => this.changeMembership(change),
+    });
     if (options.instance !== undefined) this.#caretaker.heard(options.id, options.instance);
     this.#node = new RaftNode({
       id: options.id,
@@ -85,11 +99,19 @@ export class Member implements RaftMember {
       preVote: true,
       stepDownOnRemoval: true,
     });
-    this.#takeover = new Takeover({ clock, random, settings, id: options.id, node: this.#node, campaign: () => this.#run(() => this.#node.campaign()) });
+    this.#takeover = new Takeover({
+      clock,
+      random,
+      settings,
+      id: options.id,
+      node: this.#node,
+      campaign: () => this.#run(() => this.#node.campaign()),
+    });
     this.#answers = new Answers(clock, settings.heartbeat_ms);
     this.#pace = new BatchPace({ clock, hold_ms: settings.batch_ms, onDue: () => this.#guard(() => this.#flush()) });
     this.#notes = new CommitNotes({
-      clock, hold_ms: settings.note_ms,
+      clock,
+      hold_ms: settings.note_ms,
       canWait: (peer) => this.#node.progress.get(peer)?.state === 'replicate' && !this.#node.mayBeChanging,
       onDue: (notes) => this.#guard(() => options.transport.send(notes)),
     });
@@ -131,7 +153,8 @@ export class Member implements RaftMember {
   }
 
   propose(data: Uint8Array, options: { readonly signal?: AbortSignal } = {}): Promise<unknown> {
-    if (this.#isOver) return Promise.reject(new RaftError('stopped', 'this member was stopped; the proposal did not happen'));
+    if (this.#isOver)
+      return Promise.reject(new RaftError('stopped', 'this member was stopped; the proposal did not happen'));
     // Empty commands are the core's own (no-op of a term): a user's must not be taken for one.
     if (data.length === 0) return Promise.reject(new RaftError('invalid', 'a command has at least one byte'));
     const result = this.#proposals.add(data, { kind: 'normal', deadline_ms: this.#deadline(), signal: options.signal });
@@ -160,7 +183,11 @@ export class Member implements RaftMember {
   }
 
   status(): RaftStatus {
-    return statusOf(this.#node, { membership: this.#applier.membership, clusterId: this.#options.clusterId, heartbeats: this.#heartbeats.intervals });
+    return statusOf(this.#node, {
+      membership: this.#applier.membership,
+      clusterId: this.#options.clusterId,
+      heartbeats: this.#heartbeats.intervals,
+    });
   }
 
   async transferLeadership(to: NodeId, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
@@ -179,7 +206,10 @@ export class Member implements RaftMember {
     }
   }
 
-  async changeMembership(change: MembershipChange, options: { readonly signal?: AbortSignal } = {}): Promise<Membership> {
+  async changeMembership(
+    change: MembershipChange,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Membership> {
     const { clock, settings } = this.#options;
     const deadline_ms = this.#deadline();
     // One change at a time: those that meet another wait for their turn.
@@ -223,7 +253,9 @@ export class Member implements RaftMember {
   /** A leader that leaves in order lets the most advanced voter take over first. */
   async #handOver(): Promise<void> {
     const { settings, clock, id } = this.#options;
-    const heirs = [...this.#node.progress].filter(([peer, progress]) => peer !== id && !progress.isLearner && progress.recentActive);
+    const heirs = [...this.#node.progress].filter(
+      ([peer, progress]) => peer !== id && !progress.isLearner && progress.recentActive,
+    );
     const heir = heirs.sort(([, a], [, b]) => b.match - a.match)[0];
     if (this.#node.role !== 'leader' || heir === undefined || settings.handover_ms === 0) return;
     this.#guard(() => {
@@ -306,7 +338,8 @@ export class Member implements RaftMember {
   }
 
   #giveWay(busyFor_ms: number): void {
-    if (this.#node.role === 'leader') this.#options.logger.warn({ busyFor_ms }, 'the disk does not finish a write: another member shall lead');
+    if (this.#node.role === 'leader')
+      this.#options.logger.warn({ busyFor_ms }, 'the disk does not finish a write: another member shall lead');
     this.#node.stepDown();
   }
 
@@ -317,8 +350,14 @@ export class Member implements RaftMember {
     checkLevel(membership, level);
     transport.setPeers(membership.peers, membership.removed);
     if (membership.removed?.includes(id) !== true) return;
-    this.#farewell ??= clock.after(settings.removalLinger_ms, () => this.#fail(new RaftError('removed',
-      `member ${id} was removed from cluster ${this.#options.clusterId}; to make it a member again, empty its data directory and start it with \`navarch server --join\``)));
+    this.#farewell ??= clock.after(settings.removalLinger_ms, () =>
+      this.#fail(
+        new RaftError(
+          'removed',
+          `member ${id} was removed from cluster ${this.#options.clusterId}; to make it a member again, empty its data directory and start it with \`navarch server --join\``,
+        ),
+      ),
+    );
   }
 
   #receive(messages: readonly PeerMessage[]): void {
@@ -328,7 +367,8 @@ export class Member implements RaftMember {
       else if (message.type === 'ask') this.#questions.asked(message);
       else if (message.type === 'ask-resp') this.#questions.answered(message);
       else if (this.#takeover.admits(message)) this.#node.step(message as Message);
-      if (message.type === 'heartbeat') this.#heartbeats.heard(message.from, message.term, this.#options.clock.monotonic());
+      if (message.type === 'heartbeat')
+        this.#heartbeats.heard(message.from, message.term, this.#options.clock.monotonic());
     }
     if (!this.#forwarded.isEmpty) this.#flushSoon();
     this.#pump();
@@ -344,7 +384,9 @@ export class Member implements RaftMember {
     if (role === 'leader') this.#node.reportUnreachable(id);
     if (lead === id) {
       this.#node.forgetLeader();
-      this.#takeover.leaderLost(this.#applier.membership.voters.filter((voter) => voter !== id && voter < this.#options.id).length);
+      this.#takeover.leaderLost(
+        this.#applier.membership.voters.filter((voter) => voter !== id && voter < this.#options.id).length,
+      );
     }
     this.#pump();
   }
@@ -412,8 +454,10 @@ export class Member implements RaftMember {
   #appendForwarded(): void {
     const { role, term } = this.#node;
     const { isLeading } = this.#applier;
-    const { ours, others } = this.#forwarded.take(({ logTerm, entries }) =>
-      role === 'leader' && logTerm === term && (isLeading || entries.every(({ kind }) => kind === 'normal')));
+    const { ours, others } = this.#forwarded.take(
+      ({ logTerm, entries }) =>
+        role === 'leader' && logTerm === term && (isLeading || entries.every(({ kind }) => kind === 'normal')),
+    );
     this.#send(others.map(refusalOf));
     if (ours.length === 0) return;
     if (this.#node.propose(ours.flatMap(({ entries }) => entries)) !== 'ok') return this.#send(ours.map(refusalOf));
@@ -455,7 +499,10 @@ export class Member implements RaftMember {
     if (this.#notes.hasHeld) this.#flushSoon();
     for (const message of local) {
       if (message.type === 'storage-append') this.#writer.enqueue(message);
-      else this.#applier.apply(message.entries as readonly Entry[], () => this.#guard(() => this.#deliver(message.responses)));
+      else
+        this.#applier.apply(message.entries as readonly Entry[], () =>
+          this.#guard(() => this.#deliver(message.responses)),
+        );
     }
     for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index, this.#applier.applied);
   }
@@ -492,7 +539,7 @@ export class Member implements RaftMember {
     this.#announced = { lead, term, leading };
     this.#questions.leaderChanged();
     this.#options.logger.info({ leader: lead, term, leading }, 'leadership');
-    const leader = lead === 0 ? undefined : lead as NodeId;
+    const leader = lead === 0 ? undefined : (lead as NodeId);
     this.#options.events.onLeadership?.({ leader, term: term as Term, leading });
     // Somebody can take now what waited for a leader.
     if (lead !== 0) this.#flushSoon();

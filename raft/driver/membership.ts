@@ -1,4 +1,6 @@
-/** Who the members are, with their addresses: the core's configuration and the peers' descriptions, changed together. */
+/**
+ * Who the members are, with their addresses: the core's configuration and the peers' descriptions, changed together.
+ */
 import { Packr } from 'msgpackr';
 import { RaftError } from '../contract.js';
 import type { LogIndex, Membership, MembershipChange, NodeId, PeerInfo } from '../contract.js';
@@ -11,7 +13,11 @@ const packr = new Packr({ useRecords: false });
 
 /** The configuration that a cluster starts with: everybody knows it, nobody had to agree on it. */
 export function initialMembership(index: number, peers: readonly PeerInfo[]): Membership {
-  const ids = (learner: boolean) => peers.filter((peer) => peer.learner === learner).map(({ id }) => id).sort((a, b) => a - b);
+  const ids = (learner: boolean) =>
+    peers
+      .filter((peer) => peer.learner === learner)
+      .map(({ id }) => id)
+      .sort((a, b) => a - b);
   return {
     index: index as LogIndex,
     voters: ids(false),
@@ -46,7 +52,9 @@ export function withConfState(membership: Membership, state: ConfState, index: n
     learners: ids(state.learners),
     learnersNext: ids(state.learnersNext),
     autoLeave: state.autoLeave,
-    peers: membership.peers.filter((peer) => known.has(peer.id)).map((peer) => withLearner(peer, learners.has(peer.id))),
+    peers: membership.peers
+      .filter((peer) => known.has(peer.id))
+      .map((peer) => withLearner(peer, learners.has(peer.id))),
     ...(removed.length === 0 ? {} : { removed }),
   };
 }
@@ -54,8 +62,9 @@ export function withConfState(membership: Membership, state: ConfState, index: n
 /** Beyond so many, the oldest removals are forgotten: nobody keeps a member's disk that long. */
 const REMOVED_MAX = 10_000;
 
-const idsOf = (membership: Membership) =>
-  [...new Set([...membership.voters, ...membership.votersOutgoing, ...membership.learners, ...membership.learnersNext])];
+const idsOf = (membership: Membership) => [
+  ...new Set([...membership.voters, ...membership.votersOutgoing, ...membership.learners, ...membership.learnersNext]),
+];
 
 function withLearner(peer: PeerInfo, learner: boolean): PeerInfo {
   if (learner) return peer.learner ? peer : { ...peer, learner };
@@ -70,7 +79,10 @@ export function toConfChange(change: MembershipChange, membership: Membership): 
   if (change.kind === 'add-learner') {
     if (known !== undefined) throw new RaftError('invalid', `member ${change.peer.id} exists already`);
     if (membership.removed?.includes(change.peer.id) === true) {
-      throw new RaftError('removed', `member ${change.peer.id} was removed for good; it can join anew under another id`);
+      throw new RaftError(
+        'removed',
+        `member ${change.peer.id} was removed for good; it can join anew under another id`,
+      );
     }
   } else if (known === undefined) {
     throw new RaftError('invalid', `member ${'peer' in change ? change.peer.id : change.id} does not exist`);
@@ -79,9 +91,11 @@ export function toConfChange(change: MembershipChange, membership: Membership): 
   if (change.kind === 'remove' && voters.length === 1 && voters[0] === change.id) {
     throw new RaftError('invalid', `member ${change.id} is the last one with a vote and cannot be removed`);
   }
-  const single = (kind: Change['kind'], id: NodeId, peer?: ToldPeer): ConfChange => (
-    { transition: 'auto', changes: [{ kind, id }], context: peer === undefined ? NO_DATA : packr.pack(peer) }
-  );
+  const single = (kind: Change['kind'], id: NodeId, peer?: ToldPeer): ConfChange => ({
+    transition: 'auto',
+    changes: [{ kind, id }],
+    context: peer === undefined ? NO_DATA : packr.pack(peer),
+  });
   switch (change.kind) {
     case 'add-learner':
       return single('add-learner', change.peer.id, { ...change.peer, learner: true });
@@ -124,7 +138,9 @@ function withLevel(membership: Membership, { agreed, members }: ToldLevel): Memb
   return isForAll ? { ...membership, level: Math.max(agreed, agreedLevel(membership)) } : membership;
 }
 
-/** Takes in the description that a change carries, if it carries one. An instance that is recorded is never replaced. */
+/**
+ * Takes in the description that a change carries, if it carries one. An instance that is recorded is never replaced.
+ */
 export function withContext(membership: Membership, change: ConfChange): Membership {
   if (change.context.length === 0) return membership;
   const told = packr.unpack(change.context) as ToldPeer | ToldLevel;

@@ -1,6 +1,6 @@
 /**
- * No membership change before the leader's no-op has committed (Ongaro, "bug in single-server membership changes", 2015; found
- * missing for the leader's own proposals by the simulator, seed 9).
+ * No membership change before the leader's no-op has committed (Ongaro, "bug in single-server membership changes",
+ * 2015; found missing for the leader's own proposals by the simulator, seed 9).
  */
 import { expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.js';
@@ -16,7 +16,13 @@ import type { PeerMessage, Transport, TransportHandler } from '../transport/tran
 import { Member } from './member.js';
 import { DEFAULT_SETTINGS } from './options.js';
 
-const peerOf = (id: number, learner = false): PeerInfo => ({ id: id as NodeId, name: `m${id}`, peerAddress: '', clientAddresses: [], learner });
+const peerOf = (id: number, learner = false): PeerInfo => ({
+  id: id as NodeId,
+  name: `m${id}`,
+  peerAddress: '',
+  clientAddresses: [],
+  learner,
+});
 
 it("a leader's own change waits for the no-op of its term, as forwarded ones do", async () => {
   const sent: PeerMessage[] = [];
@@ -33,8 +39,18 @@ it("a leader's own change waits for the no-op of its term, as forwarded ones do"
   };
   const log = new MemoryLog();
   const member = await Member.start({
-    clusterId: 'test', id: 1 as NodeId, peers: [1, 2, 3].map((id) => peerOf(id)), join: false, stateMachine: new ListMachine(new ListDisk()), log, transport,
-    clock: systemClock, random: seededRandom(1), logger: silentLogger, events: {}, settings: { ...DEFAULT_SETTINGS, heartbeat_ms: 10, election_ms: 60_000 },
+    clusterId: 'test',
+    id: 1 as NodeId,
+    peers: [1, 2, 3].map((id) => peerOf(id)),
+    join: false,
+    stateMachine: new ListMachine(new ListDisk()),
+    log,
+    transport,
+    clock: systemClock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    events: {},
+    settings: { ...DEFAULT_SETTINGS, heartbeat_ms: 10, election_ms: 60_000 },
   });
   /** What member 2 says, once it was asked. */
   const answer = async (to: Message['type'], with_: Message['type'], fields: Partial<Message> = {}) => {

@@ -1,10 +1,10 @@
 /**
- * Proposals that wait for their result. Each carries a mark (53 random bits at start, then counted), by which this member
- * recognizes its own entry when it applies.
+ * Proposals that wait for their result. Each carries a mark (53 random bits at start, then counted), by which this
+ * member recognizes its own entry when it applies.
  *
- * A proposal enters the log of one leader in one term, or none: whoever is asked to append checks the term. So when an entry
- * of a later term is applied here and the proposal was not, it never will be: it is proposed again. Only what is skipped by a
- * snapshot, or not decided in time, is of unknown outcome.
+ * A proposal enters the log of one leader in one term, or none: whoever is asked to append checks the term. So when an
+ * entry of a later term is applied here and the proposal was not, it never will be: it is proposed again. Only what is
+ * skipped by a snapshot, or not decided in time, is of unknown outcome.
  */
 import type { Random } from '../../platform/random.js';
 import { RaftError } from '../contract.js';
@@ -67,7 +67,10 @@ export class Proposals {
     });
   }
 
-  /** Takes what is queued, at most `bytes_max` of payload but at least one. Without `changes`, those of the membership stay. */
+  /**
+   * Takes what is queued, at most `bytes_max` of payload but at least one. Without `changes`, those of the membership
+   * stay.
+   */
   take(bytes_max: number, { changes }: { readonly changes: boolean } = { changes: true }): ProposedEntry[] {
     const entries: ProposedEntry[] = [];
     const kept: number[] = [];
@@ -96,8 +99,8 @@ export class Proposals {
   }
 
   /**
-   * They entered no log: to the front of the queue, in their order. `term`: of the attempt that is known to have failed; what
-   * has been given to another leader since is not concerned. Undefined: they were never given to anybody.
+   * They entered no log: to the front of the queue, in their order. `term`: of the attempt that is known to have
+   * failed; what has been given to another leader since is not concerned. Undefined: they were never given to anybody.
    */
   requeue(entries: readonly { readonly proposal: number }[], term?: number): void {
     const marks: number[] = [];
@@ -138,16 +141,21 @@ export class Proposals {
   skippedBySnapshot(term: number): void {
     const lost = [...this.#pending.values()].filter(({ sentTerm }) => sentTerm !== undefined && sentTerm <= term);
     const error = new RaftError('unknown-outcome', 'this member took in a snapshot before it saw the outcome');
-    this.reject(lost.map(({ entry }) => entry), error);
+    this.reject(
+      lost.map(({ entry }) => entry),
+      error,
+    );
   }
 
   expire(now_ms: number): void {
     for (const [mark, pending] of this.#pending) {
       if (pending.deadline_ms > now_ms) continue;
       this.#pending.delete(mark);
-      pending.reject(pending.sentTerm === undefined
-        ? new RaftError('not-leader', 'no leader took the proposal in time; it did not happen')
-        : new RaftError('unknown-outcome', 'the proposal was not decided in time; it may still happen'));
+      pending.reject(
+        pending.sentTerm === undefined
+          ? new RaftError('not-leader', 'no leader took the proposal in time; it did not happen')
+          : new RaftError('unknown-outcome', 'the proposal was not decided in time; it may still happen'),
+      );
     }
   }
 

@@ -13,7 +13,14 @@ function start(id: number, onQuestion?: RaftEvents['onQuestion']) {
   const sent: PeerMessage[] = [];
   const clock = new VirtualClock();
   const events: RaftEvents = onQuestion === undefined ? {} : { onQuestion };
-  const questions = new Questions({ id: id as NodeId, clock, random: seededRandom(id), wait_ms: 1000, events, send: (messages) => sent.push(...messages) });
+  const questions = new Questions({
+    id: id as NodeId,
+    clock,
+    random: seededRandom(id),
+    wait_ms: 1000,
+    events,
+    send: (messages) => sent.push(...messages),
+  });
   return { questions, sent, clock };
 }
 
@@ -28,7 +35,10 @@ it('are answered by the leader, once for each time they arrive, and heard once',
   leader.questions.asked(ask);
   leader.questions.asked(ask);
   await leader.clock.advance(0);
-  expect(leader.sent.map(({ type, to, context }) => [type, to, context])).toEqual([['ask-resp', 2, ask.context], ['ask-resp', 2, ask.context]]);
+  expect(leader.sent.map(({ type, to, context }) => [type, to, context])).toEqual([
+    ['ask-resp', 2, ask.context],
+    ['ask-resp', 2, ask.context],
+  ]);
   for (const message of leader.sent) asker.questions.answered(message);
   expect(text(await answer)).toBe('how long: 5 s');
 });
@@ -41,12 +51,16 @@ it('of the leader to itself do not travel', async () => {
 
 it('end for a reason, whatever happens to them', async () => {
   const cases: [string, string, (asker: ReturnType<typeof start>, ask: PeerMessage) => unknown][] = [
-    ['refused', 'not-leader', async ({ questions }, ask) => {
-      const refusing = start(1);
-      refusing.questions.asked(ask);
-      await refusing.clock.advance(0);
-      for (const message of refusing.sent) questions.answered(message);
-    }],
+    [
+      'refused',
+      'not-leader',
+      async ({ questions }, ask) => {
+        const refusing = start(1);
+        refusing.questions.asked(ask);
+        await refusing.clock.advance(0);
+        for (const message of refusing.sent) questions.answered(message);
+      },
+    ],
     ['never left', 'not-leader', ({ questions }, ask) => questions.lost(ask)],
     ['another leads', 'not-leader', ({ questions }) => questions.leaderChanged()],
     ['silence', 'timeout', ({ questions, clock }) => questions.expire(clock.monotonic() + 1000)],
@@ -54,7 +68,10 @@ it('end for a reason, whatever happens to them', async () => {
   ];
   for (const [name, code, happen] of cases) {
     const asker = start(2);
-    const outcome = asker.questions.ask(question, LEADER).then(() => 'answered', (error: { code: string }) => error.code);
+    const outcome = asker.questions.ask(question, LEADER).then(
+      () => 'answered',
+      (error: { code: string }) => error.code,
+    );
     const [ask] = asker.sent;
     if (ask === undefined) throw new Error('nothing was sent');
     await happen(asker, ask);

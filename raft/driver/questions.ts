@@ -1,6 +1,7 @@
 /**
- * Questions to the leader outside of the log: asked once, answered once or not at all. Messages may be lost, so each has its time; a
- * change of leader ends all. A question that arrives twice is answered twice, and the second answer is not heard.
+ * Questions to the leader outside of the log: asked once, answered once or not at all. Messages may be lost, so each
+ * has its time; a change of leader ends all. A question that arrives twice is answered twice, and the second answer is
+ * not heard.
  */
 import type { Clock } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
@@ -29,7 +30,10 @@ interface Pending {
 export class Questions {
   readonly #options: QuestionsOptions;
   readonly #pending = new Map<number, Pending>();
-  /** Random at first, so that an answer to what was asked before a restart is not taken for another; drawn when it is needed. */
+  /**
+   * Random at first, so that an answer to what was asked before a restart is not taken for another; drawn when it is
+   * needed.
+   */
   #nextMark: number | undefined;
   #isOver = false;
 
@@ -38,14 +42,19 @@ export class Questions {
   }
 
   /** `lead`: 0 when none is known. */
-  async ask(question: Uint8Array, { lead, term }: { readonly lead: number; readonly term: number }): Promise<Uint8Array> {
+  async ask(
+    question: Uint8Array,
+    { lead, term }: { readonly lead: number; readonly term: number },
+  ): Promise<Uint8Array> {
     const { id, clock, random, wait_ms, send } = this.#options;
     if (this.#isOver) throw new RaftError('stopped', 'this member was stopped');
     if (lead === 0) throw new RaftError('not-leader', 'no leader is known');
     if (lead === id) return this.#answer(question);
     const mark = this.#nextMark ?? randomMark(random);
     this.#nextMark = mark + 1;
-    const answer = new Promise<Uint8Array>((resolve, reject) => this.#pending.set(mark, { deadline_ms: clock.monotonic() + wait_ms, resolve, reject }));
+    const answer = new Promise<Uint8Array>((resolve, reject) =>
+      this.#pending.set(mark, { deadline_ms: clock.monotonic() + wait_ms, resolve, reject }),
+    );
     send([messageOf('ask', { from: id, to: lead, term }, { mark, data: question })]);
     return answer;
   }
@@ -54,7 +63,11 @@ export class Questions {
     const { id, send } = this.#options;
     const reply = (answer?: Uint8Array) => {
       if (this.#isOver) return;
-      const message = messageOf('ask-resp', { from: id, to: ask.from, term: ask.term }, { mark: ask.context, data: answer ?? NO_DATA });
+      const message = messageOf(
+        'ask-resp',
+        { from: id, to: ask.from, term: ask.term },
+        { mark: ask.context, data: answer ?? NO_DATA },
+      );
       send([{ ...message, reject: answer === undefined }]);
     };
     this.#answer(ask.entries[0]?.data ?? NO_DATA).then(reply, () => reply());
@@ -73,7 +86,8 @@ export class Questions {
 
   expire(now_ms: number): void {
     for (const [mark, { deadline_ms }] of this.#pending) {
-      if (deadline_ms <= now_ms) this.#take(mark)?.reject(new RaftError('timeout', 'the leader did not answer in time'));
+      if (deadline_ms <= now_ms)
+        this.#take(mark)?.reject(new RaftError('timeout', 'the leader did not answer in time'));
     }
   }
 
@@ -106,9 +120,24 @@ export class Questions {
 
 type Route = Pick<PeerMessage, 'from' | 'to' | 'term'>;
 
-function messageOf(type: 'ask' | 'ask-resp', route: Route, { mark, data }: { readonly mark: number; readonly data: Uint8Array }): PeerMessage {
+function messageOf(
+  type: 'ask' | 'ask-resp',
+  route: Route,
+  { mark, data }: { readonly mark: number; readonly data: Uint8Array },
+): PeerMessage {
   return {
-    ...route, type, logTerm: 0, index: 0, commit: 0, vote: 0, reject: false, rejectHint: 0, context: mark, force: false,
-    entries: [{ kind: 'normal', data, proposal: 0 }], snapshot: undefined, responses: [],
+    ...route,
+    type,
+    logTerm: 0,
+    index: 0,
+    commit: 0,
+    vote: 0,
+    reject: false,
+    rejectHint: 0,
+    context: mark,
+    force: false,
+    entries: [{ kind: 'normal', data, proposal: 0 }],
+    snapshot: undefined,
+    responses: [],
   };
 }

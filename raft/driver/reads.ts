@@ -1,6 +1,7 @@
 /**
- * Linearizable reads: many callers share one ReadIndex attempt; an attempt that is not answered is repeated under a fresh
- * id, so that a late answer to an old one cannot be taken for it. Then the reader waits until the index is applied.
+ * Linearizable reads: many callers share one ReadIndex attempt; an attempt that is not answered is repeated under a
+ * fresh id, so that a late answer to an old one cannot be taken for it. Then the reader waits until the index is
+ * applied.
  */
 import type { Random } from '../../platform/random.js';
 import { RaftError } from '../contract.js';
@@ -87,7 +88,8 @@ export class Reads {
   }
 
   stop(): void {
-    for (const reader of this.#all()) settle(reader, () => reader.reject(new RaftError('stopped', 'this member was stopped')));
+    for (const reader of this.#all())
+      settle(reader, () => reader.reject(new RaftError('stopped', 'this member was stopped')));
     this.#waiting = [];
     this.#attempt = undefined;
     this.#applying = [];

@@ -1,4 +1,7 @@
-/** Issue 6, row 31: what takes long to apply keeps nobody from ticks, heartbeats, votes and reads, and is never written half done. */
+/**
+ * Issue 6, row 31: what takes long to apply keeps nobody from ticks, heartbeats, votes and reads, and is never written
+ * half done.
+ */
 import { afterEach, expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
@@ -47,10 +50,26 @@ afterEach(async () => void (await Promise.all(started.splice(0).map((member) => 
 
 async function startMember(id: number, ids: readonly number[], network: MemoryNetwork) {
   const machine = new SlowMachine(new ListDisk());
-  const peers = ids.map((one) => ({ id: one as NodeId, name: `m${one}`, peerAddress: '', clientAddresses: [], learner: false }));
+  const peers = ids.map((one) => ({
+    id: one as NodeId,
+    name: `m${one}`,
+    peerAddress: '',
+    clientAddresses: [],
+    learner: false,
+  }));
   const member = await Member.start({
-    clusterId: 'test', id: id as NodeId, peers, join: false, stateMachine: machine, log: new MemoryLog(), transport: network.transport(id as NodeId),
-    clock: systemClock, random: seededRandom(id), logger: silentLogger, events: {}, settings: { ...DEFAULT_SETTINGS, persist_ms: 20, request_ms: 60_000 },
+    clusterId: 'test',
+    id: id as NodeId,
+    peers,
+    join: false,
+    stateMachine: machine,
+    log: new MemoryLog(),
+    transport: network.transport(id as NodeId),
+    clock: systemClock,
+    random: seededRandom(id),
+    logger: silentLogger,
+    events: {},
+    settings: { ...DEFAULT_SETTINGS, persist_ms: 20, request_ms: 60_000 },
   });
   started.push(member);
   return { member, machine };
@@ -74,7 +93,7 @@ it('three members apply for longer than elections take, without one, and answer 
   clearInterval(timer);
   expect(first?.member.status().term).toBe(term);
   // Three members share this thread: each has its turn, and so has everybody else.
-  expect(ticks).toBeGreaterThan(SLOW_SLICES * SLICE_MS / 10 / 10);
+  expect(ticks).toBeGreaterThan((SLOW_SLICES * SLICE_MS) / 10 / 10);
   expect(members.flatMap(({ machine }) => machine.persistedMidway)).toEqual([]);
 });
 
@@ -84,7 +103,7 @@ it('a member that stops in order applies what it began to its end, and writes th
   const slow = member.propose(Buffer.from('slow')).catch((error: unknown) => error);
   await until(() => machine.isMidway, 'it applies');
   await member.stop();
-  expect((await slow as Error).message).toContain('may still happen');
+  expect(((await slow) as Error).message).toContain('may still happen');
   expect(machine.persistedMidway).toEqual([]);
   expect(machine.list).toEqual(['one', 'slow']);
   expect(machine.durableIndex).toBe(member.status().commitIndex);

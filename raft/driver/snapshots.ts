@@ -1,7 +1,7 @@
 /**
- * Snapshots out and in. Out: the core asks for one (`snap`); an image of the state is streamed beside the core, which hears
- * how it went. In: chunks are written next to the present state; once all are there the core decides whether it takes the
- * snapshot, and only then is the state switched.
+ * Snapshots out and in. Out: the core asks for one (`snap`); an image of the state is streamed beside the core, which
+ * hears how it went. In: chunks are written next to the present state; once all are there the core decides whether it
+ * takes the snapshot, and only then is the state switched.
  */
 import type { Membership, NodeId, SnapshotReader, SnapshotWriter } from '../contract.js';
 import { RaftError } from '../contract.js';
@@ -35,10 +35,15 @@ export class SnapshotExchange {
   #isReceiving = false;
 
   /**
-   * `run` steps the core: does the work, then what the core asks for; a broken invariant stops the member. `onFailure`: the
-   * own state cannot be read.
+   * `run` steps the core: does the work, then what the core asks for; a broken invariant stops the member. `onFailure`:
+   * the own state cannot be read.
    */
-  constructor(options: MemberOptions, node: RaftNode, applier: Applier, hooks: { run(work: () => void): void; onFailure(error: Error): void }) {
+  constructor(
+    options: MemberOptions,
+    node: RaftNode,
+    applier: Applier,
+    hooks: { run(work: () => void): void; onFailure(error: Error): void },
+  ) {
     this.#options = options;
     this.#node = node;
     this.#applier = applier;
@@ -82,7 +87,10 @@ export class SnapshotExchange {
     this.#stream(message).then(
       () => this.#sent(message.to, false),
       (error: unknown) => {
-        this.#options.logger.warn({ peer: message.to, error: String(error) }, 'sending a snapshot failed; it will be tried again');
+        this.#options.logger.warn(
+          { peer: message.to, error: String(error) },
+          'sending a snapshot failed; it will be tried again',
+        );
         this.#sent(message.to, true);
       },
     );
@@ -100,7 +108,10 @@ export class SnapshotExchange {
       const { index, term, membership } = reader.meta;
       this.#outgoing.set(message.to, index);
       const snapshot = { index, term, confState: confStateOf(membership) };
-      await transport.sendSnapshot({ ...message, snapshot }, membership.peers, { ...reader, chunks: () => this.#read(reader) });
+      await transport.sendSnapshot({ ...message, snapshot }, membership.peers, {
+        ...reader,
+        chunks: () => this.#read(reader),
+      });
     } finally {
       await reader.close();
     }
@@ -127,11 +138,14 @@ export class SnapshotExchange {
     const { snapshot } = message;
     if (snapshot === undefined) throw new RaftError('invalid', 'a snapshot without a description');
     // Received and taken by the core, one waits until the log is ready for it: it must still be here then.
-    if (this.#isReceiving || this.#received !== undefined) throw new RaftError('dropped', 'another snapshot is being received');
+    if (this.#isReceiving || this.#received !== undefined)
+      throw new RaftError('dropped', 'another snapshot is being received');
     this.#isReceiving = true;
     try {
       const membership = membershipOf(snapshot, { peers, removed, level });
-      const meta = { index: membership.index, term: snapshot.term, membership } as Parameters<MemberOptions['stateMachine']['receiveSnapshot']>[0];
+      const meta = { index: membership.index, term: snapshot.term, membership } as Parameters<
+        MemberOptions['stateMachine']['receiveSnapshot']
+      >[0];
       const writer = await this.#options.stateMachine.receiveSnapshot(meta);
       const received: Received = { snapshot, membership, writer, isInstalled: false };
       try {
@@ -169,7 +183,10 @@ export class SnapshotExchange {
   }
 }
 
-function membershipOf(snapshot: Snapshot, { peers, removed, level }: { peers: Membership['peers']; removed: readonly NodeId[]; level: number | undefined }): Membership {
+function membershipOf(
+  snapshot: Snapshot,
+  { peers, removed, level }: { peers: Membership['peers']; removed: readonly NodeId[]; level: number | undefined },
+): Membership {
   const rest = { ...(removed.length === 0 ? {} : { removed }), ...(level === undefined ? {} : { level }) };
   return { ...snapshot.confState, index: snapshot.index, peers, ...rest } as unknown as Membership;
 }

@@ -1,4 +1,6 @@
-/** Issue 6, row 32: a member alone is elected once, however long its disk takes (terms differed from etcd's under load). */
+/**
+ * Issue 6, row 32: a member alone is elected once, however long its disk takes (terms differed from etcd's under load).
+ */
 import { expect, it } from 'vitest';
 import { systemClock } from '../../platform/clock.js';
 import { silentLogger } from '../../platform/log.js';
@@ -21,9 +23,18 @@ class SlowLog extends MemoryLog {
 
 it('a member alone asks for its own vote once', async () => {
   const member = await Member.start({
-    clusterId: 'test', id: 1 as NodeId, peers: [{ id: 1 as NodeId, name: 'm1', peerAddress: '', clientAddresses: [], learner: false }], join: false,
-    stateMachine: new ListMachine(new ListDisk()), log: new SlowLog(), transport: new MemoryNetwork(systemClock).transport(1 as NodeId), clock: systemClock,
-    random: seededRandom(1), logger: silentLogger, events: {}, settings: DEFAULT_SETTINGS,
+    clusterId: 'test',
+    id: 1 as NodeId,
+    peers: [{ id: 1 as NodeId, name: 'm1', peerAddress: '', clientAddresses: [], learner: false }],
+    join: false,
+    stateMachine: new ListMachine(new ListDisk()),
+    log: new SlowLog(),
+    transport: new MemoryNetwork(systemClock).transport(1 as NodeId),
+    clock: systemClock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    events: {},
+    settings: DEFAULT_SETTINGS,
   });
   await until(() => member.status().role === 'leader', 'it leads');
   // The first term is the cluster's founding.

@@ -4,13 +4,20 @@ import type { RaftNode } from '../core/node.js';
 
 type Known = RaftStatus['progress'][number];
 
-export function statusOf(node: RaftNode, parts: { readonly membership: Membership; readonly clusterId: string; readonly heartbeats: HeartbeatIntervals }): RaftStatus {
+export function statusOf(
+  node: RaftNode,
+  parts: { readonly membership: Membership; readonly clusterId: string; readonly heartbeats: HeartbeatIntervals },
+): RaftStatus {
   const status = node.status();
   const role: RaftRole = status.role === 'follower' && status.isLearner ? 'learner' : status.role;
   const progress: Record<number, Known> = {};
   if (role === 'leader') {
     for (const [id, peer] of node.progress) {
-      progress[id] = { match: peer.match as LogIndex, state: peer.state, active: id === status.id || peer.recentActive };
+      progress[id] = {
+        match: peer.match as LogIndex,
+        state: peer.state,
+        active: id === status.id || peer.recentActive,
+      };
     }
   }
   return {
@@ -18,7 +25,7 @@ export function statusOf(node: RaftNode, parts: { readonly membership: Membershi
     clusterId: parts.clusterId,
     role,
     term: status.term as Term,
-    leader: status.lead === 0 ? undefined : status.lead as NodeId,
+    leader: status.lead === 0 ? undefined : (status.lead as NodeId),
     commitIndex: status.committed as LogIndex,
     appliedIndex: status.applied as LogIndex,
     lastIndex: status.lastIndex as LogIndex,

@@ -9,13 +9,27 @@ import { Takeover } from './takeover.js';
 
 const STEP_MS = DEFAULT_SETTINGS.takeover_ms;
 
-/** A member whose leader's stream has just broken. Who campaigns is a pre-candidate, and `elects` after the answers of the others. */
+/**
+ * A member whose leader's stream has just broken. Who campaigns is a pre-candidate, and `elects` after the answers of
+ * the others.
+ */
 function survivor() {
   const clock = new VirtualClock();
-  const node = { role: 'follower' as Role, lead: 0 as NodeId, term: 7, compareLog: () => 0, withdraw: () => undefined, step: () => 'ok' as const };
+  const node = {
+    role: 'follower' as Role,
+    lead: 0 as NodeId,
+    term: 7,
+    compareLog: () => 0,
+    withdraw: () => undefined,
+    step: () => 'ok' as const,
+  };
   const asked: number[] = [];
   const takeover = new Takeover({
-    clock, random: seededRandom(1), settings: DEFAULT_SETTINGS, id: 1, node,
+    clock,
+    random: seededRandom(1),
+    settings: DEFAULT_SETTINGS,
+    id: 1,
+    node,
     campaign: () => {
       asked.push(clock.monotonic());
       node.role = 'pre-candidate';

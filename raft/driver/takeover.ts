@@ -1,12 +1,13 @@
 /**
- * Asks for votes before an election timeout: when the leader's stream broke, and when a cluster starts. If the others noticed too,
- * they grant a pre-vote; if not, nothing is disturbed. Somebody may notice later than we ask, or the vote be split, so it asks
- * again until there is a leader, a few times, ever less often; then it is left to the election timeout.
+ * Asks for votes before an election timeout: when the leader's stream broke, and when a cluster starts. If the others
+ * noticed too, they grant a pre-vote; if not, nothing is disturbed. Somebody may notice later than we ask, or the vote
+ * be split, so it asks again until there is a leader, a few times, ever less often; then it is left to the election
+ * timeout.
  *
- * One death should be one election: candidates must not compete. They ask in the order of their ids; who has heard of a campaign
- * that can win gives it time; of two that campaign at once the one with the higher id withdraws, and the other does not hear it.
- * Who has asked for real votes waits for them: most second elections were those of a candidate whose votes were on their way.
- * A request that comes before this member has noticed the loss is heard when it does.
+ * One death should be one election: candidates must not compete. They ask in the order of their ids; who has heard of a
+ * campaign that can win gives it time; of two that campaign at once the one with the higher id withdraws, and the other
+ * does not hear it. Who has asked for real votes waits for them: most second elections were those of a candidate whose
+ * votes were on their way. A request that comes before this member has noticed the loss is heard when it does.
  */
 import type { Clock, Timer } from '../../platform/clock.js';
 import type { Random } from '../../platform/random.js';
@@ -18,7 +19,9 @@ import type { MemberSettings } from './options.js';
 const ATTEMPTS = 5;
 /** In steps of `takeover_ms`: how long a campaign is given before somebody else asks, or its candidate asks again. */
 const PATIENCE = 5;
-/** And how long a candidate waits for votes from when it is found to be one, which is later than it has asked for them. */
+/**
+ * And how long a candidate waits for votes from when it is found to be one, which is later than it has asked for them.
+ */
 const CANDIDACY = 8;
 /** A request that was heard longer ago than so many steps says nothing any more. */
 const EARLY = 10;
@@ -52,10 +55,18 @@ export class Takeover {
     this.#askAfter((rank + random.next() / 4) * settings.takeover_ms, ATTEMPTS);
     const early = this.#early;
     this.#early = undefined;
-    if (early !== undefined && clock.monotonic() - early.at_ms < EARLY * settings.takeover_ms && this.admits(early.request)) node.step(early.request);
+    if (
+      early !== undefined &&
+      clock.monotonic() - early.at_ms < EARLY * settings.takeover_ms &&
+      this.admits(early.request)
+    )
+      node.step(early.request);
   }
 
-  /** A cluster that starts need not wait for an election timeout. If there is a leader, it is heard before, or voters ignore us. */
+  /**
+   * A cluster that starts need not wait for an election timeout. If there is a leader, it is heard before, or voters
+   * ignore us.
+   */
   started(voters: readonly number[]): void {
     const { random, settings, id, campaign } = this.#options;
     if (!voters.includes(id)) return;
@@ -109,7 +120,8 @@ export class Takeover {
     const { clock, random, settings, node, campaign } = this.#options;
     this.#timer = undefined;
     if (attempts === 0 || node.lead !== 0) return;
-    // Votes that were given are on their way, perhaps by slow disks: another term would void them. Each candidacy has one wait of its own.
+    // Votes that were given are on their way, perhaps by slow disks: another term would void them. Each candidacy has
+    // one wait of its own.
     if (node.role === 'candidate' && node.term !== this.#awaitedTerm) {
       this.#awaitedTerm = node.term;
       this.#askAfter((CANDIDACY + 2 * random.next()) * settings.takeover_ms, attempts);

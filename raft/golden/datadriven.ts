@@ -1,6 +1,6 @@
 /**
- * Scripts of commands with their expected output, in the datadriven format: comments, a command line, input lines, `----`,
- * the output up to a blank line (or between doubled `----` lines).
+ * Scripts of commands with their expected output, in the datadriven format: comments, a command line, input lines,
+ * `----`, the output up to a blank line (or between doubled `----` lines).
  */
 
 export interface Argument {
@@ -32,7 +32,8 @@ export function parseScript(text: string): Directive[] {
     }
     const start = at;
     let commandLine = line;
-    while (commandLine.endsWith('\\')) commandLine = `${commandLine.slice(0, -1).trimEnd()} ${(lines[++at] ?? '').trim()}`;
+    while (commandLine.endsWith('\\'))
+      commandLine = `${commandLine.slice(0, -1).trimEnd()} ${(lines[++at] ?? '').trim()}`;
     at++;
     const input: string[] = [];
     while (at < lines.length && lines[at] !== '----') input.push(lines[at++] ?? '');
@@ -111,6 +112,9 @@ const LOG_LINE = /^\s*(DEBUG|INFO|WARN|ERROR|FATAL|NONE) /;
 
 /** What counts: everything but the lines that are only the original's log output. `ok` stands for no output at all. */
 export function comparable(output: string): string {
-  const kept = output.split('\n').map((line) => line.trimEnd()).filter((line) => line !== '' && !LOG_LINE.test(line));
+  const kept = output
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '' && !LOG_LINE.test(line));
   return kept.length === 0 ? 'ok' : kept.join('\n');
 }

@@ -11,21 +11,48 @@ import type { Message, MessageType } from '../core/types/message.js';
 import type { NodeId } from '../core/types/ids.js';
 
 export const MESSAGE_NAMES: Record<MessageType, string> = {
-  'hup': 'MsgHup', 'beat': 'MsgBeat', 'check-quorum': 'MsgCheckQuorum', 'unreachable': 'MsgUnreachable', 'snap-status': 'MsgSnapStatus',
-  'prop': 'MsgProp', 'app': 'MsgApp', 'app-resp': 'MsgAppResp', 'vote': 'MsgVote', 'vote-resp': 'MsgVoteResp',
-  'pre-vote': 'MsgPreVote', 'pre-vote-resp': 'MsgPreVoteResp', 'snap': 'MsgSnap',
-  'heartbeat': 'MsgHeartbeat', 'heartbeat-resp': 'MsgHeartbeatResp', 'transfer-leader': 'MsgTransferLeader',
-  'timeout-now': 'MsgTimeoutNow', 'forget-leader': 'MsgForgetLeader',
-  'read-index': 'MsgReadIndex', 'read-index-resp': 'MsgReadIndexResp',
-  'storage-append': 'MsgStorageAppend', 'storage-append-resp': 'MsgStorageAppendResp',
-  'storage-apply': 'MsgStorageApply', 'storage-apply-resp': 'MsgStorageApplyResp',
+  hup: 'MsgHup',
+  beat: 'MsgBeat',
+  'check-quorum': 'MsgCheckQuorum',
+  unreachable: 'MsgUnreachable',
+  'snap-status': 'MsgSnapStatus',
+  prop: 'MsgProp',
+  app: 'MsgApp',
+  'app-resp': 'MsgAppResp',
+  vote: 'MsgVote',
+  'vote-resp': 'MsgVoteResp',
+  'pre-vote': 'MsgPreVote',
+  'pre-vote-resp': 'MsgPreVoteResp',
+  snap: 'MsgSnap',
+  heartbeat: 'MsgHeartbeat',
+  'heartbeat-resp': 'MsgHeartbeatResp',
+  'transfer-leader': 'MsgTransferLeader',
+  'timeout-now': 'MsgTimeoutNow',
+  'forget-leader': 'MsgForgetLeader',
+  'read-index': 'MsgReadIndex',
+  'read-index-resp': 'MsgReadIndexResp',
+  'storage-append': 'MsgStorageAppend',
+  'storage-append-resp': 'MsgStorageAppendResp',
+  'storage-apply': 'MsgStorageApply',
+  'storage-apply-resp': 'MsgStorageApplyResp',
 };
 const ROLE_NAMES: Record<Role, string> = {
-  'follower': 'StateFollower', 'candidate': 'StateCandidate', 'pre-candidate': 'StatePreCandidate', 'leader': 'StateLeader',
+  follower: 'StateFollower',
+  candidate: 'StateCandidate',
+  'pre-candidate': 'StatePreCandidate',
+  leader: 'StateLeader',
 };
-const KIND_NAMES: Record<EntryKind, string> = { 'normal': 'EntryNormal', 'conf-change': 'EntryConfChange', 'conf-change-v2': 'EntryConfChangeV2' };
-const PROGRESS_NAMES: Record<ProgressState, string> = { probe: 'StateProbe', replicate: 'StateReplicate', snapshot: 'StateSnapshot' };
-const CHANGE_LETTERS: Record<ChangeKind, string> = { 'add-voter': 'v', 'add-learner': 'l', 'remove': 'r', 'update': 'u' };
+const KIND_NAMES: Record<EntryKind, string> = {
+  normal: 'EntryNormal',
+  'conf-change': 'EntryConfChange',
+  'conf-change-v2': 'EntryConfChangeV2',
+};
+const PROGRESS_NAMES: Record<ProgressState, string> = {
+  probe: 'StateProbe',
+  replicate: 'StateReplicate',
+  snapshot: 'StateSnapshot',
+};
+const CHANGE_LETTERS: Record<ChangeKind, string> = { 'add-voter': 'v', 'add-learner': 'l', remove: 'r', update: 'u' };
 
 export const describeRole = (role: Role): string => ROLE_NAMES[role];
 
@@ -35,23 +62,30 @@ function describeChanges(changes: readonly Change[]): string {
 
 /** Throws on what is no change: `v1`, `l2`, `r3`, `u4`. */
 export function parseChanges(text: string): Change[] {
-  return text.split(/\s+/).filter((word) => word !== '').map((word) => {
-    const kind = (Object.keys(CHANGE_LETTERS) as ChangeKind[]).find((name) => CHANGE_LETTERS[name] === word[0]);
-    const id = Number(word.slice(1));
-    if (kind === undefined || !Number.isSafeInteger(id)) throw new Error(`unknown input: ${word}`);
-    return { kind, id };
-  });
+  return text
+    .split(/\s+/)
+    .filter((word) => word !== '')
+    .map((word) => {
+      const kind = (Object.keys(CHANGE_LETTERS) as ChangeKind[]).find((name) => CHANGE_LETTERS[name] === word[0]);
+      const id = Number(word.slice(1));
+      if (kind === undefined || !Number.isSafeInteger(id)) throw new Error(`unknown input: ${word}`);
+      return { kind, id };
+    });
 }
 
 export function describeEntry(entry: Entry | ProposedEntry): string {
   const place = 'term' in entry ? `${entry.term}/${entry.index}` : '0/0';
-  const text = entry.kind === 'normal' ? quote(Buffer.from(entry.data).toString()) : describeChanges(decodeConfChange(entry.data).changes);
+  const text =
+    entry.kind === 'normal'
+      ? quote(Buffer.from(entry.data).toString())
+      : describeChanges(decodeConfChange(entry.data).changes);
   return `${place} ${KIND_NAMES[entry.kind]}${text === '' ? '' : ` ${text}`}`;
 }
 
 const quote = (text: string): string => JSON.stringify(text);
 
-const describeTarget = (id: NodeId): string => (id === APPEND_THREAD ? 'AppendThread' : id === APPLY_THREAD ? 'ApplyThread' : String(id));
+const describeTarget = (id: NodeId): string =>
+  id === APPEND_THREAD ? 'AppendThread' : id === APPLY_THREAD ? 'ApplyThread' : String(id);
 
 export function describeMessage(m: Message, indent = ''): string {
   let text = `${indent}${describeTarget(m.from)}->${describeTarget(m.to)} ${MESSAGE_NAMES[m.type]} Term:${m.term} Log:${m.logTerm}/${m.index}`;
@@ -60,9 +94,11 @@ export function describeMessage(m: Message, indent = ''): string {
   if (m.vote !== 0) text += ` Vote:${m.vote}`;
   const [first] = m.entries;
   if (first !== undefined && m.entries.length === 1) text += ` Entries:[${describeEntry(first)}]`;
-  else if (first !== undefined) text += ` Entries:[${m.entries.map((entry) => `\n${indent}  ${describeEntry(entry)}`).join('')}\n${indent}]`;
+  else if (first !== undefined)
+    text += ` Entries:[${m.entries.map((entry) => `\n${indent}  ${describeEntry(entry)}`).join('')}\n${indent}]`;
   if (m.snapshot !== undefined) text += `\n${indent}  Snapshot: ${describeSnapshot(m.snapshot)}`;
-  if (m.responses.length > 0) text += ` Responses:[${m.responses.map((response) => `\n${describeMessage(response, `${indent}  `)}`).join('')}\n${indent}]`;
+  if (m.responses.length > 0)
+    text += ` Responses:[${m.responses.map((response) => `\n${describeMessage(response, `${indent}  `)}`).join('')}\n${indent}]`;
   return text;
 }
 
@@ -72,8 +108,10 @@ function describeSnapshot({ index, term, confState }: Snapshot): string {
 
 function describeConfState(state: ConfState): string {
   const list = (ids: readonly NodeId[]) => `[${ids.join(' ')}]`;
-  return `Voters:${list(state.voters)} VotersOutgoing:${list(state.votersOutgoing)} Learners:${list(state.learners)}`
-    + ` LearnersNext:${list(state.learnersNext)} AutoLeave:${String(state.autoLeave)}`;
+  return (
+    `Voters:${list(state.voters)} VotersOutgoing:${list(state.votersOutgoing)} Learners:${list(state.learners)}` +
+    ` LearnersNext:${list(state.learnersNext)} AutoLeave:${String(state.autoLeave)}`
+  );
 }
 
 function describeHardState({ term, vote, commit }: HardState): string {
@@ -82,13 +120,16 @@ function describeHardState({ term, vote, commit }: HardState): string {
 
 export function describeReady(ready: Ready): string[] {
   const lines: string[] = [];
-  if (ready.softState !== undefined) lines.push(`Lead:${ready.softState.lead} State:${ROLE_NAMES[ready.softState.role]}`);
+  if (ready.softState !== undefined)
+    lines.push(`Lead:${ready.softState.lead} State:${ROLE_NAMES[ready.softState.role]}`);
   if (ready.hardState !== undefined) lines.push(`HardState ${describeHardState(ready.hardState)}`);
-  if (ready.readStates.length > 0) lines.push(`ReadStates ${ready.readStates.map(({ index, context }) => `${index}:${context}`).join(' ')}`);
+  if (ready.readStates.length > 0)
+    lines.push(`ReadStates ${ready.readStates.map(({ index, context }) => `${index}:${context}`).join(' ')}`);
   if (ready.entries.length > 0) lines.push('Entries:', ...ready.entries.map(describeEntry));
   if (ready.snapshot !== undefined) lines.push(`Snapshot ${describeSnapshot(ready.snapshot)}`);
   if (ready.committedEntries.length > 0) lines.push('CommittedEntries:', ...ready.committedEntries.map(describeEntry));
-  if (ready.messages.length > 0) lines.push('Messages:', ...ready.messages.flatMap((m) => describeMessage(m).split('\n')));
+  if (ready.messages.length > 0)
+    lines.push('Messages:', ...ready.messages.flatMap((m) => describeMessage(m).split('\n')));
   return lines.length === 0 ? ['<empty Ready>'] : [`Ready MustSync=${String(ready.mustSync)}:`, ...lines];
 }
 
@@ -98,7 +139,8 @@ export function describeProgress(id: NodeId, progress: Readonly<Progress>): stri
   if (progress.isPaused()) text += ' paused';
   if (progress.pendingSnapshot > 0) text += ` pendingSnap=${progress.pendingSnapshot}`;
   if (!progress.recentActive) text += ' inactive';
-  if (progress.inflights.count > 0) text += ` inflight=${progress.inflights.count}${progress.inflights.full() ? '[full]' : ''}`;
+  if (progress.inflights.count > 0)
+    text += ` inflight=${progress.inflights.count}${progress.inflights.full() ? '[full]' : ''}`;
   return text;
 }
 

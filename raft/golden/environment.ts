@@ -73,9 +73,23 @@ export class Environment {
       storage.applySnapshot({ index, term: 1, confState });
     }
     const node = new RaftNode({
-      id, storage, randomInt: this.#randomInt, electionTicks: ELECTION_TICKS, heartbeatTicks: 1, applied: index, ...options,
+      id,
+      storage,
+      randomInt: this.#randomInt,
+      electionTicks: ELECTION_TICKS,
+      heartbeatTicks: 1,
+      applied: index,
+      ...options,
     });
-    this.#machines.push({ id, node, storage, isAsync: options.asyncStorageWrites ?? false, confState, appendWork: [], applyWork: [] });
+    this.#machines.push({
+      id,
+      node,
+      storage,
+      isAsync: options.asyncStorageWrites ?? false,
+      confState,
+      appendWork: [],
+      applyWork: [],
+    });
   }
 
   tickElection(id: NodeId): void {
@@ -167,7 +181,11 @@ export class Environment {
     this.#printWork(work);
     const hardState = { term: work.term, vote: work.vote, commit: work.commit };
     const isEmpty = work.term === 0 && work.vote === 0 && work.commit === 0;
-    write(machine, { hardState: isEmpty ? undefined : hardState, entries: work.entries as readonly Entry[], snapshot: work.snapshot });
+    write(machine, {
+      hardState: isEmpty ? undefined : hardState,
+      entries: work.entries as readonly Entry[],
+      snapshot: work.snapshot,
+    });
     this.#messages.push(...work.responses);
   }
 
@@ -193,10 +211,26 @@ export class Environment {
           isDone = false;
         }
       };
-      round('handling Ready', ({ node }) => node.hasReady(), (id) => this.processReady(id));
-      round('receiving messages', ({ id }) => this.#messages.some(({ to }) => to === id), (id) => void this.deliver([{ id, isDropped: false }]));
-      round('processing append thread', ({ appendWork }) => appendWork.length > 0, (id) => this.#drain(id, 'appendWork'));
-      round('processing apply thread', ({ applyWork }) => applyWork.length > 0, (id) => this.#drain(id, 'applyWork'));
+      round(
+        'handling Ready',
+        ({ node }) => node.hasReady(),
+        (id) => this.processReady(id),
+      );
+      round(
+        'receiving messages',
+        ({ id }) => this.#messages.some(({ to }) => to === id),
+        (id) => void this.deliver([{ id, isDropped: false }]),
+      );
+      round(
+        'processing append thread',
+        ({ appendWork }) => appendWork.length > 0,
+        (id) => this.#drain(id, 'appendWork'),
+      );
+      round(
+        'processing apply thread',
+        ({ applyWork }) => applyWork.length > 0,
+        (id) => this.#drain(id, 'applyWork'),
+      );
     }
   }
 
@@ -208,7 +242,12 @@ export class Environment {
   }
 
   #printWork(work: Message): void {
-    this.print('Processing:', describeMessage({ ...work, responses: [] }), 'Responses:', ...work.responses.map((m) => describeMessage(m)));
+    this.print(
+      'Processing:',
+      describeMessage({ ...work, responses: [] }),
+      'Responses:',
+      ...work.responses.map((m) => describeMessage(m)),
+    );
   }
 
   #section(headline: string, work: () => void): void {
@@ -237,7 +276,10 @@ function isFor(m: Message, { id, isDropped }: Recipient, type: MessageType | und
   return m.to === id && !(isDropped && isLocal(m)) && (type === undefined || m.type === type);
 }
 
-function write(machine: Machine, parts: { hardState: HardState | undefined; entries: readonly Entry[]; snapshot: Snapshot | undefined }): void {
+function write(
+  machine: Machine,
+  parts: { hardState: HardState | undefined; entries: readonly Entry[]; snapshot: Snapshot | undefined },
+): void {
   const { storage } = machine;
   if (parts.hardState !== undefined) storage.hardState = parts.hardState;
   if (parts.snapshot === undefined) {
@@ -255,4 +297,3 @@ function applyEntries(machine: Machine, entries: readonly Entry[]): void {
     machine.storage.setSnapshot({ index, term, confState: machine.confState });
   }
 }
-

@@ -11,9 +11,21 @@ const SHARED = fileURLToPath(new URL('../../../shared/data/raft-golden', import.
 
 describe('own scripts', () => {
   it('prove every part of the core', () => {
-    const parts = readdirSync(OWN, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    const parts = readdirSync(OWN, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
     expect(parts.sort()).toEqual([
-      'election', 'flow', 'limits', 'membership', 'prevote', 'quorum-check', 'read', 'replication', 'snapshot', 'storage', 'transfer',
+      'election',
+      'flow',
+      'limits',
+      'membership',
+      'prevote',
+      'quorum-check',
+      'read',
+      'replication',
+      'snapshot',
+      'storage',
+      'transfer',
     ]);
   });
 

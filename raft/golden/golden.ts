@@ -1,5 +1,6 @@
 /**
- * Golden replay: scripts of commands against the core, whose full trace is compared. A script's kind is told by its commands.
+ * Golden replay: scripts of commands against the core, whose full trace is compared. A script's kind is told by its
+ * commands.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -43,7 +43,8 @@ type Command = (session: Session, directive: Directive) => void;
 const isNumber = ({ key }: Argument): boolean => /^\d+$/.test(key);
 const numbers = (directive: Directive): number[] => directive.args.filter(isNumber).map(({ key }) => Number(key));
 const first = (directive: Directive): NodeId => numbers(directive)[0] ?? 0;
-const value = (directive: Directive, key: string): string | undefined => directive.args.find((arg) => arg.key === key)?.values[0];
+const value = (directive: Directive, key: string): string | undefined =>
+  directive.args.find((arg) => arg.key === key)?.values[0];
 const check = (result: 'ok' | keyof typeof ERRORS): void => {
   if (result !== 'ok') throw new ScriptError(ERRORS[result]);
 };
@@ -55,20 +56,26 @@ function nodes(session: Session, directive: Directive): NodeId[] {
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
-  '_breakpoint': () => undefined,
+  _breakpoint: () => undefined,
   'add-nodes': addNodes,
-  'campaign': ({ environment }, directive) => environment.node(first(directive)).campaign(),
-  'compact': ({ environment }, directive) => environment.compact(first(directive), numbers(directive)[1] ?? 0),
+  campaign: ({ environment }, directive) => environment.node(first(directive)).campaign(),
+  compact: ({ environment }, directive) => environment.compact(first(directive), numbers(directive)[1] ?? 0),
   'deliver-msgs': deliver,
   'forget-leader': ({ environment }, directive) => environment.node(first(directive)).forgetLeader(),
   'log-level': setLevel,
-  'process-append-thread': (session, directive) => session.environment.forEach(
-    nodes(session, directive), 'processing append thread', (id) => session.environment.processAppendThread(id)),
-  'process-apply-thread': (session, directive) => session.environment.forEach(
-    nodes(session, directive), 'processing apply thread', (id) => session.environment.processApplyThread(id)),
-  'process-ready': (session, directive) => session.environment.forEach(
-    nodes(session, directive), 'handling Ready', (id) => session.environment.processReady(id)),
-  'propose': ({ environment }, directive) => {
+  'process-append-thread': (session, directive) =>
+    session.environment.forEach(nodes(session, directive), 'processing append thread', (id) =>
+      session.environment.processAppendThread(id),
+    ),
+  'process-apply-thread': (session, directive) =>
+    session.environment.forEach(nodes(session, directive), 'processing apply thread', (id) =>
+      session.environment.processApplyThread(id),
+    ),
+  'process-ready': (session, directive) =>
+    session.environment.forEach(nodes(session, directive), 'handling Ready', (id) =>
+      session.environment.processReady(id),
+    ),
+  propose: ({ environment }, directive) => {
     const data = Buffer.from(directive.args[1]?.key ?? '');
     check(environment.node(first(directive)).propose([{ kind: 'normal', data, proposal: 0 }]));
   },
@@ -78,19 +85,23 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'read-index': ({ environment }, directive) =>
     environment.node(first(directive)).readIndex(numbers(directive)[1] ?? 0),
   'report-snapshot': ({ environment }, directive) =>
-    environment.node(first(directive)).reportSnapshot(numbers(directive)[1] ?? 0, value(directive, 'failed') === 'true'),
-  'report-unreachable': ({ environment }, directive) => environment.node(first(directive)).reportUnreachable(numbers(directive)[1] ?? 0),
-  'send-snapshot': ({ environment }, directive) => environment.sendSnapshot(first(directive), numbers(directive)[1] ?? 0),
+    environment
+      .node(first(directive))
+      .reportSnapshot(numbers(directive)[1] ?? 0, value(directive, 'failed') === 'true'),
+  'report-unreachable': ({ environment }, directive) =>
+    environment.node(first(directive)).reportUnreachable(numbers(directive)[1] ?? 0),
+  'send-snapshot': ({ environment }, directive) =>
+    environment.sendSnapshot(first(directive), numbers(directive)[1] ?? 0),
   'set-randomized-election-timeout': ({ environment }, directive) =>
     environment.node(first(directive)).setElectionTimeout(Number(value(directive, 'timeout'))),
-  'stabilize': (session, directive) => {
+  stabilize: (session, directive) => {
     const level = value(directive, 'log-level');
     if (level !== undefined) session.level = level.toLowerCase();
     session.environment.stabilize(nodes(session, directive));
   },
   'step-down': ({ environment }, directive) => environment.node(first(directive)).stepDown(),
-  'withdraw': ({ environment }, directive) => environment.node(first(directive)).withdraw(),
-  'status': ({ environment }, directive) => environment.status(first(directive)),
+  withdraw: ({ environment }, directive) => environment.node(first(directive)).withdraw(),
+  status: ({ environment }, directive) => environment.status(first(directive)),
   'tick-election': ({ environment }, directive) => environment.tickElection(first(directive)),
   'tick-heartbeat': ({ environment }, directive) => environment.node(first(directive)).tick(),
   'transfer-leadership': ({ environment }, directive) =>
@@ -121,8 +132,15 @@ function addNodes({ environment }: Session, directive: Directive): void {
     stepDownOnRemoval: flag('step-down-on-removal'),
     readOnly: value(directive, 'read-only') === 'lease-based' ? 'lease-based' : 'safe',
   };
-  const confState = { voters: list('voters'), votersOutgoing: [], learners: list('learners'), learnersNext: [], autoLeave: false };
-  for (let i = 0; i < first(directive); i++) environment.addNode(options, confState, Number(value(directive, 'index') ?? 0));
+  const confState = {
+    voters: list('voters'),
+    votersOutgoing: [],
+    learners: list('learners'),
+    learnersNext: [],
+    autoLeave: false,
+  };
+  for (let i = 0; i < first(directive); i++)
+    environment.addNode(options, confState, Number(value(directive, 'index') ?? 0));
 }
 
 function deliver(session: Session, directive: Directive): void {
@@ -131,7 +149,8 @@ function deliver(session: Session, directive: Directive): void {
   for (const arg of directive.args) {
     if (isNumber(arg)) recipients.push({ id: Number(arg.key), isDropped: false });
     else if (arg.key === 'drop') recipients.push(...arg.values.map((id) => ({ id: Number(id), isDropped: true })));
-    else if (arg.key === 'type') type = (Object.keys(MESSAGE_NAMES) as MessageType[]).find((name) => MESSAGE_NAMES[name] === arg.values[0]);
+    else if (arg.key === 'type')
+      type = (Object.keys(MESSAGE_NAMES) as MessageType[]).find((name) => MESSAGE_NAMES[name] === arg.values[0]);
   }
   if (session.environment.deliver(recipients, type) === 0) session.environment.print('no messages');
 }

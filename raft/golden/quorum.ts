@@ -6,7 +6,9 @@ import type { Directive } from './datadriven.js';
 export function runQuorum(directive: Directive): string {
   const list = (key: string): readonly string[] => directive.args.find((arg) => arg.key === key)?.values ?? [];
   const ids = list('cfg').map(Number);
-  const idsJoint = list('cfgj').filter((id) => id !== 'zero').map(Number);
+  const idsJoint = list('cfgj')
+    .filter((id) => id !== 'zero')
+    .map(Number);
   const quorum = { incoming: new Set(ids), outgoing: new Set(idsJoint) };
   const voters = jointVoters(quorum);
   const given = directive.command === 'vote' ? list('votes') : list('idx');

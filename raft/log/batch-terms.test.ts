@@ -16,31 +16,50 @@ import { ENTRIES_END, decodeEntry, entryKey, indexOfKey } from './records.js';
 const confState = { voters: [1], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
 const entriesFrom = (index: number, terms: readonly number[]): LogWrite['entries'] =>
   terms.map((term, i) => ({ term, index: index + i, kind: 'normal', proposal: 0, data: Buffer.alloc(0) }));
-const writeOf = (index: number, terms: readonly number[], snapshot?: LogWrite['snapshot']): LogWrite => ({ entries: entriesFrom(index, terms), hardState: undefined, snapshot });
+const writeOf = (index: number, terms: readonly number[], snapshot?: LogWrite['snapshot']): LogWrite => ({
+  entries: entriesFrom(index, terms),
+  hardState: undefined,
+  snapshot,
+});
 
-/** What one write does to a log that ends somewhere: how much of its end it replaces, what it appends, whether a snapshot comes first. */
+/**
+ * What one write does to a log that ends somewhere: how much of its end it replaces, what it appends, whether a
+ * snapshot comes first.
+ */
 const step = fc.record({ back: fc.nat(4), count: fc.nat(4), ahead: fc.option(fc.nat(6), { freq: 5, nil: undefined }) });
 
 it('are those of a log to which the writes of a batch were applied one after the other', () => {
-  fc.assert(fc.property(fc.array(step, { maxLength: 40 }), fc.nat(8), (steps, before) => {
-    const view = new MemoryStorage();
-    const model = new MemoryStorage();
-    for (const log of [view, model]) {
-      log.reset(3, 1);
-      log.append(entriesFrom(4, Array.from({ length: before }, () => 1)));
-    }
-    const terms = new BatchTerms(view);
-    for (const [i, { back, count, ahead }] of steps.entries()) {
-      const snapshot = ahead === undefined ? undefined : { index: model.lastIndex + 1 + ahead, term: i + 2, confState };
-      const end = snapshot?.index ?? model.lastIndex;
-      const first = Math.max(end + 1 - back, (snapshot?.index ?? model.firstIndex - 1) + 1);
-      const write = writeOf(first, Array.from({ length: count }, () => i + 2), snapshot);
-      const found = terms.add(write);
-      applyToView(model, write);
-      expect(found).toBe(count === 0 ? undefined : model.term(first - 1));
-      expect(terms.at(model.lastIndex)).toBe(model.term(model.lastIndex));
-    }
-  }));
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), fc.nat(8), (steps, before) => {
+      const view = new MemoryStorage();
+      const model = new MemoryStorage();
+      for (const log of [view, model]) {
+        log.reset(3, 1);
+        log.append(
+          entriesFrom(
+            4,
+            Array.from({ length: before }, () => 1),
+          ),
+        );
+      }
+      const terms = new BatchTerms(view);
+      for (const [i, { back, count, ahead }] of steps.entries()) {
+        const snapshot =
+          ahead === undefined ? undefined : { index: model.lastIndex + 1 + ahead, term: i + 2, confState };
+        const end = snapshot?.index ?? model.lastIndex;
+        const first = Math.max(end + 1 - back, (snapshot?.index ?? model.firstIndex - 1) + 1);
+        const write = writeOf(
+          first,
+          Array.from({ length: count }, () => i + 2),
+          snapshot,
+        );
+        const found = terms.add(write);
+        applyToView(model, write);
+        expect(found).toBe(count === 0 ? undefined : model.term(first - 1));
+        expect(terms.at(model.lastIndex)).toBe(model.term(model.lastIndex));
+      }
+    }),
+  );
 });
 
 it('of a batch of many writes, in the middle of which a tail is replaced, are on the disk with the term that each follows', async () => {

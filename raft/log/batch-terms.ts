@@ -10,7 +10,10 @@ interface Run {
 
 export class BatchTerms {
   readonly #view: Pick<MemoryStorage, 'term'>;
-  /** What the batch has put behind the view so far. Each begins behind where the one before it begins, and takes the place of its end. */
+  /**
+   * What the batch has put behind the view so far. Each begins behind where the one before it begins, and takes the
+   * place of its end.
+   */
   #runs: Run[] = [];
 
   constructor(view: Pick<MemoryStorage, 'term'>) {

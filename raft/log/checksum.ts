@@ -3,7 +3,9 @@ import { crc32 } from '../../platform/crc32.js';
 
 const header = Buffer.alloc(16);
 
-/** Binds data to its place: a record that was moved to another index or term fails as surely as one with flipped bits. */
+/**
+ * Binds data to its place: a record that was moved to another index or term fails as surely as one with flipped bits.
+ */
 export function entryChecksum(index: number, term: number, data: Uint8Array): number {
   header.writeDoubleBE(index, 0);
   header.writeDoubleBE(term, 8);
@@ -13,7 +15,10 @@ export function entryChecksum(index: number, term: number, data: Uint8Array): nu
 
 const sealed = Buffer.alloc(24);
 
-/** Goes on from an entry's checksum over what else its record tells: a command that turned into a membership change is no command. */
+/**
+ * Goes on from an entry's checksum over what else its record tells: a command that turned into a membership change is
+ * no command.
+ */
 export function entrySeal(checksum: number, [kind, proposal, previousTerm]: readonly [number, number, number]): number {
   sealed.writeDoubleBE(kind, 0);
   sealed.writeDoubleBE(proposal, 8);

@@ -14,8 +14,22 @@ import type { Identity } from './identity.js';
 import { applyToView } from './log.js';
 import type { LogWrite, MemberLog } from './log.js';
 import {
-  BASE_KEY, corrupt, decodeBase, decodeEnd, decodeEntry, decodeHardState, encodeBase, encodeEnd, encodeEntry, encodeHardState, END_KEY,
-  ENTRIES_END, entryKey, HARD_STATE_KEY, indexOfKey, PREPARED_KEY,
+  BASE_KEY,
+  corrupt,
+  decodeBase,
+  decodeEnd,
+  decodeEntry,
+  decodeHardState,
+  encodeBase,
+  encodeEnd,
+  encodeEntry,
+  encodeHardState,
+  END_KEY,
+  ENTRIES_END,
+  entryKey,
+  HARD_STATE_KEY,
+  indexOfKey,
+  PREPARED_KEY,
 } from './records.js';
 import type { Base, End, EntryRecord } from './records.js';
 import { Witness } from './witness.js';
@@ -60,7 +74,8 @@ async function open(folder: DiskFolder): Promise<KeyValueDisk> {
   try {
     return await folder.openDisk(LOG_DISK, { writeBuffer_bytes: WRITE_BUFFER_BYTES });
   } catch (error) {
-    if (error instanceof DiskError) throw error.code === 'in-use' ? new RaftError('invalid', error.message) : corrupt(error.message);
+    if (error instanceof DiskError)
+      throw error.code === 'in-use' ? new RaftError('invalid', error.message) : corrupt(error.message);
     throw error;
   }
 }
@@ -90,26 +105,35 @@ async function load(disk: KeyValueDisk, witness: Witness): Promise<DurableLog> {
   const end = await disk.get(END_KEY);
   const isFresh = hardState === undefined && base === undefined && view.lastIndex === 0;
   return new DurableLog({ disk, witness }, view, {
-    isFresh, prepared: prepared === undefined ? undefined : decodeBase(prepared), writes: end === undefined ? 0 : checkEnd(view, decodeEnd(end), isOld),
+    isFresh,
+    prepared: prepared === undefined ? undefined : decodeBase(prepared),
+    writes: end === undefined ? 0 : checkEnd(view, decodeEnd(end), isOld),
   });
 }
 
 /**
- * A record that is whole and in its place may be an old one, of a term that was replaced there: then what follows it follows
- * another, or it is of an older term than what it follows.
+ * A record that is whole and in its place may be an old one, of a term that was replaced there: then what follows it
+ * follows another, or it is of an older term than what it follows.
  */
 function follow(view: MemoryStorage, { entry, previousTerm }: EntryRecord): Entry {
   const before = view.term(view.lastIndex);
   assert(before !== undefined, 'a log knows the term of its last entry');
   if ((previousTerm ?? before) === before && entry.term >= before) return entry;
-  throw corrupt(`log entry ${entry.index} of term ${entry.term} does not follow entry ${entry.index - 1} of term ${before}`);
+  throw corrupt(
+    `log entry ${entry.index} of term ${entry.term} does not follow entry ${entry.index - 1} of term ${before}`,
+  );
 }
 
-/** How many writes there were. `isOld`: the last record is of a program that does not tell the end, and has written since. */
+/**
+ * How many writes there were. `isOld`: the last record is of a program that does not tell the end, and has written
+ * since.
+ */
 function checkEnd(view: MemoryStorage, { writes, lastIndex, lastTerm }: End, isOld: boolean): number {
   const term = view.term(view.lastIndex);
   if (isOld || (view.lastIndex === lastIndex && term === lastTerm)) return writes;
-  throw corrupt(`the log ends with entry ${view.lastIndex} of term ${term}, but its last write left entry ${lastIndex} of term ${lastTerm} there`);
+  throw corrupt(
+    `the log ends with entry ${view.lastIndex} of term ${term}, but its last write left entry ${lastIndex} of term ${lastTerm} there`,
+  );
 }
 
 interface Found {
@@ -138,7 +162,10 @@ class DurableLog implements MemberLog {
 
   /** For the witness. */
   get position(): Witnessed {
-    const { hardState: { term, vote }, lastIndex } = this.view;
+    const {
+      hardState: { term, vote },
+      lastIndex,
+    } = this.view;
     return { writes: this.#writes, term, vote, lastTerm: this.view.term(lastIndex) ?? 0, lastIndex };
   }
 
@@ -160,9 +187,11 @@ class DurableLog implements MemberLog {
       const operations: DiskOperation[] = [];
       const terms = new BatchTerms(this.view);
       let last = this.view.lastIndex;
-      for (const write of writes) last = collect(operations, write, { first: this.view.firstIndex, last, previousTerm: terms.add(write) });
+      for (const write of writes)
+        last = collect(operations, write, { first: this.view.firstIndex, last, previousTerm: terms.add(write) });
       const hardState = writes.findLast((write) => write.hardState !== undefined)?.hardState;
-      if (hardState !== undefined) operations.push({ type: 'put', key: HARD_STATE_KEY, value: encodeHardState(hardState) });
+      if (hardState !== undefined)
+        operations.push({ type: 'put', key: HARD_STATE_KEY, value: encodeHardState(hardState) });
       if (operations.length === 0) return;
       const end = { writes: this.#writes + 1, lastIndex: last, lastTerm: terms.at(last) ?? 0 };
       operations.push({ type: 'put', key: END_KEY, value: encodeEnd(end) });
@@ -204,12 +233,19 @@ class DurableLog implements MemberLog {
 }
 
 /** Adds the operations of one write; returns the last index after it. A replaced tail is deleted in the same batch. */
-function collect(operations: DiskOperation[], write: LogWrite, range: { first: LogIndex; last: LogIndex; previousTerm: Term | undefined }): LogIndex {
+function collect(
+  operations: DiskOperation[],
+  write: LogWrite,
+  range: { first: LogIndex; last: LogIndex; previousTerm: Term | undefined },
+): LogIndex {
   let { last, previousTerm } = range;
   if (write.snapshot !== undefined) {
     const { index, term } = write.snapshot;
     for (let at = range.first; at <= last; at++) operations.push({ type: 'del', key: entryKey(at) });
-    operations.push({ type: 'del', key: PREPARED_KEY }, { type: 'put', key: BASE_KEY, value: encodeBase({ index, term }) });
+    operations.push(
+      { type: 'del', key: PREPARED_KEY },
+      { type: 'put', key: BASE_KEY, value: encodeBase({ index, term }) },
+    );
     last = index;
   }
   const first = write.entries[0];

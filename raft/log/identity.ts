@@ -24,15 +24,27 @@ function verify(path: string, text: string, identity: Identity): void {
   try {
     found = JSON.parse(text) as typeof found;
   } catch {
-    throw new RaftError('corrupt', `${path} cannot be read: restore this member's data directory or rebuild the member from its peers`);
+    throw new RaftError(
+      'corrupt',
+      `${path} cannot be read: restore this member's data directory or rebuild the member from its peers`,
+    );
   }
   if (found.schema !== SCHEMA_VERSION) {
-    throw new RaftError('corrupt', `${path} has schema ${String(found.schema)}, this version knows ${SCHEMA_VERSION}: use a matching version`);
+    throw new RaftError(
+      'corrupt',
+      `${path} has schema ${String(found.schema)}, this version knows ${SCHEMA_VERSION}: use a matching version`,
+    );
   }
   if (found.clusterId !== identity.clusterId) {
-    throw new RaftError('wrong-cluster', `${path} belongs to cluster ${String(found.clusterId)}, not ${identity.clusterId}: choose another data directory`);
+    throw new RaftError(
+      'wrong-cluster',
+      `${path} belongs to cluster ${String(found.clusterId)}, not ${identity.clusterId}: choose another data directory`,
+    );
   }
   if (found.nodeId !== identity.nodeId) {
-    throw new RaftError('wrong-cluster', `${path} belongs to member ${String(found.nodeId)}, not ${identity.nodeId}: choose another data directory`);
+    throw new RaftError(
+      'wrong-cluster',
+      `${path} belongs to member ${String(found.nodeId)}, not ${identity.nodeId}: choose another data directory`,
+    );
   }
 }

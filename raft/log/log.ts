@@ -1,6 +1,7 @@
 /**
- * raft/log: what a member must not forget: entries, hard state, where the log begins. In: writes, in order. Out: a view in
- * memory that the core reads without waiting. It never truncates in silence and never reports a write before it is durable.
+ * raft/log: what a member must not forget: entries, hard state, where the log begins. In: writes, in order. Out: a view
+ * in memory that the core reads without waiting. It never truncates in silence and never reports a write before it is
+ * durable.
  */
 import type { EntryId } from '../core/log/raft-log.js';
 import type { MemoryStorage } from '../core/log/memory-storage.js';
@@ -23,7 +24,10 @@ export interface MemberLog {
   readonly isFresh: boolean;
   /** One atomic, synchronous write; the view follows once it is durable. Callers wait for one write before the next. */
   write(writes: readonly LogWrite[]): Promise<void>;
-  /** Announces that the state is about to be switched to a snapshot; a write of that snapshot, or of another, takes it back. */
+  /**
+   * Announces that the state is about to be switched to a snapshot; a write of that snapshot, or of another, takes it
+   * back.
+   */
   prepareSnapshot(id: EntryId): Promise<void>;
   /** Announced, not written: the member stopped in between. */
   readonly preparedSnapshot: EntryId | undefined;

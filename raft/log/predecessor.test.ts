@@ -20,11 +20,18 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const openLog = () => openDurableLog({ directory, clusterId: 'c', nodeId: 1 as NodeId, clock: systemClock });
-const entryOf = (index: number, term: number) => ({ term, index, kind: 'normal' as const, proposal: 0, data: Buffer.from(`${index} of ${term}`) });
+const entryOf = (index: number, term: number) => ({
+  term,
+  index,
+  kind: 'normal' as const,
+  proposal: 0,
+  data: Buffer.from(`${index} of ${term}`),
+});
 
 const packr = new Packr({ useRecords: false, int64AsType: 'number' });
 /** As it was written before records knew what they follow. */
-const oldRecord = (index: number, term: number) => packr.pack((packr.unpack(encodeEntry(entryOf(index, term), undefined)) as unknown[]).slice(0, 6));
+const oldRecord = (index: number, term: number) =>
+  packr.pack((packr.unpack(encodeEntry(entryOf(index, term), undefined)) as unknown[]).slice(0, 6));
 
 async function write(log: MemberLog, terms: readonly number[], from = 1): Promise<void> {
   const entries = terms.map((term, i) => entryOf(from + i, term));
@@ -49,8 +56,10 @@ async function withDisk(work: (disk: KeyValueDisk) => Promise<void>): Promise<vo
   }
 }
 
-const recordAt = async (disk: KeyValueDisk, index: number) => await disk.get(entryKey(index)) ?? expect.fail(`entry ${index} is missing`);
-const terms = (log: MemberLog) => log.view.entries(log.view.firstIndex, log.view.lastIndex + 1, Infinity).map(({ term }) => term);
+const recordAt = async (disk: KeyValueDisk, index: number) =>
+  (await disk.get(entryKey(index))) ?? expect.fail(`entry ${index} is missing`);
+const terms = (log: MemberLog) =>
+  log.view.entries(log.view.firstIndex, log.view.lastIndex + 1, Infinity).map(({ term }) => term);
 
 describe('a record of an older term in its old place', () => {
   it.each([2, 3])('is refused (entry %d)', async (index) => {
@@ -60,7 +69,10 @@ describe('a record of an older term in its old place', () => {
     await withLog((log) => write(log, [2, 2, 2], 2));
     await withLog((log) => Promise.resolve(expect(terms(log)).toEqual([1, 2, 2, 2])));
     await withDisk((disk) => disk.write([{ type: 'put', key: entryKey(index), value: stale }]));
-    await expect(openLog()).rejects.toMatchObject({ code: 'corrupt', message: expect.stringContaining('does not follow') as string });
+    await expect(openLog()).rejects.toMatchObject({
+      code: 'corrupt',
+      message: expect.stringContaining('does not follow') as string,
+    });
   });
 
   it('is refused at the end of the log, where nothing follows it', async () => {
@@ -85,7 +97,9 @@ describe('a record of an older term in its old place', () => {
 describe('records from before they knew what they follow', () => {
   it('are read, and new ones behind them, of one write or several', async () => {
     await withLog((log) => write(log, [1, 1, 2]));
-    await withDisk((disk) => disk.write([1, 1, 2].map((term, i) => ({ type: 'put', key: entryKey(i + 1), value: oldRecord(i + 1, term) }))));
+    await withDisk((disk) =>
+      disk.write([1, 1, 2].map((term, i) => ({ type: 'put', key: entryKey(i + 1), value: oldRecord(i + 1, term) }))),
+    );
     await withLog(async (log) => {
       expect(terms(log)).toEqual([1, 1, 2]);
       await log.write([
@@ -98,7 +112,9 @@ describe('records from before they knew what they follow', () => {
 
   it('are read when the program before this one wrote them behind ours: an upgrade was taken back', async () => {
     await withLog((log) => write(log, [1, 1]));
-    await withDisk((disk) => disk.write([3, 4].map((index) => ({ type: 'put', key: entryKey(index), value: oldRecord(index, 2) }))));
+    await withDisk((disk) =>
+      disk.write([3, 4].map((index) => ({ type: 'put', key: entryKey(index), value: oldRecord(index, 2) }))),
+    );
     await withLog((log) => write(log, [2], 5));
     await withLog((log) => Promise.resolve(expect(terms(log)).toEqual([1, 1, 2, 2, 2])));
   });
@@ -116,7 +132,9 @@ it('is sealed whole: whatever bit of a record turns, it is not taken for another
   for (let bit = 0; bit < record.length * 8; bit++) {
     const rotten = Buffer.from(record);
     rotten[bit >> 3] = (rotten[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-    expect(() => expect(decodeEntry(rotten, 7)).toEqual({ entry, previousTerm: 2 }), `bit ${bit}`).toThrow('this member\'s disk lost or changed');
+    expect(() => expect(decodeEntry(rotten, 7)).toEqual({ entry, previousTerm: 2 }), `bit ${bit}`).toThrow(
+      "this member's disk lost or changed",
+    );
   }
 });
 
@@ -131,7 +149,13 @@ it('goes on behind a snapshot in the same write', async () => {
   const confState = { voters: [1], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
   await withLog(async (log) => {
     await write(log, [1, 1]);
-    await log.write([{ entries: [entryOf(11, 4)], hardState: { term: 4, vote: 1, commit: 10 }, snapshot: { index: 10, term: 3, confState } }]);
+    await log.write([
+      {
+        entries: [entryOf(11, 4)],
+        hardState: { term: 4, vote: 1, commit: 10 },
+        snapshot: { index: 10, term: 3, confState },
+      },
+    ]);
   });
   await withLog((log) => Promise.resolve(expect([log.view.firstIndex, ...terms(log)]).toEqual([11, 4])));
 });

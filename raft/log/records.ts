@@ -38,15 +38,29 @@ export function indexOfKey(key: Buffer): LogIndex {
   return key.readUInt32BE(1) * 2 ** 32 + key.readUInt32BE(5);
 }
 
-/** Binds an entry to its place and to what it follows. `previousTerm`: of the entry before it; undefined: not known here. */
+/**
+ * Binds an entry to its place and to what it follows. `previousTerm`: of the entry before it; undefined: not known
+ * here.
+ */
 export function encodeEntry(entry: Entry, previousTerm: Term | undefined): Buffer {
   const { index, term } = entry;
   // msgpack writes a Buffer as plain bytes, but other views with a type around them.
-  const data = Buffer.isBuffer(entry.data) ? entry.data : Buffer.from(entry.data.buffer, entry.data.byteOffset, entry.data.byteLength);
+  const data = Buffer.isBuffer(entry.data)
+    ? entry.data
+    : Buffer.from(entry.data.buffer, entry.data.byteOffset, entry.data.byteLength);
   const kind = KINDS.indexOf(entry.kind);
   const checksum = entryChecksum(index, term, data);
   const behind = previousTerm ?? UNKNOWN;
-  return packr.pack([index, term, kind, entry.proposal, data, checksum, behind, entrySeal(checksum, [kind, entry.proposal, behind])]);
+  return packr.pack([
+    index,
+    term,
+    kind,
+    entry.proposal,
+    data,
+    checksum,
+    behind,
+    entrySeal(checksum, [kind, entry.proposal, behind]),
+  ]);
 }
 
 /** A term that was not known when the record was written. */
@@ -60,14 +74,32 @@ export interface EntryRecord {
 
 export function decodeEntry(bytes: Buffer, index: LogIndex): EntryRecord {
   const fields = unpack(bytes, `log entry ${index}`);
-  const [storedIndex, term, kind, proposal, data, checksum, behind = UNKNOWN, seal] = fields as [number, number, number, number, Uint8Array, number, number | undefined, number | undefined];
+  const [storedIndex, term, kind, proposal, data, checksum, behind = UNKNOWN, seal] = fields as [
+    number,
+    number,
+    number,
+    number,
+    Uint8Array,
+    number,
+    number | undefined,
+    number | undefined,
+  ];
   const kindName = KINDS[kind];
   // Records from before there was a seal have none.
   const isSealed = seal === undefined || seal === entrySeal(checksum, [kind, proposal, behind]);
-  if (storedIndex !== index || kindName === undefined || !(data instanceof Uint8Array) || checksum !== entryChecksum(index, term, data) || !isSealed) {
+  if (
+    storedIndex !== index ||
+    kindName === undefined ||
+    !(data instanceof Uint8Array) ||
+    checksum !== entryChecksum(index, term, data) ||
+    !isSealed
+  ) {
     throw corrupt(`log entry ${index} fails its checksum`);
   }
-  return { entry: { index, term, kind: kindName, proposal, data }, previousTerm: behind === UNKNOWN ? undefined : behind };
+  return {
+    entry: { index, term, kind: kindName, proposal, data },
+    previousTerm: behind === UNKNOWN ? undefined : behind,
+  };
 }
 
 export function encodeHardState(state: HardState): Buffer {
@@ -108,8 +140,8 @@ export function decodeEnd(bytes: Buffer): End {
 export function corrupt(what: string): RaftError {
   return new RaftError(
     'corrupt',
-    `${what}: this member's disk lost or changed what it had promised to keep. `
-      + 'Nothing was removed. Rebuild this member from its peers with `navarch member repair`; do not put an older copy of the directory back.',
+    `${what}: this member's disk lost or changed what it had promised to keep. ` +
+      'Nothing was removed. Rebuild this member from its peers with `navarch member repair`; do not put an older copy of the directory back.',
   );
 }
 
@@ -122,7 +154,8 @@ function packMeta(values: readonly number[]): Buffer {
 }
 
 function unpackMeta(bytes: Buffer, what: string): number[] {
-  if (bytes.length < 5 || bytes.readUInt32BE(0) !== crc32(bytes.subarray(4))) throw corrupt(`${what} fails its checksum`);
+  if (bytes.length < 5 || bytes.readUInt32BE(0) !== crc32(bytes.subarray(4)))
+    throw corrupt(`${what} fails its checksum`);
   return unpack(bytes.subarray(4), what) as number[];
 }
 

@@ -1,5 +1,14 @@
 /** LevelDB drops a damaged end of its journal without a word (google/leveldb #251); TRAPS, row 24: detect, refuse. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -18,10 +27,21 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const openLog = () => openDurableLog({ directory, clusterId: 'c', nodeId: 1 as NodeId, clock: systemClock });
 
-async function append(log: MemberLog, range: { from: number; to: number; term?: number }, hardState?: HardState): Promise<void> {
+async function append(
+  log: MemberLog,
+  range: { from: number; to: number; term?: number },
+  hardState?: HardState,
+): Promise<void> {
   const { from, to, term = 1 } = range;
-  const entries = Array.from({ length: to - from + 1 }, (_, i) => ({ term, index: from + i, kind: 'normal' as const, proposal: 0, data: Buffer.alloc(100, from + i) }));
-  for (const entry of entries) await log.write([{ entries: [entry], hardState: hardState ?? { term, vote: 1, commit: 0 }, snapshot: undefined }]);
+  const entries = Array.from({ length: to - from + 1 }, (_, i) => ({
+    term,
+    index: from + i,
+    kind: 'normal' as const,
+    proposal: 0,
+    data: Buffer.alloc(100, from + i),
+  }));
+  for (const entry of entries)
+    await log.write([{ entries: [entry], hardState: hardState ?? { term, vote: 1, commit: 0 }, snapshot: undefined }]);
 }
 
 async function withLog(work: (log: MemberLog) => Promise<void>): Promise<void> {
@@ -44,7 +64,9 @@ describe('a log whose end is gone', () => {
     await withLog((log) => append(log, { from: 1, to: 10 }));
     cut(1);
     await expect(openLog()).rejects.toMatchObject({ code: 'corrupt' });
-    await expect(openLog()).rejects.toThrow(/ends with entry 9 of term 1, but entry 10 of term 1 was durable.*navarch member repair/);
+    await expect(openLog()).rejects.toThrow(
+      /ends with entry 9 of term 1, but entry 10 of term 1 was durable.*navarch member repair/,
+    );
   });
 
   it('is refused when nothing is left of it', async () => {

@@ -1,9 +1,9 @@
 /**
- * A second opinion on where the log ends. LevelDB drops a damaged end of its journal without a word, and what is left looks like a
- * log that is merely shorter. So, beside it, the last durable position is noted after each write: never synced, since it
- * costs nothing then, and since any older note is still true: writes are counted, in the log itself, and their number only grows.
- * (Where a log ends does not: a later leader may put older entries in the place of its end.) A log of fewer writes than its note has
- * lost what it had promised.
+ * A second opinion on where the log ends. LevelDB drops a damaged end of its journal without a word, and what is left
+ * looks like a log that is merely shorter. So, beside it, the last durable position is noted after each write: never
+ * synced, since it costs nothing then, and since any older note is still true: writes are counted, in the log itself,
+ * and their number only grows. (Where a log ends does not: a later leader may put older entries in the place of its
+ * end.) A log of fewer writes than its note has lost what it had promised.
  */
 import type { Clock, Timer } from '../../platform/clock.js';
 import { crc32 } from '../../platform/crc32.js';
@@ -64,13 +64,16 @@ export class Witness {
     if (position === undefined) return;
     this.#latest = undefined;
     // What cannot be noted is not known later; that is all.
-    this.#writing = this.#note.write(encode(position)).catch(() => undefined).then(() => {
-      this.#writing = undefined;
-      this.#pause = this.#clock.after(NOTE_MS, () => {
-        this.#pause = undefined;
-        this.#write();
+    this.#writing = this.#note
+      .write(encode(position))
+      .catch(() => undefined)
+      .then(() => {
+        this.#writing = undefined;
+        this.#pause = this.#clock.after(NOTE_MS, () => {
+          this.#pause = undefined;
+          this.#write();
+        });
       });
-    });
   }
 
   async close(): Promise<void> {
@@ -102,6 +105,8 @@ function encode({ writes, term, vote, lastTerm, lastIndex }: Witnessed): Buffer 
 /** Undefined: there is none, or it was torn. */
 function decode(bytes: Buffer): Witnessed | undefined {
   if (bytes.length !== BYTES || bytes.readUInt32BE(0) !== crc32(bytes.subarray(4))) return undefined;
-  const [writes = 0, term = 0, vote = 0, lastTerm = 0, lastIndex = 0] = Array.from({ length: FIELDS }, (_, i) => bytes.readDoubleBE(4 + 8 * i));
+  const [writes = 0, term = 0, vote = 0, lastTerm = 0, lastIndex = 0] = Array.from({ length: FIELDS }, (_, i) =>
+    bytes.readDoubleBE(4 + 8 * i),
+  );
   return { writes, term, vote, lastTerm, lastIndex };
 }

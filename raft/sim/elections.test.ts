@@ -13,7 +13,16 @@ const QUIET_NETWORK = { loss: 0, duplication: 0, reorder: 0, snapshotBreak: 0 };
 /** How many terms each kill of the leader cost, one after the other in one cluster. */
 async function killLeaders(seed: number, kills: number, changes: Partial<SimSettings>): Promise<number[]> {
   const world = new World(seed);
-  const settings: SimSettings = { ...settingsOf(world.random, Infinity), members: 3, rotationLoss: 0, drift: 0, turn_ms: 4, faults: new Map(), ...changes, raft: {} };
+  const settings: SimSettings = {
+    ...settingsOf(world.random, Infinity),
+    members: 3,
+    rotationLoss: 0,
+    drift: 0,
+    turn_ms: 4,
+    faults: new Map(),
+    ...changes,
+    raft: {},
+  };
   const faults = new FaultCounts();
   const network = new SimNetwork(world, settings.network, () => undefined);
   const ledger: Ledger = new Ledger({ world, holds: () => undefined, votedFor: () => undefined });
@@ -46,9 +55,16 @@ it.each([
   ['a slow disk', { diskLatency_ms: 60, network: { latency_ms: 0.2, jitter_ms: 2, ...QUIET_NETWORK } }],
   ['a slow network', { diskLatency_ms: 3, network: { latency_ms: 15, jitter_ms: 10, ...QUIET_NETWORK } }],
   ['a busy machine', { diskLatency_ms: 40, network: { latency_ms: 15, jitter_ms: 40, ...QUIET_NETWORK } }],
-  ['five members on a busy machine', { members: 5, diskLatency_ms: 40, network: { latency_ms: 15, jitter_ms: 40, ...QUIET_NETWORK } }],
-] as const)('one kill is one election in 95 of 100 at least: %s', async (name, changes) => {
-  const terms = (await Promise.all([1, 2, 3, 4].map((seed) => killLeaders(seed, 25, changes)))).flat();
-  const single = terms.filter((cost) => cost === 1).length;
-  expect(single, `${name}: terms that each kill cost: ${terms.join(' ')}`).toBeGreaterThanOrEqual(95);
-}, 120_000);
+  [
+    'five members on a busy machine',
+    { members: 5, diskLatency_ms: 40, network: { latency_ms: 15, jitter_ms: 40, ...QUIET_NETWORK } },
+  ],
+] as const)(
+  'one kill is one election in 95 of 100 at least: %s',
+  async (name, changes) => {
+    const terms = (await Promise.all([1, 2, 3, 4].map((seed) => killLeaders(seed, 25, changes)))).flat();
+    const single = terms.filter((cost) => cost === 1).length;
+    expect(single, `${name}: terms that each kill cost: ${terms.join(' ')}`).toBeGreaterThanOrEqual(95);
+  },
+  120_000,
+);

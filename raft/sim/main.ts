@@ -1,6 +1,6 @@
 /**
- * `make sim SEEDS=n`, `make sim SEED=x`, `make sim-long HOURS=n`: runs seeds one after another, stops at the first failure
- * and prints the command that replays it.
+ * `make sim SEEDS=n`, `make sim SEED=x`, `make sim-long HOURS=n`: runs seeds one after another, stops at the first
+ * failure and prints the command that replays it.
  */
 import { parseArgs } from 'node:util';
 import { systemClock } from '../../platform/clock.js';
@@ -13,8 +13,14 @@ const print = (line: string) => void process.stdout.write(`${line}\n`);
 
 const { values } = parseArgs({
   options: {
-    seed: { type: 'string' }, seeds: { type: 'string' }, hours: { type: 'string' }, seconds: { type: 'string' }, first: { type: 'string' },
-    duration: { type: 'string' }, trace: { type: 'boolean', default: false }, quiet: { type: 'boolean', default: false },
+    seed: { type: 'string' },
+    seeds: { type: 'string' },
+    hours: { type: 'string' },
+    seconds: { type: 'string' },
+    first: { type: 'string' },
+    duration: { type: 'string' },
+    trace: { type: 'boolean', default: false },
+    quiet: { type: 'boolean', default: false },
   },
 });
 
@@ -39,7 +45,9 @@ async function one(seed: number): Promise<RunResult> {
 
 function report(result: RunResult): void {
   const { seed, hash, simulated_ms, events, entries, acknowledged, failure } = result;
-  print(`seed ${seed}: ${failure === undefined ? 'ok' : 'FAILED'}, trace ${hash}, ${(simulated_ms / 1000).toFixed(1)} s simulated, ${events} events, ${entries} entries, ${acknowledged} answers`);
+  print(
+    `seed ${seed}: ${failure === undefined ? 'ok' : 'FAILED'}, trace ${hash}, ${(simulated_ms / 1000).toFixed(1)} s simulated, ${events} events, ${entries} entries, ${acknowledged} answers`,
+  );
   if (failure === undefined) return;
   if (!values.trace) for (const line of result.recentLines.slice(-60)) print(line);
   print(failure.name === 'Violation' ? failure.message : (failure.stack ?? failure.message));
@@ -51,7 +59,10 @@ async function main(): Promise<number> {
   const faults = new FaultCounts();
   const seconds = values.hours === undefined ? values.seconds : String(Number(values.hours) * 3600);
   const count = values.seed !== undefined ? 1 : seconds === undefined ? Number(values.seeds ?? 100) : Infinity;
-  const first = values.seed === undefined ? Number(values.first ?? (seconds === undefined ? 1 : systemRandom.int(2 ** 31))) : Number(values.seed);
+  const first =
+    values.seed === undefined
+      ? Number(values.first ?? (seconds === undefined ? 1 : systemRandom.int(2 ** 31)))
+      : Number(values.seed);
   let simulated_ms = 0;
   let done = 0;
   let failed: RunResult | undefined;
@@ -68,7 +79,9 @@ async function main(): Promise<number> {
   for (const [kind, times] of kinds) if (!values.quiet) print(`  ${String(times).padStart(8)}  ${kind}`);
   const { user, system } = process.cpuUsage();
   const cpu_s = (user + system) / 1e6;
-  print(`${done} seeds from ${first}, ${(simulated_ms / 1000).toFixed(0)} s simulated in ${elapsed_s().toFixed(1)} s (${cpu_s.toFixed(1)} s of one core): ${(simulated_ms / 1000 / cpu_s).toFixed(0)} s simulated a second and core; ${kinds.length} kinds of faults`);
+  print(
+    `${done} seeds from ${first}, ${(simulated_ms / 1000).toFixed(0)} s simulated in ${elapsed_s().toFixed(1)} s (${cpu_s.toFixed(1)} s of one core): ${(simulated_ms / 1000 / cpu_s).toFixed(0)} s simulated a second and core; ${kinds.length} kinds of faults`,
+  );
   return failed === undefined ? 0 : 1;
 }
 

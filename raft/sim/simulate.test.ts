@@ -23,7 +23,11 @@ describe('a simulated cluster', () => {
   }, 180_000);
 
   it('is a function of its seed', async () => {
-    const [first, again, other] = [await simulate({ seed: 3, duration_ms: 5000 }), await simulate({ seed: 3, duration_ms: 5000 }), await simulate({ seed: 4, duration_ms: 5000 })];
+    const [first, again, other] = [
+      await simulate({ seed: 3, duration_ms: 5000 }),
+      await simulate({ seed: 3, duration_ms: 5000 }),
+      await simulate({ seed: 4, duration_ms: 5000 }),
+    ];
     expect(again.hash).toBe(first.hash);
     expect(again.events).toBe(first.events);
     expect(other.hash).not.toBe(first.hash);

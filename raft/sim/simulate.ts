@@ -54,8 +54,15 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
     failure = error instanceof Error ? error : new Error(String(error));
   }
   return {
-    seed: options.seed, hash: world.hash, simulated_ms: world.now_ms, events: world.events,
-    entries: run.ledger.lastApplied, acknowledged: run.clients.acknowledged, faults, failure, recentLines: world.recentLines,
+    seed: options.seed,
+    hash: world.hash,
+    simulated_ms: world.now_ms,
+    events: world.events,
+    entries: run.ledger.lastApplied,
+    acknowledged: run.clients.acknowledged,
+    faults,
+    failure,
+    recentLines: world.recentLines,
   };
 }
 
@@ -92,7 +99,9 @@ class Run {
   }
 
   async safety(): Promise<void> {
-    this.#world.trace(`seed ${this.#world.seed}: ${this.#settings.members} members, faults ${[...this.#settings.faults.keys()].join(', ')}`);
+    this.#world.trace(
+      `seed ${this.#world.seed}: ${this.#settings.members} members, faults ${[...this.#settings.faults.keys()].join(', ')}`,
+    );
     this.#cluster.startAll();
     this.clients.start(this.#settings.clients);
     this.#watchers.start(this.#settings.watchers);
@@ -111,14 +120,18 @@ class Run {
     const proven = { isDone: false, missing: 'a write' };
     this.#prove(proven).catch((error: unknown) => world.fail(error as Error));
     await world.run(end_ms, () => proven.isDone);
-    if (!proven.isDone) world.violated(`liveness: ${LIVENESS_MS / 1000} s after everything was healed there is still missing: ${proven.missing}`);
+    if (!proven.isDone)
+      world.violated(
+        `liveness: ${LIVENESS_MS / 1000} s after everything was healed there is still missing: ${proven.missing}`,
+      );
   }
 
   async #prove(proven: { isDone: boolean; missing: string }): Promise<void> {
     const world = this.#world;
     for (const machine of this.#voters()) {
       proven.missing = `a write through ${machine.name}`;
-      while (machine.state !== 'removed' && machine.state !== 'refused' && !(await this.clients.probe(machine))) await world.sleep(100);
+      while (machine.state !== 'removed' && machine.state !== 'refused' && !(await this.clients.probe(machine)))
+        await world.sleep(100);
     }
     this.clients.stop();
     this.#keepers.stop();
@@ -141,10 +154,12 @@ class Run {
     const { lastApplied, model } = this.ledger;
     for (const machine of this.#voters()) {
       if (machine.state !== 'running') return `${machine.name} is ${machine.state}`;
-      if (machine.appliedIndex < lastApplied) return `${machine.name} has applied ${machine.appliedIndex} of ${lastApplied}`;
+      if (machine.appliedIndex < lastApplied)
+        return `${machine.name} has applied ${machine.appliedIndex} of ${lastApplied}`;
       machine.compare();
       const { level, peers } = machine.member?.status().membership ?? { peers: [] };
-      if (level !== COMMAND_LEVEL) return `the agreement on level ${COMMAND_LEVEL} on ${machine.name}; told are ${peers.map((peer) => `${peer.name} ${peer.level ?? '-'}`).join(', ')}`;
+      if (level !== COMMAND_LEVEL)
+        return `the agreement on level ${COMMAND_LEVEL} on ${machine.name}; told are ${peers.map((peer) => `${peer.name} ${peer.level ?? '-'}`).join(', ')}`;
     }
     const behind = this.#watchers.behind(model.revision);
     return behind.length === 0 ? undefined : `watches up to revision ${model.revision}: ${behind.join(', ')}`;
@@ -154,7 +169,10 @@ class Run {
     this.ledger.finish();
     for (const [key, history] of this.clients.history) {
       const verdict = checkLinearizable(registerModel, history);
-      if (verdict === 'not-linearizable') this.#world.violated(`linearizability: the history of ${key} (${history.length} operations) is not linearizable`);
+      if (verdict === 'not-linearizable')
+        this.#world.violated(
+          `linearizability: the history of ${key} (${history.length} operations) is not linearizable`,
+        );
     }
   }
 }

@@ -22,8 +22,12 @@ export class TestAuthority {
   static async create(now_ms: number): Promise<TestAuthority> {
     const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-      serialNumber: '01', name: 'CN=peers', keys, signingAlgorithm: ALGORITHM,
-      notBefore: new Date(now_ms - DAY_MS), notAfter: new Date(now_ms + DAY_MS),
+      serialNumber: '01',
+      name: 'CN=peers',
+      keys,
+      signingAlgorithm: ALGORITHM,
+      notBefore: new Date(now_ms - DAY_MS),
+      notAfter: new Date(now_ms + DAY_MS),
       extensions: [new x509.BasicConstraintsExtension(true, 1, true)],
     });
     return new TestAuthority(certificate, keys, now_ms);
@@ -33,11 +37,19 @@ export class TestAuthority {
     const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
     const certificate = await x509.X509CertificateGenerator.create({
       serialNumber: (++this.#serial).toString(16).padStart(2, '0'),
-      subject: `CN=${name}`, issuer: this.#certificate.subject,
-      publicKey: keys.publicKey, signingKey: this.#keys.privateKey, signingAlgorithm: ALGORITHM,
-      notBefore: new Date(this.#now_ms - DAY_MS), notAfter: new Date(this.#now_ms + DAY_MS),
+      subject: `CN=${name}`,
+      issuer: this.#certificate.subject,
+      publicKey: keys.publicKey,
+      signingKey: this.#keys.privateKey,
+      signingAlgorithm: ALGORITHM,
+      notBefore: new Date(this.#now_ms - DAY_MS),
+      notAfter: new Date(this.#now_ms + DAY_MS),
     });
     const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-    return { ca: this.#certificate.toString('pem'), cert: certificate.toString('pem'), key: x509.PemConverter.encode(key, 'PRIVATE KEY') };
+    return {
+      ca: this.#certificate.toString('pem'),
+      cert: certificate.toString('pem'),
+      key: x509.PemConverter.encode(key, 'PRIVATE KEY'),
+    };
   }
 }

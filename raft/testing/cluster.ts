@@ -35,7 +35,13 @@ export class TestCluster {
   async seat(id: number): Promise<Seat> {
     const directory = mkdtempSync(join(tmpdir(), 'raft-'));
     const disk = new ListDisk();
-    const peer: PeerInfo = { id: id as NodeId, name: `m${id}`, peerAddress: `127.0.0.1:${(await freePorts(1)).join()}`, clientAddresses: [], learner: false };
+    const peer: PeerInfo = {
+      id: id as NodeId,
+      name: `m${id}`,
+      peerAddress: `127.0.0.1:${(await freePorts(1)).join()}`,
+      clientAddresses: [],
+      learner: false,
+    };
     const place: Seat = { peer, directory, disk, machine: new ListMachine(disk), member: undefined };
     this.#seats.push(place);
     return place;
@@ -45,11 +51,20 @@ export class TestCluster {
     const certificates = await this.authority.issue(place.peer.name);
     place.machine = new ListMachine(place.disk);
     const [host = '', port = ''] = place.peer.peerAddress.split(':');
-    const member = await startRaftMember({
-      clusterId: 'test', id: place.peer.id, name: place.peer.name, peers, dataDir: place.directory,
-      listen: { host, port: Number(port) }, tls: { current: () => certificates }, stateMachine: place.machine,
-      clock: systemClock, random: systemRandom, logger: silentLogger, ...changes,
-    }) as Member;
+    const member = (await startRaftMember({
+      clusterId: 'test',
+      id: place.peer.id,
+      name: place.peer.name,
+      peers,
+      dataDir: place.directory,
+      listen: { host, port: Number(port) },
+      tls: { current: () => certificates },
+      stateMachine: place.machine,
+      clock: systemClock,
+      random: systemRandom,
+      logger: silentLogger,
+      ...changes,
+    })) as Member;
     place.member = member;
     return member;
   }
@@ -97,4 +112,5 @@ export async function leaderOf(seats: readonly Seat[]): Promise<Seat> {
   return live(seats).find(isLeading) as Seat;
 }
 
-export const propose = (place: Seat, command: string): Promise<unknown> => memberOf(place).propose(Buffer.from(command));
+export const propose = (place: Seat, command: string): Promise<unknown> =>
+  memberOf(place).propose(Buffer.from(command));

@@ -1,6 +1,15 @@
 /** For tests of raft/: a state machine whose "disk" outlives it. */
 import type { Slices } from '../../platform/slices.js';
-import type { CommittedEntry, LogIndex, Membership, SnapshotMeta, SnapshotReader, SnapshotWriter, StateMachine, Term } from '../contract.js';
+import type {
+  CommittedEntry,
+  LogIndex,
+  Membership,
+  SnapshotMeta,
+  SnapshotReader,
+  SnapshotWriter,
+  StateMachine,
+  Term,
+} from '../contract.js';
 
 /** What survives a crash. */
 export class ListDisk {

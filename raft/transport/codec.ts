@@ -1,7 +1,7 @@
 /**
- * The bytes of what travels on the streams of messages: those of the generated code, which every number costs a BigInt, made and
- * read faster. Entries are most of what a member sends and hears. A codec of its own, not a format of its own: codec.test.ts
- * holds it against the generated one.
+ * The bytes of what travels on the streams of messages: those of the generated code, which every number costs a BigInt,
+ * made and read faster. Entries are most of what a member sends and hears. A codec of its own, not a format of its own:
+ * codec.test.ts holds it against the generated one.
  */
 import { PeerServiceService, SnapshotMetadata } from '../../proto/gen/navarch/raft/v1/peer.js';
 import type { BulkRequest, Entry, EntryKind, Message, MessageType } from '../../proto/gen/navarch/raft/v1/peer.js';
@@ -15,13 +15,29 @@ const FIXED32 = 5;
 const SMALL = 2 ** 31;
 const NO_DATA = Buffer.alloc(0);
 
-const field = (number: number, type: number): number => number << 3 | type;
+const field = (number: number, type: number): number => (number << 3) | type;
 /** Of the request; a field below 16 has a tag of one byte. */
 const MESSAGES = field(1, BYTES);
-const ENTRY = { term: field(1, VARINT), index: field(2, VARINT), kind: field(3, VARINT), data: field(4, BYTES), proposal: field(5, VARINT) } as const;
+const ENTRY = {
+  term: field(1, VARINT),
+  index: field(2, VARINT),
+  kind: field(3, VARINT),
+  data: field(4, BYTES),
+  proposal: field(5, VARINT),
+} as const;
 const MESSAGE = {
-  type: field(1, VARINT), term: field(2, VARINT), logTerm: field(3, VARINT), index: field(4, VARINT), commit: field(5, VARINT), reject: field(6, VARINT),
-  rejectHint: field(7, VARINT), context: field(8, VARINT), force: field(9, VARINT), entries: field(10, BYTES), snapshot: field(11, BYTES), from: field(12, VARINT),
+  type: field(1, VARINT),
+  term: field(2, VARINT),
+  logTerm: field(3, VARINT),
+  index: field(4, VARINT),
+  commit: field(5, VARINT),
+  reject: field(6, VARINT),
+  rejectHint: field(7, VARINT),
+  context: field(8, VARINT),
+  force: field(9, VARINT),
+  entries: field(10, BYTES),
+  snapshot: field(11, BYTES),
+  from: field(12, VARINT),
 } as const;
 
 // Sizes
@@ -36,12 +52,27 @@ const numberSize = (value: number): number => (value === 0 ? 0 : 1 + varintSize(
 const bytesSize = (length: number): number => 1 + varintSize(length) + length;
 
 function entrySize({ term, index, kind, data, proposal }: Entry): number {
-  return numberSize(term) + numberSize(index) + numberSize(kind) + (data.length === 0 ? 0 : bytesSize(data.length)) + numberSize(proposal);
+  return (
+    numberSize(term) +
+    numberSize(index) +
+    numberSize(kind) +
+    (data.length === 0 ? 0 : bytesSize(data.length)) +
+    numberSize(proposal)
+  );
 }
 
 function messageSize(message: Message, snapshot: Uint8Array | undefined): number {
-  let size = numberSize(message.type) + numberSize(message.term) + numberSize(message.logTerm) + numberSize(message.index) + numberSize(message.commit)
-    + numberSize(message.rejectHint) + numberSize(message.context) + numberSize(message.from) + (message.reject ? 2 : 0) + (message.force ? 2 : 0);
+  let size =
+    numberSize(message.type) +
+    numberSize(message.term) +
+    numberSize(message.logTerm) +
+    numberSize(message.index) +
+    numberSize(message.commit) +
+    numberSize(message.rejectHint) +
+    numberSize(message.context) +
+    numberSize(message.from) +
+    (message.reject ? 2 : 0) +
+    (message.force ? 2 : 0);
   for (const entry of message.entries) size += bytesSize(entrySize(entry));
   return snapshot === undefined ? size : size + bytesSize(snapshot.length);
 }
@@ -58,8 +89,8 @@ class Writer {
 
   varint(value: number): void {
     let rest = value;
-    for (; rest >= SMALL; rest = Math.floor(rest / 128)) this.bytes[this.#at++] = rest % 128 | 128;
-    for (; rest >= 128; rest >>>= 7) this.bytes[this.#at++] = rest & 127 | 128;
+    for (; rest >= SMALL; rest = Math.floor(rest / 128)) this.bytes[this.#at++] = (rest % 128) | 128;
+    for (; rest >= 128; rest >>>= 7) this.bytes[this.#at++] = (rest & 127) | 128;
     this.bytes[this.#at++] = rest;
   }
 
@@ -175,11 +206,20 @@ class Reader {
   /** A field of a later version. */
   skipField(tag: number): void {
     switch (tag & 7) {
-      case VARINT: this.varint(); break;
-      case FIXED64: this.#skip(8); break;
-      case BYTES: this.#skip(this.varint()); break;
-      case FIXED32: this.#skip(4); break;
-      default: throw malformed();
+      case VARINT:
+        this.varint();
+        break;
+      case FIXED64:
+        this.#skip(8);
+        break;
+      case BYTES:
+        this.#skip(this.varint());
+        break;
+      case FIXED32:
+        this.#skip(4);
+        break;
+      default:
+        throw malformed();
     }
   }
 
@@ -194,12 +234,23 @@ function readEntry(reader: Reader): Entry {
   while (!reader.isAtEnd) {
     const tag = reader.varint();
     switch (tag) {
-      case ENTRY.term: entry.term = reader.varint(); break;
-      case ENTRY.index: entry.index = reader.varint(); break;
-      case ENTRY.kind: entry.kind = reader.varint() as EntryKind; break;
-      case ENTRY.data: entry.data = reader.data(); break;
-      case ENTRY.proposal: entry.proposal = reader.varint(); break;
-      default: reader.skipField(tag);
+      case ENTRY.term:
+        entry.term = reader.varint();
+        break;
+      case ENTRY.index:
+        entry.index = reader.varint();
+        break;
+      case ENTRY.kind:
+        entry.kind = reader.varint() as EntryKind;
+        break;
+      case ENTRY.data:
+        entry.data = reader.data();
+        break;
+      case ENTRY.proposal:
+        entry.proposal = reader.varint();
+        break;
+      default:
+        reader.skipField(tag);
     }
   }
   return entry;
@@ -215,24 +266,60 @@ function readSnapshot(bytes: Buffer): SnapshotMetadata {
 
 function readMessage(reader: Reader): Message {
   const message: Message = {
-    type: 0, term: 0, logTerm: 0, index: 0, commit: 0, reject: false, rejectHint: 0, context: 0, force: false, entries: [], snapshot: undefined, from: 0,
+    type: 0,
+    term: 0,
+    logTerm: 0,
+    index: 0,
+    commit: 0,
+    reject: false,
+    rejectHint: 0,
+    context: 0,
+    force: false,
+    entries: [],
+    snapshot: undefined,
+    from: 0,
   };
   while (!reader.isAtEnd) {
     const tag = reader.varint();
     switch (tag) {
-      case MESSAGE.type: message.type = reader.varint() as MessageType; break;
-      case MESSAGE.term: message.term = reader.varint(); break;
-      case MESSAGE.logTerm: message.logTerm = reader.varint(); break;
-      case MESSAGE.index: message.index = reader.varint(); break;
-      case MESSAGE.commit: message.commit = reader.varint(); break;
-      case MESSAGE.reject: message.reject = reader.varint() !== 0; break;
-      case MESSAGE.rejectHint: message.rejectHint = reader.varint(); break;
-      case MESSAGE.context: message.context = reader.varint(); break;
-      case MESSAGE.force: message.force = reader.varint() !== 0; break;
-      case MESSAGE.entries: message.entries.push(readEntry(reader.part())); break;
-      case MESSAGE.snapshot: message.snapshot = readSnapshot(reader.data()); break;
-      case MESSAGE.from: message.from = reader.varint(); break;
-      default: reader.skipField(tag);
+      case MESSAGE.type:
+        message.type = reader.varint() as MessageType;
+        break;
+      case MESSAGE.term:
+        message.term = reader.varint();
+        break;
+      case MESSAGE.logTerm:
+        message.logTerm = reader.varint();
+        break;
+      case MESSAGE.index:
+        message.index = reader.varint();
+        break;
+      case MESSAGE.commit:
+        message.commit = reader.varint();
+        break;
+      case MESSAGE.reject:
+        message.reject = reader.varint() !== 0;
+        break;
+      case MESSAGE.rejectHint:
+        message.rejectHint = reader.varint();
+        break;
+      case MESSAGE.context:
+        message.context = reader.varint();
+        break;
+      case MESSAGE.force:
+        message.force = reader.varint() !== 0;
+        break;
+      case MESSAGE.entries:
+        message.entries.push(readEntry(reader.part()));
+        break;
+      case MESSAGE.snapshot:
+        message.snapshot = readSnapshot(reader.data());
+        break;
+      case MESSAGE.from:
+        message.from = reader.varint();
+        break;
+      default:
+        reader.skipField(tag);
     }
   }
   return message;
@@ -254,5 +341,7 @@ const fast = { requestSerialize: encodeRequest, requestDeserialize: decodeReques
 
 /** The service as it is generated, but for the streams of messages. */
 export const peerService = {
-  ...PeerServiceService, control: { ...PeerServiceService.control, ...fast }, bulk: { ...PeerServiceService.bulk, ...fast },
+  ...PeerServiceService,
+  control: { ...PeerServiceService.control, ...fast },
+  bulk: { ...PeerServiceService.bulk, ...fast },
 } as const;

@@ -44,7 +44,9 @@ const asBuffer = (pem: string | Buffer): Buffer => (typeof pem === 'string' ? Bu
 export function clientCredentials(tls: PeerTls): grpc.ChannelCredentials {
   const { ca, cert, key } = tls.current();
   // A member's identity is its id, which the handshake of the stream checks; addresses come and go.
-  return grpc.credentials.createSsl(asBuffer(ca), asBuffer(key), asBuffer(cert), { checkServerIdentity: () => undefined });
+  return grpc.credentials.createSsl(asBuffer(ca), asBuffer(key), asBuffer(cert), {
+    checkServerIdentity: () => undefined,
+  });
 }
 
 export function serverCredentials(tls: PeerTls): grpc.ServerCredentials {
@@ -56,7 +58,10 @@ const contextOf = (certificates: PeerCertificates) => ({ ...LISTENER_CONTEXT, ..
 /** Nobody without a certificate of the peers' CA gets past the handshake. */
 class ListenerCredentials extends grpc.ServerCredentials {
   constructor(tls: PeerTls) {
-    super({ requestCert: true, rejectUnauthorized: true, handshakeTimeout: HANDSHAKE_MS_MAX }, contextOf(tls.current()));
+    super(
+      { requestCert: true, rejectUnauthorized: true, handshakeTimeout: HANDSHAKE_MS_MAX },
+      contextOf(tls.current()),
+    );
     tls.onChange?.(() => this.updateSecureContextOptions(contextOf(tls.current())));
   }
 

@@ -7,12 +7,23 @@ import type { Greeting } from './greeting.js';
 import type { PeerMessage } from './transport.js';
 
 const id = (n: number) => n as NodeId;
-const peer = (n: number, instance?: string): PeerInfo => (
-  { id: id(n), name: `m${n}`, peerAddress: '', clientAddresses: [], learner: false, ...(instance === undefined ? {} : { instance }) }
-);
-const greeting = (changes: Partial<Greeting> = {}): Greeting => (
-  { clusterId: 'c', member: id(2), target: id(1), instance: 'two', targetInstance: undefined, position: { term: 3, index: 10 }, ...changes }
-);
+const peer = (n: number, instance?: string): PeerInfo => ({
+  id: id(n),
+  name: `m${n}`,
+  peerAddress: '',
+  clientAddresses: [],
+  learner: false,
+  ...(instance === undefined ? {} : { instance }),
+});
+const greeting = (changes: Partial<Greeting> = {}): Greeting => ({
+  clusterId: 'c',
+  member: id(2),
+  target: id(1),
+  instance: 'two',
+  targetInstance: undefined,
+  position: { term: 3, index: 10 },
+  ...changes,
+});
 const control = { withPosition: true };
 
 function fence(peers: readonly PeerInfo[] = [peer(1), peer(2, 'two')], removed: readonly NodeId[] = []): Fence {
@@ -78,11 +89,14 @@ describe('a directory that was put back', () => {
   });
 });
 
-it('greets and refuses in metadata, and reads strangers\' metadata as nobody', () => {
+it("greets and refuses in metadata, and reads strangers' metadata as nobody", () => {
   expect(readGreeting(writeGreeting(greeting({ targetInstance: 'one' })))).toEqual(greeting({ targetInstance: 'one' }));
   const empty = readGreeting(refusalMetadata({ kind: 'refused', code: 'removed', reason: '' }));
   expect(empty).toMatchObject({ clusterId: '', instance: undefined, position: undefined });
   expect(fence().admit({ ...empty, clusterId: 'c' }, control)).toMatchObject({ code: 'wrong-member' });
-  expect(finalRefusal(refusalMetadata({ kind: 'refused', code: 'fenced', reason: '' }), 'why')).toMatchObject({ code: 'fenced', message: 'why' });
+  expect(finalRefusal(refusalMetadata({ kind: 'refused', code: 'fenced', reason: '' }), 'why')).toMatchObject({
+    code: 'fenced',
+    message: 'why',
+  });
   expect(finalRefusal(refusalMetadata({ kind: 'refused', code: 'wrong-cluster', reason: '' }), 'why')).toBeUndefined();
 });

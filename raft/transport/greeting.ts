@@ -50,8 +50,11 @@ export function readGreeting(metadata: Metadata): Greeting {
   const [term, index] = (text(POSITION) ?? '').split('/').map(Number);
   const isPosition = Number.isSafeInteger(term) && Number.isSafeInteger(index);
   return {
-    clusterId: text(CLUSTER) ?? '', member: Number(text(MEMBER)) as NodeId, target: Number(text(TARGET)) as NodeId,
-    instance: instance(INSTANCE), targetInstance: instance(TARGET_INSTANCE),
+    clusterId: text(CLUSTER) ?? '',
+    member: Number(text(MEMBER)) as NodeId,
+    target: Number(text(TARGET)) as NodeId,
+    instance: instance(INSTANCE),
+    targetInstance: instance(TARGET_INSTANCE),
     position: isPosition ? { term: term as number, index: index as number } : undefined,
   };
 }

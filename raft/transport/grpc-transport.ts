@@ -7,7 +7,13 @@ import { answeringUnreadable } from '../../platform/grpc/unreadable.js';
 import type { Logger } from '../../platform/log.js';
 import { ConnectionGate } from '../../platform/net/connection-gate.js';
 import type {
-  BulkRequest, BulkResponse, ControlRequest, ControlResponse, PeerServiceServer, SnapshotRequest, SnapshotResponse,
+  BulkRequest,
+  BulkResponse,
+  ControlRequest,
+  ControlResponse,
+  PeerServiceServer,
+  SnapshotRequest,
+  SnapshotResponse,
 } from '../../proto/gen/navarch/raft/v1/peer.js';
 import { RaftError } from '../contract.js';
 import type { NodeId, PeerInfo, SnapshotReader } from '../contract.js';
@@ -45,7 +51,9 @@ type Incoming =
 export class GrpcTransport implements Transport {
   readonly #options: GrpcTransportOptions;
   readonly #server = new grpc.Server({
-    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX, 'grpc.max_send_message_length': -1, 'grpc.keepalive_time_ms': 5000,
+    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+    'grpc.max_send_message_length': -1,
+    'grpc.keepalive_time_ms': 5000,
   });
   readonly #fence: Fence;
   readonly #incoming = new Set<{ readonly id: NodeId; readonly call: Incoming }>();
@@ -56,7 +64,12 @@ export class GrpcTransport implements Transport {
 
   constructor(options: GrpcTransportOptions) {
     this.#options = options;
-    this.#fence = new Fence({ clusterId: options.clusterId, self: options.self, instance: options.instance, positions: options.book?.read() ?? [] });
+    this.#fence = new Fence({
+      clusterId: options.clusterId,
+      self: options.self,
+      instance: options.instance,
+      positions: options.book?.read() ?? [],
+    });
   }
 
   async start(handler: TransportHandler): Promise<void> {
@@ -67,10 +80,14 @@ export class GrpcTransport implements Transport {
       bulk: (call) => this.#accept(call, false),
       snapshot: (call, callback) => this.#acceptSnapshot(call, callback),
     };
-    const { definition, implementation } = answeringUnreadable({ definition: peerService, implementation: { ...service } });
+    const { definition, implementation } = answeringUnreadable({
+      definition: peerService,
+      implementation: { ...service },
+    });
     this.#server.addService(definition, implementation);
     const { book, clock } = this.#options;
-    if (book !== undefined) this.#bookkeeping = clock.every(BOOKKEEPING_MS, () => void book.write(this.#fence.positions));
+    if (book !== undefined)
+      this.#bookkeeping = clock.every(BOOKKEEPING_MS, () => void book.write(this.#fence.positions));
     const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
     await new Promise<void>((resolve, reject) => {
       this.#server.bindAsync(`${host}:${listen.port}`, serverCredentials(tls), (error) => {
@@ -83,7 +100,8 @@ export class GrpcTransport implements Transport {
   /** Who has no certificate of the peers is kept out by TLS; this bounds how many may try at a time. */
   #limitConnections(): void {
     const gate = new ConnectionGate(CONNECTIONS);
-    for (const listener of http2ServersOf(this.#server)) listener.prependListener('connection', (socket: Socket) => void gate.admit(socket));
+    for (const listener of http2ServersOf(this.#server))
+      listener.prependListener('connection', (socket: Socket) => void gate.admit(socket));
   }
 
   setPeers(peers: readonly PeerInfo[], removed: readonly NodeId[] = []): void {
@@ -139,17 +157,23 @@ export class GrpcTransport implements Transport {
 
   #link(peer: PeerInfo): PeerLink {
     const { self, tls, clock, logger } = this.#options;
-    return new PeerLink({
-      self, tls, clock, logger,
-      hello: () => {
-        // What it had promised before the call: what it answers in between may overtake its greeting.
-        const known = this.#fence.positionOf(peer.id);
-        return { metadata: this.#greeting(peer.id), check: (answer) => this.#checkAnswer(answer, peer.id, known) };
+    return new PeerLink(
+      {
+        self,
+        tls,
+        clock,
+        logger,
+        hello: () => {
+          // What it had promised before the call: what it answers in between may overtake its greeting.
+          const known = this.#fence.positionOf(peer.id);
+          return { metadata: this.#greeting(peer.id), check: (answer) => this.#checkAnswer(answer, peer.id, known) };
+        },
+        onFenced: (error) => this.#handler?.onFenced?.(error),
+        onLost: (id) => this.#handler?.onPeerLost(id),
+        onUndelivered: (messages) => this.#undelivered(messages),
       },
-      onFenced: (error) => this.#handler?.onFenced?.(error),
-      onLost: (id) => this.#handler?.onPeerLost(id),
-      onUndelivered: (messages) => this.#undelivered(messages),
-    }, peer);
+      peer,
+    );
   }
 
   /** In a turn of its own: senders are not called back while they send. */
@@ -160,7 +184,12 @@ export class GrpcTransport implements Transport {
   #greeting(target: NodeId): grpc.Metadata {
     const { clusterId, self, instance, position } = this.#options;
     return writeGreeting({
-      clusterId, member: self, target, instance, targetInstance: this.#fence.recordedInstance(target), position: position?.(),
+      clusterId,
+      member: self,
+      target,
+      instance,
+      targetInstance: this.#fence.recordedInstance(target),
+      position: position?.(),
     });
   }
 
@@ -178,7 +207,10 @@ export class GrpcTransport implements Transport {
   }
 
   /** Judges a caller; one that is refused is told why, and so is whoever reads our log. */
-  #admit(metadata: grpc.Metadata, options: { readonly withPosition: boolean; readonly address: string }): NodeId | Refusal {
+  #admit(
+    metadata: grpc.Metadata,
+    options: { readonly withPosition: boolean; readonly address: string },
+  ): NodeId | Refusal {
     const greeting = readGreeting(metadata);
     const verdict = this.#fence.admit(greeting, options);
     if (verdict.kind === 'refused') {
@@ -239,7 +271,10 @@ export class GrpcTransport implements Transport {
     this.#handler?.onMessages(messages);
   }
 
-  #acceptSnapshot(call: grpc.ServerReadableStream<SnapshotRequest, SnapshotResponse>, callback: grpc.sendUnaryData<SnapshotResponse>): void {
+  #acceptSnapshot(
+    call: grpc.ServerReadableStream<SnapshotRequest, SnapshotResponse>,
+    callback: grpc.sendUnaryData<SnapshotResponse>,
+  ): void {
     const { self } = this.#options;
     const handler = this.#handler;
     const id = this.#admit(call.metadata, { withPosition: false, address: call.getPeer() });
@@ -249,9 +284,12 @@ export class GrpcTransport implements Transport {
     }
     receiveSnapshot(call, id, self)
       .then((snapshot) => handler.onSnapshot(snapshot))
-      .then(() => callback(null, {}), (error: unknown) => {
-        callback({ code: grpc.status.ABORTED, details: error instanceof Error ? error.message : String(error) });
-      });
+      .then(
+        () => callback(null, {}),
+        (error: unknown) => {
+          callback({ code: grpc.status.ABORTED, details: error instanceof Error ? error.message : String(error) });
+        },
+      );
   }
 }
 
@@ -262,9 +300,11 @@ const CONNECTIONS = { total: 256, perAddress: 64 };
 /** A batch is at most a few MiB, but one entry may be as large as the uncommitted-size cap lets it be. */
 const MESSAGE_BYTES_MAX = 256 << 20;
 
-const refusalStatus = (refusal: Refusal) => (
-  { code: grpc.status.PERMISSION_DENIED, details: refusal.reason, metadata: refusalMetadata(refusal) }
-);
+const refusalStatus = (refusal: Refusal) => ({
+  code: grpc.status.PERMISSION_DENIED,
+  details: refusal.reason,
+  metadata: refusalMetadata(refusal),
+});
 
 function refuse(call: Incoming, refusal: Refusal): void {
   // Not destroy(): that would end the stream without a status.

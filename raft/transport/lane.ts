@@ -52,7 +52,8 @@ export class Lane {
     const refused: PeerMessage[] = [];
     for (const message of messages) {
       const size = sizeOf(message);
-      const isOver = this.#queue.length >= this.#limits.messages_max || this.#queuedBytes + size > this.#limits.bytes_max;
+      const isOver =
+        this.#queue.length >= this.#limits.messages_max || this.#queuedBytes + size > this.#limits.bytes_max;
       if (isOver && this.#queue.length > 0) {
         refused.push(message);
       } else {

@@ -49,10 +49,14 @@ export class MemoryNetwork {
     });
   }
 
-  async #sendSnapshot(self: NodeId, parts: { message: PeerMessage; peers: readonly PeerInfo[]; reader: SnapshotReader }): Promise<void> {
+  async #sendSnapshot(
+    self: NodeId,
+    parts: { message: PeerMessage; peers: readonly PeerInfo[]; reader: SnapshotReader },
+  ): Promise<void> {
     const { message, peers, reader } = parts;
     const handler = this.#members.get(message.to);
-    if (handler === undefined || this.#cuts.has(`${self}>${message.to}`)) throw new RaftError('invalid', `member ${message.to} cannot be reached`);
+    if (handler === undefined || this.#cuts.has(`${self}>${message.to}`))
+      throw new RaftError('invalid', `member ${message.to} cannot be reached`);
     const { removed = [], level } = reader.meta.membership;
     await handler.onSnapshot({ from: self, message, peers, removed, level, chunks: reader.chunks() });
   }

@@ -48,7 +48,10 @@ export interface LinkOptions {
   onUndelivered(messages: readonly PeerMessage[]): void;
 }
 
-const PeerClient = grpc.makeGenericClientConstructor(peerService, 'navarch.raft.v1.PeerService') as unknown as typeof PeerServiceClient;
+const PeerClient = grpc.makeGenericClientConstructor(
+  peerService,
+  'navarch.raft.v1.PeerService',
+) as unknown as typeof PeerServiceClient;
 
 type Stream = grpc.ClientDuplexStream<ControlRequest | BulkRequest, object>;
 
@@ -103,7 +106,10 @@ class LaneLink {
   #opened(stream: Stream, refusal: Refusal | undefined): void {
     const { logger, self } = this.#options;
     if (refusal !== undefined) {
-      logger.error({ peer: this.#peer.id, address: this.#peer.peerAddress, reason: refusal.reason }, 'a peer is not who it should be');
+      logger.error(
+        { peer: this.#peer.id, address: this.#peer.peerAddress, reason: refusal.reason },
+        'a peer is not who it should be',
+      );
       stream.cancel();
       return;
     }
@@ -126,8 +132,7 @@ class LaneLink {
     if (final !== undefined) {
       this.#options.onFenced(final);
       return;
-    }
-    else logger.debug({ peer: this.#peer.id, reason: error?.details }, 'peer stream broken');
+    } else logger.debug({ peer: this.#peer.id, reason: error?.details }, 'peer stream broken');
     this.#timer = clock.after(this.#backoff_ms, () => this.#connect());
     this.#backoff_ms = Math.min(this.#backoff_ms * 2, RECONNECT_MS_MAX);
     if (wasOpen) onLost(this.#peer.id);

@@ -18,10 +18,13 @@ it('remembers over a restart', async () => {
   expect(readdirSync(directory)).toEqual(['promises.json']);
 });
 
-it.each(['', '{', '{}', '[1]', '[[1,2]]', '[["1",2,3]]', '[[1,-2,3]]', 'null'])('takes %j for an empty book', (text) => {
-  writeFileSync(join(directory, 'promises.json'), text);
-  expect(new PromiseBook(directory).read()).toEqual([]);
-});
+it.each(['', '{', '{}', '[1]', '[[1,2]]', '[["1",2,3]]', '[[1,-2,3]]', 'null'])(
+  'takes %j for an empty book',
+  (text) => {
+    writeFileSync(join(directory, 'promises.json'), text);
+    expect(new PromiseBook(directory).read()).toEqual([]);
+  },
+);
 
 it('does not mind that it cannot write', async () => {
   await new PromiseBook(join(directory, 'not there')).write([[1 as NodeId, { term: 1, index: 1 }]]);

@@ -1,7 +1,7 @@
 /**
- * What the peers were heard to have on disk, kept over restarts of this process, so that a directory that was put back to an older state is
- * known even after the others were restarted. Written now and then, without waiting for the disk: what is lost with a power
- * failure is only knowledge about others, and an older entry is still true.
+ * What the peers were heard to have on disk, kept over restarts of this process, so that a directory that was put back
+ * to an older state is known even after the others were restarted. Written now and then, without waiting for the disk:
+ * what is lost with a power failure is only knowledge about others, and an older entry is still true.
  */
 import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
@@ -38,9 +38,11 @@ export class PromiseBook {
   write(positions: Iterable<readonly [NodeId, Position]>): Promise<void> {
     const text = JSON.stringify([...positions].map(([id, { term, index }]) => [id, term, index]));
     if (this.#writing !== undefined || text === this.#written) return this.#writing ?? Promise.resolve();
-    this.#writing = this.#replace(text).catch(() => undefined).finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing = this.#replace(text)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#writing = undefined;
+      });
     return this.#writing;
   }
 
@@ -51,4 +53,5 @@ export class PromiseBook {
   }
 }
 
-const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+const isCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;

@@ -31,16 +31,24 @@ export async function streamSnapshot(target: SnapshotTarget, snapshot: OutgoingS
       const call = client.snapshot(target.metadata, (error) => (error === null ? resolve() : reject(error)));
       call.on('error', reject);
       target.signal.addEventListener('abort', () => call.cancel(), { once: true });
-      const write = (request: SnapshotRequest) => new Promise<void>((written) => {
-        if (call.write(request)) written();
-        else call.once('drain', written);
-      });
+      const write = (request: SnapshotRequest) =>
+        new Promise<void>((written) => {
+          if (call.write(request)) written();
+          else call.once('drain', written);
+        });
       const { removed = [], level = 0 } = snapshot.reader.meta.membership;
-      const header = { message: toWire(snapshot.message, snapshot.self), peers: snapshot.peers.map(peerToWire), removed: removed.map((id) => ({ id })), level };
+      const header = {
+        message: toWire(snapshot.message, snapshot.self),
+        peers: snapshot.peers.map(peerToWire),
+        removed: removed.map((id) => ({ id })),
+        level,
+      };
       const pump = async () => {
         await write({ part: { $case: 'header', value: header } });
         for await (const chunk of snapshot.reader.chunks()) {
-          await write({ part: { $case: 'chunk', value: Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) } });
+          await write({
+            part: { $case: 'chunk', value: Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) },
+          });
         }
         call.end();
       };
@@ -55,12 +63,15 @@ export async function streamSnapshot(target: SnapshotTarget, snapshot: OutgoingS
 }
 
 export async function receiveSnapshot(
-  call: ServerReadableStream<SnapshotRequest, SnapshotResponse>, from: NodeId, self: NodeId,
+  call: ServerReadableStream<SnapshotRequest, SnapshotResponse>,
+  from: NodeId,
+  self: NodeId,
 ): Promise<IncomingSnapshot> {
   const parts = (call as AsyncIterable<SnapshotRequest>)[Symbol.asyncIterator]();
   const first = await parts.next();
   const part = first.done === true ? undefined : first.value.part;
-  if (part?.$case !== 'header' || part.value.message === undefined) throw new RaftError('invalid', 'a snapshot begins with its header');
+  if (part?.$case !== 'header' || part.value.message === undefined)
+    throw new RaftError('invalid', 'a snapshot begins with its header');
   return {
     from,
     message: fromWire(part.value.message, from, self),
@@ -72,7 +83,8 @@ export async function receiveSnapshot(
 }
 
 async function* chunksOf(
-  call: ServerReadableStream<SnapshotRequest, SnapshotResponse>, parts: AsyncIterator<SnapshotRequest>,
+  call: ServerReadableStream<SnapshotRequest, SnapshotResponse>,
+  parts: AsyncIterator<SnapshotRequest>,
 ): AsyncIterable<Uint8Array> {
   for (;;) {
     const next = await parts.next();

@@ -1,12 +1,15 @@
 /**
  * raft/transport: messages between members. In: messages of the core. Out: the peers' messages, and hints about who is
- * gone. Delivery is at most once, order is kept per peer and lane while a stream lives; the algorithm copes with the rest.
- * It must never block a sender, grow without bound, or let bulk delay a heartbeat.
+ * gone. Delivery is at most once, order is kept per peer and lane while a stream lives; the algorithm copes with the
+ * rest. It must never block a sender, grow without bound, or let bulk delay a heartbeat.
  */
 import type { NodeId, PeerInfo, RaftError, SnapshotReader } from '../contract.js';
 import type { Message, MessageType } from '../core/types/message.js';
 
-/** What travels: the core's messages, the refusal of forwarded proposals, whose marks are in `entries`, and questions (driver/questions.ts). */
+/**
+ * What travels: the core's messages, the refusal of forwarded proposals, whose marks are in `entries`, and questions
+ * (driver/questions.ts).
+ */
 export type PeerMessage = Omit<Message, 'type'> & { readonly type: MessageType | 'prop-refused' | 'ask' | 'ask-resp' };
 
 /** A snapshot that a peer sends. `message` is the core's `snap`, to be stepped once the state is in. */
@@ -45,7 +48,10 @@ export interface Transport {
   stop(): Promise<void>;
 }
 
-/** Acknowledgements, votes and heartbeats are small and urgent; entries are bulk. Appends stay in one lane to keep their order. */
+/**
+ * Acknowledgements, votes and heartbeats are small and urgent; entries are bulk. Appends stay in one lane to keep their
+ * order.
+ */
 export function isBulk(message: PeerMessage): boolean {
   return message.type === 'app' || message.type === 'prop';
 }

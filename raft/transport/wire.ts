@@ -1,8 +1,11 @@
 /** Between the core's messages and protobuf. Fields are checked where they come in. */
-import {
-  EntryKind as WireKind, MessageType as WireType,
+import { EntryKind as WireKind, MessageType as WireType } from '../../proto/gen/navarch/raft/v1/peer.js';
+import type {
+  Entry as WireEntry,
+  Message as WireMessage,
+  Peer,
+  SnapshotMetadata,
 } from '../../proto/gen/navarch/raft/v1/peer.js';
-import type { Entry as WireEntry, Message as WireMessage, Peer, SnapshotMetadata } from '../../proto/gen/navarch/raft/v1/peer.js';
 import { RaftError } from '../contract.js';
 import type { NodeId, PeerInfo } from '../contract.js';
 import type { Entry, EntryKind, ProposedEntry } from '../core/types/entry.js';
@@ -10,22 +13,22 @@ import type { Snapshot } from '../core/types/state.js';
 import type { PeerMessage } from './transport.js';
 
 const TO_WIRE = {
-  'prop': WireType.MESSAGE_TYPE_PROP,
-  'app': WireType.MESSAGE_TYPE_APP,
+  prop: WireType.MESSAGE_TYPE_PROP,
+  app: WireType.MESSAGE_TYPE_APP,
   'app-resp': WireType.MESSAGE_TYPE_APP_RESP,
-  'vote': WireType.MESSAGE_TYPE_VOTE,
+  vote: WireType.MESSAGE_TYPE_VOTE,
   'vote-resp': WireType.MESSAGE_TYPE_VOTE_RESP,
   'pre-vote': WireType.MESSAGE_TYPE_PRE_VOTE,
   'pre-vote-resp': WireType.MESSAGE_TYPE_PRE_VOTE_RESP,
-  'snap': WireType.MESSAGE_TYPE_SNAP,
-  'heartbeat': WireType.MESSAGE_TYPE_HEARTBEAT,
+  snap: WireType.MESSAGE_TYPE_SNAP,
+  heartbeat: WireType.MESSAGE_TYPE_HEARTBEAT,
   'heartbeat-resp': WireType.MESSAGE_TYPE_HEARTBEAT_RESP,
   'transfer-leader': WireType.MESSAGE_TYPE_TRANSFER_LEADER,
   'timeout-now': WireType.MESSAGE_TYPE_TIMEOUT_NOW,
   'read-index': WireType.MESSAGE_TYPE_READ_INDEX,
   'read-index-resp': WireType.MESSAGE_TYPE_READ_INDEX_RESP,
   'prop-refused': WireType.MESSAGE_TYPE_PROP_REFUSED,
-  'ask': WireType.MESSAGE_TYPE_ASK,
+  ask: WireType.MESSAGE_TYPE_ASK,
   'ask-resp': WireType.MESSAGE_TYPE_ASK_RESP,
 } as const satisfies Partial<Record<PeerMessage['type'], WireType>>;
 
@@ -33,7 +36,7 @@ const FROM_WIRE = new Map<WireType, PeerMessage['type']>(
   Object.entries(TO_WIRE).map(([name, wire]) => [wire, name as PeerMessage['type']]),
 );
 const KINDS: Record<EntryKind, WireKind> = {
-  'normal': WireKind.ENTRY_KIND_UNSPECIFIED,
+  normal: WireKind.ENTRY_KIND_UNSPECIFIED,
   'conf-change': WireKind.ENTRY_KIND_CONF_CHANGE,
   'conf-change-v2': WireKind.ENTRY_KIND_CONF_CHANGE_V2,
 };
@@ -61,9 +64,18 @@ export function fromWire(wire: WireMessage, from: NodeId, to: NodeId): PeerMessa
   const type = FROM_WIRE.get(wire.type);
   if (type === undefined) throw new RaftError('invalid', `a message of the unknown type ${wire.type}`);
   return {
-    type, to, from: wire.from === 0 ? from : wire.from,
-    term: wire.term, logTerm: wire.logTerm, index: wire.index, commit: wire.commit, vote: 0,
-    reject: wire.reject, rejectHint: wire.rejectHint, context: wire.context, force: wire.force,
+    type,
+    to,
+    from: wire.from === 0 ? from : wire.from,
+    term: wire.term,
+    logTerm: wire.logTerm,
+    index: wire.index,
+    commit: wire.commit,
+    vote: 0,
+    reject: wire.reject,
+    rejectHint: wire.rejectHint,
+    context: wire.context,
+    force: wire.force,
     entries: wire.entries.map(entryFromWire),
     snapshot: wire.snapshot === undefined ? undefined : snapshotFromWire(wire.snapshot),
     responses: [],
@@ -129,10 +141,22 @@ function snapshotFromWire(wire: SnapshotMetadata): Snapshot {
 }
 
 export function peerToWire(peer: PeerInfo): Peer {
-  return { ...peer, clientAddresses: [...peer.clientAddresses], joining: peer.joining ?? false, instance: peer.instance ?? '', level: peer.level ?? 0 };
+  return {
+    ...peer,
+    clientAddresses: [...peer.clientAddresses],
+    joining: peer.joining ?? false,
+    instance: peer.instance ?? '',
+    level: peer.level ?? 0,
+  };
 }
 
 export function peerFromWire(peer: Peer): PeerInfo {
   const { joining, instance, level, ...rest } = peer;
-  return { ...rest, id: peer.id as NodeId, ...(joining ? { joining } : {}), ...(instance === '' ? {} : { instance }), ...(level === 0 ? {} : { level }) };
+  return {
+    ...rest,
+    id: peer.id as NodeId,
+    ...(joining ? { joining } : {}),
+    ...(instance === '' ? {} : { instance }),
+    ...(level === 0 ? {} : { level }),
+  };
 }

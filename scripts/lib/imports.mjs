@@ -3,8 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, normalize } from 'node:path';
 
-const IMPORT =
-  /(?:^|\n)\s*(?:(?:import|export)\s+(?:type\s+)?[\w$*\s{},]+?\s+from|import)\s*\(?\s*['"]([^'"]+)['"]/g;
+const IMPORT = /(?:^|\n)\s*(?:(?:import|export)\s+(?:type\s+)?[\w$*\s{},]+?\s+from|import)\s*\(?\s*['"]([^'"]+)['"]/g;
 
 /** TypeScript files inside rooms, tracked or new, that exist. */
 export function sourceFiles() {
@@ -27,9 +26,7 @@ export const isTest = (file) => file.endsWith('.test.ts');
 export function importsOf(file, text) {
   return [...text.matchAll(IMPORT)].map(([, specifier]) => ({
     specifier,
-    target: specifier.startsWith('.')
-      ? normalize(`${dirname(file)}/${specifier}`).replace(/\.js$/, '.ts')
-      : undefined,
+    target: specifier.startsWith('.') ? normalize(`${dirname(file)}/${specifier}`).replace(/\.js$/, '.ts') : undefined,
   }));
 }
 
@@ -61,7 +58,9 @@ function cyclesOf(graph) {
   return groups;
 }
 
-/** A folder without its index.ts, which composes what lies in the folder and below it, and counts as a place of its own. */
+/**
+ * A folder without its index.ts, which composes what lies in the folder and below it, and counts as a place of its own.
+ */
 const placeOf = (file) => (file.endsWith('/index.ts') ? file : dirname(file));
 
 /** `files` and `folders`: cycles of imports, tests aside. */

@@ -18,7 +18,11 @@ function setUp(reconcile: Reconcile, workers = 1) {
   const client = clientOf(service);
   const factory = new InformerFactory({ client, clock, random, logger: silentLogger });
   const controller = new Controller({
-    name: 'replicaset', clock, logger: silentLogger, workers, reconcile,
+    name: 'replicaset',
+    clock,
+    logger: silentLogger,
+    workers,
+    reconcile,
     sources: [
       sourceOf(factory.informer(replicaSets)),
       sourceOf(factory.informer(pods), byController({ group: 'apps', kind: 'ReplicaSet' })),
@@ -50,8 +54,11 @@ describe('Controller', () => {
     expect(seen).toEqual(['d/a']);
     await t.client.create(pods, {
       metadata: {
-        name: 'p', namespace: 'd',
-        ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'owner', uid: set.metadata?.uid ?? '', controller: true }],
+        name: 'p',
+        namespace: 'd',
+        ownerReferences: [
+          { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'owner', uid: set.metadata?.uid ?? '', controller: true },
+        ],
       },
     });
     await t.client.create(pods, { metadata: { name: 'orphan', namespace: 'd' } });
@@ -93,10 +100,18 @@ describe('Controller', () => {
 
   it('does not try again to make something in a namespace that is being deleted (KEP-5080: its pods go first)', async () => {
     let calls = 0;
-    const cause = { reason: 'NamespaceTerminating', message: 'namespace d is being terminated', field: 'metadata.namespace' };
+    const cause = {
+      reason: 'NamespaceTerminating',
+      message: 'namespace d is being terminated',
+      field: 'metadata.namespace',
+    };
     const t = setUp(async () => {
       calls++;
-      const refusal = apiErrors.forbidden({ group: '', resource: 'pods' }, 'p', 'unable to create new content in namespace d because it is being terminated');
+      const refusal = apiErrors.forbidden(
+        { group: '', resource: 'pods' },
+        'p',
+        'unable to create new content in namespace d because it is being terminated',
+      );
       throw new ApiError({ ...refusal.status, details: { ...refusal.status.details, causes: [cause] } });
     });
     await t.create('a');
@@ -125,7 +140,10 @@ describe('Controller', () => {
     const t = setUp(async (key) => {
       running.set(key, (running.get(key) ?? 0) + 1);
       expect(running.get(key)).toBe(1);
-      most = Math.max(most, [...running.values()].reduce((sum, n) => sum + n, 0));
+      most = Math.max(
+        most,
+        [...running.values()].reduce((sum, n) => sum + n, 0),
+      );
       await t.clock.sleep(100);
       running.set(key, 0);
       return done;

@@ -79,7 +79,10 @@ export class Controller implements Service {
     this.#queue.addAfter(key, delay_ms);
   }
 
-  /** Waits until the caches of all sources are complete, then starts the workers. The informers are started by their owner. */
+  /**
+   * Waits until the caches of all sources are complete, then starts the workers. The informers are started by their
+   * owner.
+   */
   async start(): Promise<void> {
     const { signal } = this.#stop;
     signal.throwIfAborted();
@@ -137,7 +140,8 @@ export class Controller implements Service {
     const fields = { key, retries: this.#queue.retries(key), error: String(error) };
     // The cache was behind: the next look will be better. Nothing for a log that people read.
     if (isApiError(error, 'Conflict')) this.#logger.debug(fields, 'reconcile met a conflict; trying again');
-    else if (error instanceof Error && !isApiError(error)) this.#logger.error({ ...fields, stack: error.stack }, 'reconcile threw; trying again');
+    else if (error instanceof Error && !isApiError(error))
+      this.#logger.error({ ...fields, stack: error.stack }, 'reconcile threw; trying again');
     else this.#logger.warn(fields, 'reconcile failed; trying again');
     // A broken invariant must not be retried in silence for ever: the process ends.
     if (error instanceof InvariantError) throw error;

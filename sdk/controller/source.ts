@@ -15,11 +15,15 @@ export interface SourceOptions<T extends KubeObject> {
   readonly filter?: (object: T, old: T | undefined) => boolean;
 }
 
-/** Keys that an object concerns. Called for the old and the new object of an update, so that both owners hear of a move. */
+/**
+ * Keys that an object concerns. Called for the old and the new object of an update, so that both owners hear of a move.
+ */
 export type KeyMapper<T extends KubeObject> = (object: T) => Iterable<string>;
 
 export function sourceOf<T extends KubeObject>(
-  informer: Informer<T>, map: KeyMapper<T> = bySelf, options: SourceOptions<T> = {},
+  informer: Informer<T>,
+  map: KeyMapper<T> = bySelf,
+  options: SourceOptions<T> = {},
 ): Source {
   const wanted = (object: T, old: T | undefined) => options.filter?.(object, old) ?? true;
   return {
@@ -50,7 +54,8 @@ export const bySelf = (object: KubeObject): string[] => [keyOf(object)];
 export function byController(owner: Pick<GroupVersionKind, 'group' | 'kind'>): (object: KubeObject) => string[] {
   return (object) => {
     const reference = object.metadata?.ownerReferences?.find((candidate) => candidate.controller === true);
-    if (reference === undefined || reference.kind !== owner.kind || groupOf(reference.apiVersion) !== owner.group) return [];
+    if (reference === undefined || reference.kind !== owner.kind || groupOf(reference.apiVersion) !== owner.group)
+      return [];
     return [keyOfRef({ namespace: object.metadata?.namespace, name: reference.name })];
   };
 }

@@ -8,7 +8,13 @@ import { clientOf } from '../object-client.js';
 import { FakeObjectService } from '../testing/fake-object-service.js';
 import { ResourceCatalog } from './resource-catalog.js';
 
-const widgets: Resource = { group: 'example.org', version: 'v1', resource: 'widgets', kind: 'Widget', namespaced: true };
+const widgets: Resource = {
+  group: 'example.org',
+  version: 'v1',
+  resource: 'widgets',
+  kind: 'Widget',
+  namespaced: true,
+};
 
 async function started() {
   const clock = new VirtualClock();
@@ -36,7 +42,10 @@ describe('the catalog of resources', () => {
     await t.catalog.stop();
   });
 
-  it.each([['ends', undefined], ['fails', apiErrors.serviceUnavailable('gone')]])('keeps what it knows when the server %s, and catches up', async (_how, error) => {
+  it.each([
+    ['ends', undefined],
+    ['fails', apiErrors.serviceUnavailable('gone')],
+  ])('keeps what it knows when the server %s, and catches up', async (_how, error) => {
     const t = await started();
     t.service.cutWatches(error);
     t.service.serve({ add: [widgets] });

@@ -1,6 +1,6 @@
 /**
- * What a cluster serves, kept up to date: built-in kinds and those of CustomResourceDefinitions, which come and go while a program
- * runs. Whoever works on every kind asks `resources` at each look, or hears of changes.
+ * What a cluster serves, kept up to date: built-in kinds and those of CustomResourceDefinitions, which come and go
+ * while a program runs. Whoever works on every kind asks `resources` at each look, or hears of changes.
  */
 import type { ServedResource } from '../../apimachinery/object-service.js';
 import { apiErrors } from '../../apimachinery/status.js';
@@ -91,7 +91,8 @@ export class ResourceCatalog implements Service {
       try {
         for await (const resources of client.discover({ signal })) this.#take(resources);
       } catch (error) {
-        if (!signal.aborted) logger.warn({ error: String(error) }, 'the list of served resources was lost; asking again');
+        if (!signal.aborted)
+          logger.warn({ error: String(error) }, 'the list of served resources was lost; asking again');
       }
       await clock.sleep(this.#backoff.next(), signal).catch(() => undefined);
     }
@@ -112,5 +113,7 @@ const identityOf = ({ group, version, resource, kind, namespaced, verbs, stored 
   [group, version, resource, kind, namespaced, verbs.join(), stored].join(' ');
 
 function sameResources(a: readonly ServedResource[], b: readonly ServedResource[]): boolean {
-  return a.length === b.length && a.every((one, index) => b[index] !== undefined && identityOf(one) === identityOf(b[index]));
+  return (
+    a.length === b.length && a.every((one, index) => b[index] !== undefined && identityOf(one) === identityOf(b[index]))
+  );
 }

@@ -12,7 +12,13 @@ function setUp() {
   const clock = new VirtualClock();
   const service = new FakeObjectService({ clock, random: seededRandom(1) });
   const client = clientOf(service);
-  const recorder = new EventRecorder({ client, clock, logger: silentLogger, component: 'default-scheduler', host: 'm1' });
+  const recorder = new EventRecorder({
+    client,
+    clock,
+    logger: silentLogger,
+    component: 'default-scheduler',
+    host: 'm1',
+  });
   const subject = { resource: pods, object: { metadata: { name: 'p', namespace: 'd', uid: 'u1' } } };
   const all = async () => (await client.list(events, { namespace: 'd' })).items;
   return { clock, service, client, recorder, subject, all };
@@ -23,11 +29,17 @@ describe('EventRecorder', () => {
     const t = setUp();
     t.recorder.event(t.subject, 'Warning', 'FailedScheduling', '0/2 nodes are available');
     await t.recorder.flush();
-    const found = await t.client.list(events, { fieldSelector: 'involvedObject.name=p,involvedObject.uid=u1,involvedObject.kind=Pod' });
+    const found = await t.client.list(events, {
+      fieldSelector: 'involvedObject.name=p,involvedObject.uid=u1,involvedObject.kind=Pod',
+    });
     expect(found.items).toHaveLength(1);
     expect(found.items[0]).toMatchObject({
-      type: 'Warning', reason: 'FailedScheduling', message: '0/2 nodes are available', count: 1,
-      source: { component: 'default-scheduler', host: 'm1' }, firstTimestamp: '2026-01-01T00:00:00Z',
+      type: 'Warning',
+      reason: 'FailedScheduling',
+      message: '0/2 nodes are available',
+      count: 1,
+      source: { component: 'default-scheduler', host: 'm1' },
+      firstTimestamp: '2026-01-01T00:00:00Z',
       involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace: 'd', name: 'p', uid: 'u1' },
     });
   });
@@ -39,7 +51,9 @@ describe('EventRecorder', () => {
       await t.clock.advance(1000);
     }
     await t.recorder.flush();
-    expect(await t.all()).toMatchObject([{ count: 3, firstTimestamp: '2026-01-01T00:00:00Z', lastTimestamp: '2026-01-01T00:00:02Z' }]);
+    expect(await t.all()).toMatchObject([
+      { count: 3, firstTimestamp: '2026-01-01T00:00:00Z', lastTimestamp: '2026-01-01T00:00:02Z' },
+    ]);
   });
 
   it('combines many similar events', async () => {

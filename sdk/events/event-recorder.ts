@@ -1,6 +1,7 @@
 /**
- * Writes core/v1 Events, as `kubectl describe` shows them. Recording never waits and never fails: events are for people,
- * and what records them must not depend on them. When the server is away, the newest events of a bounded queue survive.
+ * Writes core/v1 Events, as `kubectl describe` shows them. Recording never waits and never fails: events are for
+ * people, and what records them must not depend on them. When the server is away, the newest events of a bounded queue
+ * survive.
  */
 import type { Clock } from '../../platform/clock.js';
 import { toTime } from '../../platform/clock.js';
@@ -96,7 +97,10 @@ export class EventRecorder implements Service {
 
   /** The same recorder, through which another component speaks. */
   as(component: string): Pick<EventRecorder, 'event'> {
-    return { event: (subject, type, reason, message, action) => this.#record(component, { subject, type, reason, message, action: action ?? '' }) };
+    return {
+      event: (subject, type, reason, message, action) =>
+        this.#record(component, { subject, type, reason, message, action: action ?? '' }),
+    };
   }
 
   #record(component: string, { subject, type, reason, message, action }: Said): void {
@@ -104,14 +108,30 @@ export class EventRecorder implements Service {
     const at_ms = this.#options.clock.now();
     const reference = referenceTo(subject);
     const text = message.length > MESSAGE_LENGTH_MAX ? `${message.slice(0, MESSAGE_LENGTH_MAX - 3)}...` : message;
-    const object = JSON.stringify([component, reference.kind, reference.namespace, reference.name, reference.uid, reference.fieldPath]);
+    const object = JSON.stringify([
+      component,
+      reference.kind,
+      reference.namespace,
+      reference.name,
+      reference.uid,
+      reference.fieldPath,
+    ]);
     const found = this.#correlator.correlate({ object, type, reason, message: text, action }, at_ms);
     if (found.kind === 'drop') return;
     if (this.#queue.length >= QUEUE_MAX) {
       this.#queue.shift();
       this.#options.logger.warn({ limit: QUEUE_MAX }, 'too many events wait to be written; dropped the oldest');
     }
-    this.#queue.push({ component, key: found.key, subject: reference, type, reason, message: found.message, action, at_ms });
+    this.#queue.push({
+      component,
+      key: found.key,
+      subject: reference,
+      type,
+      reason,
+      message: found.message,
+      action,
+      at_ms,
+    });
     this.#writing ??= this.#drain();
   }
 
@@ -134,7 +154,10 @@ export class EventRecorder implements Service {
         if (this.#stop.signal.aborted) return;
         // A client's fault, or a namespace that is going away: trying again changes nothing.
         if (isApiError(error) && error.code < 500 && error.code !== 429) {
-          logger.info({ reason: pending.reason, object: pending.subject.name, error: error.message }, 'an event was refused');
+          logger.info(
+            { reason: pending.reason, object: pending.subject.name, error: error.message },
+            'an event was refused',
+          );
           return;
         }
         await clock.sleep(RETRY_MS, this.#stop.signal).catch(() => undefined);
@@ -150,7 +173,12 @@ export class EventRecorder implements Service {
     const { namespace, name = '' } = before.metadata ?? {};
     const body = { count: (before.count ?? 1) + 1, lastTimestamp: toTime(pending.at_ms), message: pending.message };
     try {
-      return await client.patch(events, namespace === undefined ? { name } : { namespace, name }, { type: 'merge', body }, { signal });
+      return await client.patch(
+        events,
+        namespace === undefined ? { name } : { namespace, name },
+        { type: 'merge', body },
+        { signal },
+      );
     } catch (error) {
       // Events expire: the old one is gone, and a new one begins.
       if (isApiError(error, 'NotFound')) return client.create(events, this.#newEvent(pending), { signal });

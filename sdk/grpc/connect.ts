@@ -49,13 +49,16 @@ const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
 const KEEPALIVE_INTERVAL_MS = 3000;
 const KEEPALIVE_TIMEOUT_MS = 2000;
 
-/** Resolves when a member answers; rejects with ApiError ServiceUnavailable that names what is wrong with each endpoint. */
+/**
+ * Resolves when a member answers; rejects with ApiError ServiceUnavailable that names what is wrong with each endpoint.
+ */
 export async function connect(options: ConnectOptions): Promise<Client> {
   const { token } = options;
   const clock = options.clock ?? systemClock;
   const { pool, close } = await openPool(options);
   const service = new GrpcObjectService({
-    pool, clock,
+    pool,
+    clock,
     callTimeout_ms: options.callTimeout_ms ?? 30_000,
     ...(token === undefined ? {} : { token: typeof token === 'string' ? () => token : token }),
   });
@@ -67,7 +70,8 @@ export async function openPool(options: ConnectOptions): Promise<{ readonly pool
   const { tls, token } = options;
   const clock = options.clock ?? systemClock;
   const current = () => ('current' in tls ? tls.current() : tls);
-  if (token === undefined && current().certificate === undefined) throw apiErrors.unauthorized('neither a client certificate nor a token was given');
+  if (token === undefined && current().certificate === undefined)
+    throw apiErrors.unauthorized('neither a client certificate nor a token was given');
   const pool = new EndpointPool({
     addresses: options.endpoints.map(withPort),
     credentials: () => credentialsOf(current()),
@@ -92,12 +96,14 @@ export async function openPool(options: ConnectOptions): Promise<{ readonly pool
 
 function withPort(endpoint: string): string {
   const address = endpoint.replace(/^https:\/\//, '').replace(/\/$/, '');
-  if (address === '' || /\s|\//.test(address)) throw apiErrors.badRequest(`"${endpoint}" is no endpoint; write host:port`);
+  if (address === '' || /\s|\//.test(address))
+    throw apiErrors.badRequest(`"${endpoint}" is no endpoint; write host:port`);
   return /(^[^:]+|\]):\d+$/.test(address) ? address : `${address}:${DEFAULT_PORT}`;
 }
 
 function credentialsOf({ ca, certificate, privateKey }: ClientTls) {
-  if ((certificate === undefined) !== (privateKey === undefined)) throw apiErrors.badRequest('a client certificate and its key are given together');
+  if ((certificate === undefined) !== (privateKey === undefined))
+    throw apiErrors.badRequest('a client certificate and its key are given together');
   const buffer = (pem: string | undefined) => (pem === undefined ? null : Buffer.from(pem));
   return credentials.createSsl(Buffer.from(ca), buffer(privateKey), buffer(certificate));
 }

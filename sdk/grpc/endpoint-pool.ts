@@ -1,6 +1,6 @@
 /**
- * The members of a cluster as one client sees them. It stays with one endpoint while that is well, and moves to whichever
- * other one is ready first. It knows connections, not calls.
+ * The members of a cluster as one client sees them. It stays with one endpoint while that is well, and moves to
+ * whichever other one is ready first. It knows connections, not calls.
  */
 import { Client, connectivityState } from '@grpc/grpc-js';
 import type { ChannelCredentials, ChannelOptions, ServiceError } from '@grpc/grpc-js';
@@ -41,7 +41,11 @@ export class EndpointPool {
   constructor(options: EndpointPoolOptions) {
     if (options.addresses.length === 0) throw apiErrors.badRequest('no endpoint was given');
     this.#options = options;
-    this.#members = options.addresses.map((address) => ({ address, client: this.#clientFor(address), restUntil_ms: -Infinity }));
+    this.#members = options.addresses.map((address) => ({
+      address,
+      client: this.#clientFor(address),
+      restUntil_ms: -Infinity,
+    }));
     // Clients that start together spread over the members.
     this.#current = options.random.int(this.#members.length);
   }
@@ -51,8 +55,8 @@ export class EndpointPool {
   }
 
   /**
-   * An endpoint with a live connection that is not among `tried`. Throws ApiError ServiceUnavailable when there is none in
-   * time, and the signal's reason when it aborts.
+   * An endpoint with a live connection that is not among `tried`. Throws ApiError ServiceUnavailable when there is none
+   * in time, and the signal's reason when it aborts.
    */
   async pick(tried: ReadonlySet<Endpoint>, signal?: AbortSignal): Promise<Endpoint> {
     signal?.throwIfAborted();
@@ -60,8 +64,10 @@ export class EndpointPool {
     const now_ms = this.#options.clock.monotonic();
     const rested = left.filter((member) => member.restUntil_ms <= now_ms);
     const candidates = this.#fromCurrent(rested.length > 0 ? rested : left);
-    const ready = candidates.find((member) => member.client.getChannel().getConnectivityState(true) === connectivityState.READY);
-    const chosen = ready ?? await this.#firstReady(candidates, signal);
+    const ready = candidates.find(
+      (member) => member.client.getChannel().getConnectivityState(true) === connectivityState.READY,
+    );
+    const chosen = ready ?? (await this.#firstReady(candidates, signal));
     this.#current = this.#members.indexOf(chosen);
     return chosen;
   }
@@ -110,7 +116,9 @@ export class EndpointPool {
           if (error === undefined) settle(() => resolve(member));
           else if (waiting === 0) {
             // The pool may have been closed while this was waited for: then there is nobody left to ask.
-            this.#explain(candidates).catch((failed: unknown) => failed as Error).then((reason) => settle(() => reject(reason)), reject);
+            this.#explain(candidates)
+              .catch((failed: unknown) => failed as Error)
+              .then((reason) => settle(() => reject(reason)), reject);
           }
         });
       }
@@ -120,13 +128,24 @@ export class EndpointPool {
 
   /** Why nobody can be reached: gRPC tells it only to a call that fails. */
   async #explain(candidates: readonly Member[]): Promise<Error> {
-    const reasons = await Promise.all(candidates.map((member) => new Promise<string>((resolve) => {
-      const nothing = Buffer.alloc(0);
-      const deadline = this.#options.clock.now() + DIAGNOSIS_MS;
-      const asIs = (bytes: Buffer) => bytes;
-      member.client.makeUnaryRequest('/navarch.objects.v1.ObjectService/Get', asIs, asIs, nothing, { deadline },
-        (error: ServiceError | null) => resolve(`${member.address}: ${error?.details ?? 'reachable now'}`));
-    })));
+    const reasons = await Promise.all(
+      candidates.map(
+        (member) =>
+          new Promise<string>((resolve) => {
+            const nothing = Buffer.alloc(0);
+            const deadline = this.#options.clock.now() + DIAGNOSIS_MS;
+            const asIs = (bytes: Buffer) => bytes;
+            member.client.makeUnaryRequest(
+              '/navarch.objects.v1.ObjectService/Get',
+              asIs,
+              asIs,
+              nothing,
+              { deadline },
+              (error: ServiceError | null) => resolve(`${member.address}: ${error?.details ?? 'reachable now'}`),
+            );
+          }),
+      ),
+    );
     return apiErrors.serviceUnavailable(`no endpoint could be reached: ${reasons.join('; ')}`);
   }
 }

@@ -10,8 +10,21 @@ import type { Clock } from '../../platform/clock.js';
 import * as messages from '../../apimachinery/grpc/object-messages.js';
 import { fromGrpcError, isTransportFault, neverSent } from '../../apimachinery/grpc/status.js';
 import type {
-  CallOptions, CreateRequest, DeleteCollectionRequest, DeleteRequest, DeleteResult, GetRequest, ListRequest, ObjectHandle,
-  ObjectList, ObjectService, PatchRequest, ServedResource, UpdateRequest, WatchEvent, WatchRequest,
+  CallOptions,
+  CreateRequest,
+  DeleteCollectionRequest,
+  DeleteRequest,
+  DeleteResult,
+  GetRequest,
+  ListRequest,
+  ObjectHandle,
+  ObjectList,
+  ObjectService,
+  PatchRequest,
+  ServedResource,
+  UpdateRequest,
+  WatchEvent,
+  WatchRequest,
 } from '../../apimachinery/object-service.js';
 import { apiErrors } from '../../apimachinery/status.js';
 import { ObjectServiceService as methods } from '../../proto/gen/navarch/objects/v1/objects.js';
@@ -86,7 +99,9 @@ export class GrpcObjectService implements ObjectService {
 
   /** A stream without a deadline, of whichever member takes it. */
   async *#stream<Q, A>(method: MethodDefinition<Q, A>, message: Q, options: CallOptions): AsyncGenerator<A> {
-    const call = await this.#failover('safe', options, (endpoint) => this.#openStream(endpoint, { method, message }, options));
+    const call = await this.#failover('safe', options, (endpoint) =>
+      this.#openStream(endpoint, { method, message }, options),
+    );
     try {
       yield* call.stream as AsyncIterable<A>;
     } catch (error) {
@@ -97,10 +112,20 @@ export class GrpcObjectService implements ObjectService {
   }
 
   /** Resolves when the server has accepted the call. */
-  async #openStream<Q, A>(endpoint: Endpoint, { method, message }: { readonly method: MethodDefinition<Q, A>; readonly message: Q }, { signal }: CallOptions) {
+  async #openStream<Q, A>(
+    endpoint: Endpoint,
+    { method, message }: { readonly method: MethodDefinition<Q, A>; readonly message: Q },
+    { signal }: CallOptions,
+  ) {
     const metadata = await this.#metadata();
     const { path, requestSerialize, responseDeserialize } = method;
-    const stream = endpoint.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, message, metadata);
+    const stream = endpoint.client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      message,
+      metadata,
+    );
     const end = cancelOn(signal, stream);
     try {
       await new Promise<void>((resolve, reject) => {
@@ -119,24 +144,42 @@ export class GrpcObjectService implements ObjectService {
     return this.#failover(repeat, options, async (endpoint) => {
       const metadata = await this.#metadata();
       return new Promise<A>((resolve, reject) => {
-        const call = endpoint.client.makeUnaryRequest(method.path, method.requestSerialize, method.responseDeserialize, message, metadata,
+        const call = endpoint.client.makeUnaryRequest(
+          method.path,
+          method.requestSerialize,
+          method.responseDeserialize,
+          message,
+          metadata,
           { deadline: this.#deadline() },
           (error: ServiceError | null, answer?: A) => {
             end();
             if (error !== null) reject(error);
             else if (answer === undefined) reject(apiErrors.internal('an answer without a message'));
             else resolve(answer);
-          });
+          },
+        );
         const end = abortOn(options.signal, () => call.cancel());
       });
     });
   }
 
-  #list<Q>(method: MethodDefinition<Q, wire.ListResponse>, message: Q, repeat: Repeat, options: CallOptions): Promise<ObjectList> {
+  #list<Q>(
+    method: MethodDefinition<Q, wire.ListResponse>,
+    message: Q,
+    repeat: Repeat,
+    options: CallOptions,
+  ): Promise<ObjectList> {
     return this.#failover(repeat, options, async (endpoint) => {
       const metadata = await this.#metadata();
       const { path, requestSerialize, responseDeserialize } = method;
-      const stream = endpoint.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, message, metadata, { deadline: this.#deadline() });
+      const stream = endpoint.client.makeServerStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        message,
+        metadata,
+        { deadline: this.#deadline() },
+      );
       const end = cancelOn(options.signal, stream);
       try {
         const items: ObjectHandle[] = [];
@@ -165,11 +208,14 @@ export class GrpcObjectService implements ObjectService {
         const failure = fromGrpcError(error);
         if (isTransportFault(error)) pool.failed(endpoint);
         tried.add(endpoint);
-        // A member without a quorum, or one that shuts down, says ServiceUnavailable itself: another one may know better.
+        // A member without a quorum, or one that shuts down, says ServiceUnavailable itself: another one may know
+        // better.
         const again = neverSent(error) || (repeat === 'safe' && failure.reason === 'ServiceUnavailable');
         if (again && tried.size < pool.size) continue;
         throw repeat === 'unsafe' && isTransportFault(error) && !neverSent(error)
-          ? apiErrors.serviceUnavailable(`the connection to ${endpoint.address} was lost; whether the write happened is unknown (${failure.message})`)
+          ? apiErrors.serviceUnavailable(
+              `the connection to ${endpoint.address} was lost; whether the write happened is unknown (${failure.message})`,
+            )
           : failure;
       }
     }
@@ -210,11 +256,16 @@ function abortOn(signal: AbortSignal | undefined, cancel: () => void): () => voi
 }
 
 function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && typeof (error as Partial<ServiceError>).code === 'number' && typeof (error as Partial<ServiceError>).details === 'string';
+  return (
+    error instanceof Error &&
+    typeof (error as Partial<ServiceError>).code === 'number' &&
+    typeof (error as Partial<ServiceError>).details === 'string'
+  );
 }
 
 function failureOf(error: unknown, signal: AbortSignal | undefined): Error {
-  if (signal?.aborted === true) return signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
+  if (signal?.aborted === true)
+    return signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
   if (isServiceError(error)) return fromGrpcError(error);
   return error instanceof Error ? error : new Error(String(error));
 }

@@ -1,6 +1,6 @@
 /**
- * The name that members are checked against. Every member's certificate names the API as pods know it, so that a member is what its
- * key says, whatever address it has today; TLS has no server name for an IP address anyway (RFC 6066).
+ * The name that members are checked against. Every member's certificate names the API as pods know it, so that a member
+ * is what its key says, whatever address it has today; TLS has no server name for an IP address anyway (RFC 6066).
  */
 import { isIP } from 'node:net';
 import type { ChannelOptions } from '@grpc/grpc-js';

@@ -14,12 +14,19 @@ function setUp(resync_ms?: number) {
   const random = seededRandom(1);
   const service = new FakeObjectService({ clock, random });
   const client = clientOf(service);
-  const factory = new InformerFactory({ client, clock, random, logger: silentLogger, ...(resync_ms === undefined ? {} : { resync_ms }) });
+  const factory = new InformerFactory({
+    client,
+    clock,
+    random,
+    logger: silentLogger,
+    ...(resync_ms === undefined ? {} : { resync_ms }),
+  });
   const informer = factory.informer(configMaps);
   const seen: string[] = [];
   informer.addHandler({
     add: (object, initial) => seen.push(`${initial ? 'initial' : 'add'} ${object.metadata?.name ?? ''}`),
-    update: (object, old) => seen.push(`update ${object.metadata?.name ?? ''} ${old.data?.['v'] ?? ''}>${object.data?.['v'] ?? ''}`),
+    update: (object, old) =>
+      seen.push(`update ${object.metadata?.name ?? ''} ${old.data?.['v'] ?? ''}>${object.data?.['v'] ?? ''}`),
     delete: (object) => seen.push(`delete ${object.metadata?.name ?? ''}`),
   });
   const put = (name: string, v = '1', labels: Record<string, string> = {}) =>
@@ -122,7 +129,10 @@ describe('Informer', () => {
     await t.factory.start();
     await t.factory.whenSynced();
     await t.clock.advance(0);
-    await t.client.create({ group: '', version: 'v1', resource: 'secrets', kind: 'Secret', namespaced: true }, { metadata: { name: 's', namespace: 'd' } });
+    await t.client.create(
+      { group: '', version: 'v1', resource: 'secrets', kind: 'Secret', namespaced: true },
+      { metadata: { name: 's', namespace: 'd' } },
+    );
     t.service.bookmark();
     await t.clock.advance(2000);
     t.service.compact();
@@ -136,7 +146,11 @@ describe('Informer', () => {
 
   it('goes on when a handler throws', async () => {
     const t = setUp();
-    t.informer.addHandler({ add: () => { throw new Error('broken handler'); } });
+    t.informer.addHandler({
+      add: () => {
+        throw new Error('broken handler');
+      },
+    });
     const late: string[] = [];
     t.informer.addHandler({ add: (object) => late.push(object.metadata?.name ?? '') });
     await t.put('a');
@@ -185,7 +199,11 @@ describe('Informer', () => {
     const t = setUp();
     const labelled = t.factory.informer(configMaps, { labelSelector: 'app=web' });
     const seen: string[] = [];
-    labelled.addHandler({ add: () => seen.push('add'), update: () => seen.push('update'), delete: () => seen.push('delete') });
+    labelled.addHandler({
+      add: () => seen.push('add'),
+      update: () => seen.push('update'),
+      delete: () => seen.push('delete'),
+    });
     await t.factory.start();
     await t.factory.whenSynced();
     await t.clock.advance(0);

@@ -55,7 +55,11 @@ export class Informer<T extends KubeObject> {
     this.resource = options.resource;
     const { namespace, labelSelector, fieldSelector } = options;
     this.#reflector = new Reflector({
-      client: options.client, resource: options.resource, clock: options.clock, random: options.random, logger: options.logger,
+      client: options.client,
+      resource: options.resource,
+      clock: options.clock,
+      random: options.random,
+      logger: options.logger,
       selection: {
         ...(namespace === undefined ? {} : { namespace }),
         ...(labelSelector === undefined ? {} : { labelSelector }),

@@ -74,7 +74,8 @@ export class Reflector<T extends KubeObject> {
   async #list(signal: AbortSignal): Promise<void> {
     const { client, resource, selection, sink } = this.#options;
     // Said in words: with a page limit, a bare version would mean exactly that version, which may be compacted.
-    const version = this.#floor === '' ? {} : { resourceVersion: this.#floor, resourceVersionMatch: 'NotOlderThan' as const };
+    const version =
+      this.#floor === '' ? {} : { resourceVersion: this.#floor, resourceVersionMatch: 'NotOlderThan' as const };
     const list = await client.list(resource, { ...selection, ...version, signal });
     if (signal.aborted) return;
     sink.replace(list.items);
@@ -150,4 +151,5 @@ export class Reflector<T extends KubeObject> {
 }
 
 const isTooLarge = (error: unknown): boolean =>
-  isApiError(error) && error.status.details?.causes?.some((cause) => cause.reason === 'ResourceVersionTooLarge') === true;
+  isApiError(error) &&
+  error.status.details?.causes?.some((cause) => cause.reason === 'ResourceVersionTooLarge') === true;

@@ -19,7 +19,12 @@ function setUp() {
   const history: string[] = [];
   const candidate = (identity: string, seed: number, own = client) =>
     new LeaderElector({
-      client: own, lease: REF, identity, clock, random: seededRandom(seed), logger: silentLogger,
+      client: own,
+      lease: REF,
+      identity,
+      clock,
+      random: seededRandom(seed),
+      logger: silentLogger,
       lead: async (signal) => {
         expect([...leading]).toEqual([]);
         leading.add(identity);
@@ -69,7 +74,9 @@ describe('LeaderElector', () => {
     const service: ObjectService = new Proxy(t.service, {
       get(target, name) {
         const method: unknown = Reflect.get(target, name, target);
-        return typeof method === 'function' ? (...args: unknown[]) => (held ? never : Reflect.apply(method, target, args) as unknown) : method;
+        return typeof method === 'function'
+          ? (...args: unknown[]) => (held ? never : (Reflect.apply(method, target, args) as unknown))
+          : method;
       },
     });
     const a = t.candidate('a', 1, clientOf(service));
@@ -134,7 +141,12 @@ describe('LeaderElector', () => {
     const t = setUp();
     let calls = 0;
     const elector = new LeaderElector({
-      client: t.client, lease: REF, identity: 'a', clock: t.clock, random: seededRandom(1), logger: silentLogger,
+      client: t.client,
+      lease: REF,
+      identity: 'a',
+      clock: t.clock,
+      random: seededRandom(1),
+      logger: silentLogger,
       lead: async () => {
         calls++;
         throw new Error('broken');
@@ -151,17 +163,29 @@ describe('LeaderElector', () => {
 
   it('refuses times that would let two lead', () => {
     const t = setUp();
-    expect(() => new LeaderElector({
-      client: t.client, lease: REF, identity: 'a', clock: t.clock, random: seededRandom(1), logger: silentLogger,
-      lead: async () => undefined, leaseDuration_ms: 5000, renewDeadline_ms: 5000,
-    })).toThrow('leaseDuration_ms');
+    expect(
+      () =>
+        new LeaderElector({
+          client: t.client,
+          lease: REF,
+          identity: 'a',
+          clock: t.clock,
+          random: seededRandom(1),
+          logger: silentLogger,
+          lead: async () => undefined,
+          leaseDuration_ms: 5000,
+          renewDeadline_ms: 5000,
+        }),
+    ).toThrow('leaseDuration_ms');
   });
 });
 
 /** Calls hang while cut, as they do in a partition; only their signal ends them. */
 function partitioned(service: ObjectService, isCut: () => boolean): ObjectService {
   const guard = <R>(call: () => Promise<R>, signal: AbortSignal | undefined): Promise<R> =>
-    isCut() ? new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error))) : call();
+    isCut()
+      ? new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)))
+      : call();
   return {
     discover: (options) => service.discover(options),
     get: (request, options) => guard(() => service.get(request, options), options?.signal),

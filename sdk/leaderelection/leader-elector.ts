@@ -2,8 +2,8 @@
  * Leader election by a Lease, with the semantics of client-go: of several processes one leads, and the others wait.
  *
  * A leader that could not renew for `renewDeadline_ms` stops leading, before anybody else may take the lease
- * (`leaseDuration_ms` after its last renewal). Both are measured on the monotonic clock, from before the renewal was sent.
- * This is no fence: a process that was paused may act for a moment after it woke. What leads must bear that, as
+ * (`leaseDuration_ms` after its last renewal). Both are measured on the monotonic clock, from before the renewal was
+ * sent. This is no fence: a process that was paused may act for a moment after it woke. What leads must bear that, as
  * controllers do by optimistic concurrency.
  */
 import { assert } from '../../platform/assert.js';
@@ -32,7 +32,10 @@ export interface LeaderElectorOptions {
   readonly renewDeadline_ms?: number;
   /** 2,000 when absent; well below renewDeadline_ms. */
   readonly retryPeriod_ms?: number;
-  /** What the leader does: runs until its signal aborts, and ends soon after. When it ends by itself, the office is given up. */
+  /**
+   * What the leader does: runs until its signal aborts, and ends soon after. When it ends by itself, the office is
+   * given up.
+   */
   readonly lead: (signal: AbortSignal) => Promise<void>;
   /** Called when another identity is seen to lead; '' when nobody does. */
   readonly onNewLeader?: (identity: string) => void;
@@ -41,7 +44,10 @@ export interface LeaderElectorOptions {
 /** Waiting periods are spread by this factor so that candidates do not write at once. */
 const JITTER = 1.2;
 
-/** The call's answer, unless the signal aborts first: a server without a quorum may hold a call long after nobody wants it any more. */
+/**
+ * The call's answer, unless the signal aborts first: a server without a quorum may hold a call long after nobody wants
+ * it any more.
+ */
 function answered<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason as Error);
@@ -73,7 +79,10 @@ export class LeaderElector implements Service {
     this.#renewDeadline_ms = options.renewDeadline_ms ?? 10_000;
     this.#retryPeriod_ms = options.retryPeriod_ms ?? 2000;
     assert(this.#leaseDuration_ms > this.#renewDeadline_ms, 'leaseDuration_ms must be greater than renewDeadline_ms');
-    assert(this.#renewDeadline_ms > this.#retryPeriod_ms * JITTER, 'renewDeadline_ms must be greater than retryPeriod_ms x 1.2');
+    assert(
+      this.#renewDeadline_ms > this.#retryPeriod_ms * JITTER,
+      'renewDeadline_ms must be greater than retryPeriod_ms x 1.2',
+    );
   }
 
   get isLeader(): boolean {
@@ -155,7 +164,9 @@ export class LeaderElector implements Service {
     const { clock, identity } = this.#options;
     const started_ms = clock.monotonic();
     const limit = new AbortController();
-    const timer = clock.after(this.#renewDeadline_ms, () => limit.abort(new Error('no answer before the renew deadline')));
+    const timer = clock.after(this.#renewDeadline_ms, () =>
+      limit.abort(new Error('no answer before the renew deadline')),
+    );
     try {
       const either = AbortSignal.any([signal, limit.signal]);
       const held = await answered(this.#claim(either), either);
@@ -181,7 +192,9 @@ export class LeaderElector implements Service {
       throw error;
     });
     if (found === undefined) {
-      this.#see(await client.create<Lease>(leases, { metadata: { ...ref }, spec: claimed(undefined, claim) }, { signal }));
+      this.#see(
+        await client.create<Lease>(leases, { metadata: { ...ref }, spec: claimed(undefined, claim) }, { signal }),
+      );
       return true;
     }
     this.#see(found);
@@ -198,7 +211,12 @@ export class LeaderElector implements Service {
     const timer = clock.after(this.#retryPeriod_ms, () => limit.abort(new Error('no answer in time')));
     try {
       const { signal } = limit;
-      this.#see(await answered(client.update<Lease>(leases, { ...held, spec: released(held.spec, clock.now()) }, { signal }), signal));
+      this.#see(
+        await answered(
+          client.update<Lease>(leases, { ...held, spec: released(held.spec, clock.now()) }, { signal }),
+          signal,
+        ),
+      );
     } catch (error) {
       this.#logger.info({ error: String(error) }, 'the lease was not given up; it will run out');
     } finally {

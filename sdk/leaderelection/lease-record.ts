@@ -1,4 +1,7 @@
-/** The rules of a lock kept in a coordination.k8s.io/v1 Lease, as pure functions (k8s.io/client-go/tools/leaderelection). */
+/**
+ * The rules of a lock kept in a coordination.k8s.io/v1 Lease, as pure functions
+ * (k8s.io/client-go/tools/leaderelection).
+ */
 import { toMicroTime } from '../../platform/clock.js';
 import type { Lease, LeaseSpec } from '../../apimachinery/gen/types.js';
 
@@ -17,8 +20,10 @@ export function holderOf(lease: Lease | undefined): string {
 
 /** A lease is the same observation until somebody wrote it. */
 export function observe(before: Observation | undefined, lease: Lease, now_ms: number): Observation {
-  const same = before !== undefined && before.lease.metadata?.resourceVersion === lease.metadata?.resourceVersion
-    && before.lease.metadata?.uid === lease.metadata?.uid;
+  const same =
+    before !== undefined &&
+    before.lease.metadata?.resourceVersion === lease.metadata?.resourceVersion &&
+    before.lease.metadata?.uid === lease.metadata?.uid;
   return same ? before : { lease, observed_ms: now_ms };
 }
 
@@ -29,7 +34,6 @@ export function isFree(observation: Observation, identity: string, now_ms: numbe
   const duration_ms = (observation.lease.spec?.leaseDurationSeconds ?? 0) * 1000;
   return observation.observed_ms + duration_ms <= now_ms;
 }
-
 
 export interface Claim {
   readonly identity: string;
@@ -54,5 +58,11 @@ export function claimed(old: LeaseSpec | undefined, claim: Claim): LeaseSpec {
 /** The spec that gives the lease up, so that the next one need not wait. */
 export function released(old: LeaseSpec | undefined, now_ms: number): LeaseSpec {
   const now = toMicroTime(now_ms);
-  return { holderIdentity: '', leaseDurationSeconds: 1, acquireTime: now, renewTime: now, leaseTransitions: old?.leaseTransitions ?? 0 };
+  return {
+    holderIdentity: '',
+    leaseDurationSeconds: 1,
+    acquireTime: now,
+    renewTime: now,
+    leaseTransitions: old?.leaseTransitions ?? 0,
+  };
 }

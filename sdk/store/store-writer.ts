@@ -1,7 +1,8 @@
 /**
- * Writes to the store of keys and values, many at a time: for those who keep data of their own beside the cluster's objects, under
- * a certificate that may use the store. What is written in one turn travels as one message, and nothing waits for the answer
- * to what was written before; how much is under way is bounded, and what is beyond that waits here.
+ * Writes to the store of keys and values, many at a time: for those who keep data of their own beside the cluster's
+ * objects, under a certificate that may use the store. What is written in one turn travels as one message, and nothing
+ * waits for the answer to what was written before; how much is under way is bounded, and what is beyond that waits
+ * here.
  */
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '../../platform/clock.js';
@@ -55,7 +56,11 @@ class Writer implements StoreWriter {
     this.#onClosed = onClosed;
   }
 
-  put(key: Uint8Array | string, value: Uint8Array | string, options: { readonly lease?: bigint } = {}): Promise<number> {
+  put(
+    key: Uint8Array | string,
+    value: Uint8Array | string,
+    options: { readonly lease?: bigint } = {},
+  ): Promise<number> {
     const put = { key: bufferOf(key), value: bufferOf(value), lease: options.lease ?? 0n };
     return this.#add({ kind: { $case: 'put', value: put } }, put.key.length + put.value.length);
   }
@@ -87,11 +92,14 @@ class Writer implements StoreWriter {
     if (this.#flushing || this.#queue.length === 0) return;
     this.#flushing = true;
     this.#clock.immediate(() => {
-      this.#flush().then(() => this.#flushed(), (error: unknown) => {
-        this.#flushed();
-        for (const { reject } of this.#queue.splice(0)) reject(error as Error);
-        this.#checkDone();
-      });
+      this.#flush().then(
+        () => this.#flushed(),
+        (error: unknown) => {
+          this.#flushed();
+          for (const { reject } of this.#queue.splice(0)) reject(error as Error);
+          this.#checkDone();
+        },
+      );
     });
   }
 
@@ -101,7 +109,7 @@ class Writer implements StoreWriter {
   }
 
   async #flush(): Promise<void> {
-    const stream = this.#stream ??= await this.#open();
+    const stream = (this.#stream ??= await this.#open());
     while (stream.hasRoom && this.#queue.length > 0) {
       let bytes = 0;
       let count = 0;
@@ -156,7 +164,8 @@ class Stream {
       const lost = this.#underWay.slice(this.#first);
       this.#underWay = [];
       this.#first = 0;
-      for (const { reject } of lost) reject(apiErrors.serviceUnavailable(`${why}; whether the write happened is not known`));
+      for (const { reject } of lost)
+        reject(apiErrors.serviceUnavailable(`${why}; whether the write happened is not known`));
       hooks.onBroken();
     };
     this.#call.on('error', (error) => broken(error.message));
@@ -202,7 +211,9 @@ const PERMISSION_DENIED = 7;
 function errorOf({ code, message, outcomeUnknown }: NonNullable<Outcome['failure']>): Error {
   if (outcomeUnknown) return apiErrors.serviceUnavailable(`${message}; whether the write happened is not known`);
   if (code === PERMISSION_DENIED) return apiErrors.forbidden({ group: '', resource: 'store' }, '', message);
-  return code === INVALID_ARGUMENT || code === NOT_FOUND ? apiErrors.badRequest(message) : apiErrors.serviceUnavailable(message);
+  return code === INVALID_ARGUMENT || code === NOT_FOUND
+    ? apiErrors.badRequest(message)
+    : apiErrors.serviceUnavailable(message);
 }
 
 const bufferOf = (bytes: Uint8Array | string): Buffer =>

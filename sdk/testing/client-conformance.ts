@@ -1,6 +1,6 @@
 /**
- * TEST SUPPORT: what every Client must do, whatever lies between it and the objects. Run against each implementation; the
- * server behind it starts empty and may be anything that knows ConfigMaps, Pods, ControllerRevisions and Leases.
+ * TEST SUPPORT: what every Client must do, whatever lies between it and the objects. Run against each implementation;
+ * the server behind it starts empty and may be anything that knows ConfigMaps, Pods, ControllerRevisions and Leases.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { configMaps, controllerRevisions, pods } from '../../apimachinery/gen/resources.js';
@@ -16,8 +16,10 @@ export interface ConformanceTarget {
 }
 
 const NAMESPACE = 'default';
-const configMap = (name: string, v = '1', labels: Record<string, string> = {}): ConfigMap =>
-  ({ metadata: { name, namespace: NAMESPACE, labels }, data: { v } });
+const configMap = (name: string, v = '1', labels: Record<string, string> = {}): ConfigMap => ({
+  metadata: { name, namespace: NAMESPACE, labels },
+  data: { v },
+});
 const at = (name: string) => ({ namespace: NAMESPACE, name });
 
 async function reasonOf(call: Promise<unknown>): Promise<StatusReason> {
@@ -57,7 +59,11 @@ function discoveryConformance(client: () => Client): void {
     })();
     await expect(read).rejects.toBe(reason);
     const served = found[0]?.find(({ group, resource }) => group === '' && resource === 'configmaps');
-    expect(served).toMatchObject({ ...configMaps, builtIn: true, verbs: expect.arrayContaining(['list', 'watch', 'delete']) as string[] });
+    expect(served).toMatchObject({
+      ...configMaps,
+      builtIn: true,
+      verbs: expect.arrayContaining(['list', 'watch', 'delete']) as string[],
+    });
   });
 }
 
@@ -84,32 +90,46 @@ function objectsConformance(client: () => Client): void {
     const wide = 9_007_199_254_740_993n;
     await client().create(controllerRevisions, { metadata, revision: wide, data: { ns: -wide } });
     expect(await client().get(controllerRevisions, metadata)).toMatchObject({ revision: wide, data: { ns: -wide } });
-    expect(await client().patch(controllerRevisions, metadata, { type: 'merge', body: { revision: wide + 2n } })).toMatchObject({ revision: wide + 2n });
-    expect((await client().list(controllerRevisions, { namespace: NAMESPACE })).items).toMatchObject([{ revision: wide + 2n }]);
+    expect(
+      await client().patch(controllerRevisions, metadata, { type: 'merge', body: { revision: wide + 2n } }),
+    ).toMatchObject({ revision: wide + 2n });
+    expect((await client().list(controllerRevisions, { namespace: NAMESPACE })).items).toMatchObject([
+      { revision: wide + 2n },
+    ]);
   });
 
   it('fails with the words and codes of Kubernetes', async () => {
     const made = await client().create(configMaps, configMap('a'));
     await expect(client().create(configMaps, configMap('a'))).rejects.toMatchObject({
-      code: 409, reason: 'AlreadyExists', message: 'configmaps "a" already exists', status: { details: { name: 'a', kind: 'configmaps' } },
+      code: 409,
+      reason: 'AlreadyExists',
+      message: 'configmaps "a" already exists',
+      status: { details: { name: 'a', kind: 'configmaps' } },
     });
     await client().update(configMaps, { ...made, data: { v: '2' } });
     expect(await reasonOf(client().update(configMaps, { ...made, data: { v: '3' } }))).toBe('Conflict');
     expect(await reasonOf(client().delete(configMaps, at('nobody')))).toBe('NotFound');
-    expect(await reasonOf(client().delete(configMaps, at('a'), { preconditions: { uid: '00000000-0000-4000-8000-000000000000' } }))).toBe('Conflict');
+    expect(
+      await reasonOf(
+        client().delete(configMaps, at('a'), { preconditions: { uid: '00000000-0000-4000-8000-000000000000' } }),
+      ),
+    ).toBe('Conflict');
     await expect(client().update(configMaps, { metadata: {} })).rejects.toMatchObject({ reason: 'BadRequest' });
   });
 
   it('patches', async () => {
     await client().create(configMaps, configMap('a', '1', { app: 'web' }));
     const patched = await client().patch(configMaps, at('a'), {
-      type: 'merge', body: { metadata: { labels: { app: null, tier: 'front' } }, data: { w: '2' } },
+      type: 'merge',
+      body: { metadata: { labels: { app: null, tier: 'front' } }, data: { w: '2' } },
     });
     expect([patched.metadata?.labels, patched.data]).toEqual([{ tier: 'front' }, { v: '1', w: '2' }]);
   });
 
   it('generates names', async () => {
-    const made = await client().create<ConfigMap>(configMaps, { metadata: { generateName: 'web-', namespace: NAMESPACE } });
+    const made = await client().create<ConfigMap>(configMaps, {
+      metadata: { generateName: 'web-', namespace: NAMESPACE },
+    });
     expect(made.metadata?.name).toMatch(/^web-[a-z0-9]{5}$/);
   });
 
@@ -119,13 +139,22 @@ function objectsConformance(client: () => Client): void {
   });
 
   it('writes status apart from spec', async () => {
-    const pod = await client().create(pods, { metadata: { name: 'p', namespace: NAMESPACE }, spec: { containers: [{ name: 'c', image: 'i' }] } });
-    const after = await client().updateStatus(pods, { ...pod, spec: { containers: [{ name: 'other', image: 'i' }] }, status: { phase: 'Running' } });
+    const pod = await client().create(pods, {
+      metadata: { name: 'p', namespace: NAMESPACE },
+      spec: { containers: [{ name: 'c', image: 'i' }] },
+    });
+    const after = await client().updateStatus(pods, {
+      ...pod,
+      spec: { containers: [{ name: 'other', image: 'i' }] },
+      status: { phase: 'Running' },
+    });
     expect([after.status?.phase, after.spec?.containers[0]?.name]).toEqual(['Running', 'c']);
   });
 
   it('says whether a deleted object is still there', async () => {
-    const made = await client().create<ConfigMap>(configMaps, { metadata: { name: 'a', namespace: NAMESPACE, finalizers: ['example.com/hold'] } });
+    const made = await client().create<ConfigMap>(configMaps, {
+      metadata: { name: 'a', namespace: NAMESPACE, finalizers: ['example.com/hold'] },
+    });
     expect((await client().delete(configMaps, at('a'))).gone).toBe(false);
     const marked = await client().get(configMaps, at('a'));
     expect(marked.metadata?.deletionTimestamp).toMatch(/^\d{4}-\d\d-\d\dT/);
@@ -143,29 +172,55 @@ function objectsConformance(client: () => Client): void {
 
 function listConformance(client: () => Client): void {
   it('lists, selects and pages', async () => {
-    for (let i = 0; i < 7; i++) await client().create(configMaps, configMap(`c${i}`, '1', { parity: i % 2 === 0 ? 'even' : 'odd' }));
+    for (let i = 0; i < 7; i++)
+      await client().create(configMaps, configMap(`c${i}`, '1', { parity: i % 2 === 0 ? 'even' : 'odd' }));
     const names = (list: { readonly items: readonly ConfigMap[] }) => list.items.map((item) => item.metadata?.name);
-    expect(names(await client().list(configMaps, { namespace: NAMESPACE }))).toEqual(['c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6']);
-    expect(names(await client().list(configMaps, { namespace: NAMESPACE, labelSelector: 'parity=odd' }))).toEqual(['c1', 'c3', 'c5']);
-    expect(names(await client().list(configMaps, { namespace: NAMESPACE, fieldSelector: 'metadata.name=c4' }))).toEqual(['c4']);
+    expect(names(await client().list(configMaps, { namespace: NAMESPACE }))).toEqual([
+      'c0',
+      'c1',
+      'c2',
+      'c3',
+      'c4',
+      'c5',
+      'c6',
+    ]);
+    expect(names(await client().list(configMaps, { namespace: NAMESPACE, labelSelector: 'parity=odd' }))).toEqual([
+      'c1',
+      'c3',
+      'c5',
+    ]);
+    expect(names(await client().list(configMaps, { namespace: NAMESPACE, fieldSelector: 'metadata.name=c4' }))).toEqual(
+      ['c4'],
+    );
     const first = await client().list(configMaps, { namespace: NAMESPACE, limit: 5 });
     expect([first.items.length, first.metadata.remainingItemCount]).toEqual([5, 2]);
-    const second = await client().list(configMaps, { namespace: NAMESPACE, limit: 5, continue: first.metadata.continue ?? '' });
+    const second = await client().list(configMaps, {
+      namespace: NAMESPACE,
+      limit: 5,
+      continue: first.metadata.continue ?? '',
+    });
     expect([names(second), second.metadata.continue ?? '']).toEqual([['c5', 'c6'], '']);
     expect(names(await client().list(configMaps, { namespace: 'elsewhere' }))).toEqual([]);
   });
 
   it('lists all of a collection that is larger than a page and a message', async () => {
     const filling = 'x'.repeat(10_000);
-    for (let i = 0; i < 600; i++) await client().create<ConfigMap>(configMaps, { metadata: { name: `c${i}`, namespace: NAMESPACE }, data: { filling } });
+    for (let i = 0; i < 600; i++)
+      await client().create<ConfigMap>(configMaps, {
+        metadata: { name: `c${i}`, namespace: NAMESPACE },
+        data: { filling },
+      });
     const { items } = await client().list(configMaps, { namespace: NAMESPACE });
     expect(new Set(items.map((item) => item.metadata?.name)).size).toBe(600);
   });
 
   it('deletes a collection', async () => {
-    for (const name of ['a', 'b', 'c']) await client().create(configMaps, configMap(name, '1', { gone: String(name !== 'b') }));
+    for (const name of ['a', 'b', 'c'])
+      await client().create(configMaps, configMap(name, '1', { gone: String(name !== 'b') }));
     await client().deleteCollection(configMaps, { namespace: NAMESPACE, labelSelector: 'gone=true' });
-    expect((await client().list(configMaps, { namespace: NAMESPACE })).items.map((item) => item.metadata?.name)).toEqual(['b']);
+    expect(
+      (await client().list(configMaps, { namespace: NAMESPACE })).items.map((item) => item.metadata?.name),
+    ).toEqual(['b']);
   });
 }
 
@@ -175,13 +230,18 @@ function watchConformance(client: () => Client): void {
     const stop = new AbortController();
     const seen: string[] = [];
     const watching = (async () => {
-      for await (const event of client().watch(configMaps, { namespace: NAMESPACE, resourceVersion: metadata.resourceVersion ?? '', signal: stop.signal })) {
+      for await (const event of client().watch(configMaps, {
+        namespace: NAMESPACE,
+        resourceVersion: metadata.resourceVersion ?? '',
+        signal: stop.signal,
+      })) {
         seen.push(`${event.type} ${event.object.metadata?.name ?? ''} ${event.object.data?.['v'] ?? ''}`);
         if (event.type === 'DELETED') return;
       }
     })();
     const made = await client().create(configMaps, configMap('a'));
-    for (let i = 2; i <= 20; i++) await client().patch(configMaps, at('a'), { type: 'merge', body: { data: { v: String(i) } } });
+    for (let i = 2; i <= 20; i++)
+      await client().patch(configMaps, at('a'), { type: 'merge', body: { data: { v: String(i) } } });
     await client().delete(configMaps, at('a'), { preconditions: { uid: made.metadata?.uid ?? '' } });
     await watching;
     const expected = ['ADDED a 1', ...Array.from({ length: 19 }, (_, i) => `MODIFIED a ${i + 2}`), 'DELETED a 20'];
@@ -202,7 +262,12 @@ function watchConformance(client: () => Client): void {
   it('tells what exists, then a bookmark, when asked for initial events', async () => {
     await client().create(configMaps, configMap('a'));
     const seen: string[] = [];
-    const options = { namespace: NAMESPACE, sendInitialEvents: true, allowWatchBookmarks: true, resourceVersionMatch: 'NotOlderThan' } as const;
+    const options = {
+      namespace: NAMESPACE,
+      sendInitialEvents: true,
+      allowWatchBookmarks: true,
+      resourceVersionMatch: 'NotOlderThan',
+    } as const;
     for await (const event of client().watch(configMaps, options)) {
       seen.push(event.type);
       if (event.type === 'BOOKMARK') {

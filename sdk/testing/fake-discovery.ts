@@ -15,7 +15,10 @@ const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', '
 const BUFFERED_MAX = 1_000;
 
 const served = (resource: Resource, isBuiltIn: boolean): ServedResource => ({
-  ...resource, verbs: VERBS, stored: `${resource.group}/${resource.resource}`, builtIn: isBuiltIn,
+  ...resource,
+  verbs: VERBS,
+  stored: `${resource.group}/${resource.resource}`,
+  builtIn: isBuiltIn,
 });
 
 export class FakeDiscovery {
@@ -37,7 +40,10 @@ export class FakeDiscovery {
   }
 
   async *follow(signal?: AbortSignal): AsyncGenerator<readonly ServedResource[]> {
-    const stream = new PushStream<readonly ServedResource[]>({ limit: BUFFERED_MAX, onOverflow: () => apiErrors.timeout('the reader is too slow') });
+    const stream = new PushStream<readonly ServedResource[]>({
+      limit: BUFFERED_MAX,
+      onOverflow: () => apiErrors.timeout('the reader is too slow'),
+    });
     const end = () => stream.end();
     signal?.addEventListener('abort', end, { once: true });
     this.#streams.add(stream);

@@ -1,10 +1,10 @@
 /**
  * TEST SUPPORT: an ObjectService in memory, good enough to unit-test controllers, informers and schedulers.
  *
- * It has one sequence of resource versions, optimistic concurrency, watches that resume, expire and can be cut, label and
- * field selectors, finalizers, graceful deletion of pods, generations, the status subresource and the binding and eviction
- * of pods. It knows no schemas: no defaults, no validation, no admission, no authorization. Server-side apply is a merge.
- * Faults are handed in by `failNext`, `cutWatches` and `compact`.
+ * It has one sequence of resource versions, optimistic concurrency, watches that resume, expire and can be cut, label
+ * and field selectors, finalizers, graceful deletion of pods, generations, the status subresource and the binding and
+ * eviction of pods. It knows no schemas: no defaults, no validation, no admission, no authorization. Server-side apply
+ * is a merge. Faults are handed in by `failNext`, `cutWatches` and `compact`.
  */
 import type { Clock } from '../../platform/clock.js';
 import { toTime } from '../../platform/clock.js';
@@ -13,8 +13,21 @@ import { PushStream } from '../../platform/stream.js';
 import { encodeJson } from '../../apimachinery/json-value.js';
 import { handleOfObject } from '../../apimachinery/object-handle.js';
 import type {
-  CallOptions, CreateRequest, DeleteCollectionRequest, DeleteRequest, DeleteResult, GetRequest, ListRequest, ObjectHandle,
-  ObjectList, ObjectService, PatchRequest, ServedResource, UpdateRequest, WatchEvent, WatchRequest,
+  CallOptions,
+  CreateRequest,
+  DeleteCollectionRequest,
+  DeleteRequest,
+  DeleteResult,
+  GetRequest,
+  ListRequest,
+  ObjectHandle,
+  ObjectList,
+  ObjectService,
+  PatchRequest,
+  ServedResource,
+  UpdateRequest,
+  WatchEvent,
+  WatchRequest,
 } from '../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../apimachinery/object.js';
 import type { KubeObject, ResourceId, UnknownObject } from '../../apimachinery/object.js';
@@ -159,7 +172,9 @@ export class FakeObjectService implements ObjectService {
     return {
       metadata: {
         resourceVersion: this.resourceVersion,
-        ...(more ? { continue: JSON.stringify([last, this.resourceVersion]), remainingItemCount: items.length - page.length } : {}),
+        ...(more
+          ? { continue: JSON.stringify([last, this.resourceVersion]), remainingItemCount: items.length - page.length }
+          : {}),
       },
       items: page.map(([, handle]) => handle),
     };
@@ -183,7 +198,10 @@ export class FakeObjectService implements ObjectService {
     const key = keyOfRef({ namespace, name });
     if (this.#table(resource).has(key)) throw apiErrors.alreadyExists(resource, name);
     const draft = withMetadata(structuredClone(request.object), {
-      name, uid: this.#options.random.uuid(), creationTimestamp: toTime(this.#options.clock.now()), generation: 1,
+      name,
+      uid: this.#options.random.uuid(),
+      creationTimestamp: toTime(this.#options.clock.now()),
+      generation: 1,
       ...(namespace === undefined ? {} : { namespace }),
     });
     draft.apiVersion ??= apiVersionOf(resource);
@@ -219,7 +237,8 @@ export class FakeObjectService implements ObjectService {
     for (const { object } of list.items) {
       const { namespace, name = '' } = object.metadata ?? {};
       this.#remove({
-        resource: request.resource, name,
+        resource: request.resource,
+        name,
         ...(namespace === undefined ? {} : { namespace }),
         ...(deletion === undefined ? {} : { options: deletion }),
       });
@@ -234,17 +253,39 @@ export class FakeObjectService implements ObjectService {
     const key = keyOfRef(request);
     const old = this.#existing(request).object as UnknownObject;
     const asked = draft.metadata ?? {};
-    if (asked.resourceVersion !== undefined && asked.resourceVersion !== '' && asked.resourceVersion !== old.metadata?.resourceVersion) {
-      throw apiErrors.conflict(resource, name,
-        'the object has been modified; please apply your changes to the latest version and try again');
+    if (
+      asked.resourceVersion !== undefined &&
+      asked.resourceVersion !== '' &&
+      asked.resourceVersion !== old.metadata?.resourceVersion
+    ) {
+      throw apiErrors.conflict(
+        resource,
+        name,
+        'the object has been modified; please apply your changes to the latest version and try again',
+      );
     }
     if (asked.uid !== undefined && asked.uid !== '' && asked.uid !== old.metadata?.uid) {
-      throw apiErrors.conflict(resource, name, `Precondition failed: UID in precondition: ${asked.uid}, UID in object meta: ${old.metadata?.uid ?? ''}`);
+      throw apiErrors.conflict(
+        resource,
+        name,
+        `Precondition failed: UID in precondition: ${asked.uid}, UID in object meta: ${old.metadata?.uid ?? ''}`,
+      );
     }
-    const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation = 1 } = old.metadata ?? {};
+    const {
+      uid,
+      creationTimestamp,
+      deletionTimestamp,
+      deletionGracePeriodSeconds,
+      generation = 1,
+    } = old.metadata ?? {};
     let next: UnknownObject = withMetadata(draft, {
-      ...Object.fromEntries(Object.entries({ uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds }).filter(([, v]) => v !== undefined)),
-      name, generation,
+      ...Object.fromEntries(
+        Object.entries({ uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds }).filter(
+          ([, v]) => v !== undefined,
+        ),
+      ),
+      name,
+      generation,
     });
     const splitsStatus = this.#options.withoutStatus?.includes(resource.resource) !== true;
     if (request.subresource === 'status') next = withStatusOf(old, next);
@@ -252,8 +293,10 @@ export class FakeObjectService implements ObjectService {
     if (changedSpec(old, next)) next = withMetadata(next, { generation: generation + 1 });
     if (encodeJson(next) === encodeJson(old)) return this.#existing(request);
     if (request.dryRun === true) return handleOfObject(next);
-    const finalized = next.metadata?.deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0
-      && (next.metadata.deletionGracePeriodSeconds ?? 0) === 0;
+    const finalized =
+      next.metadata?.deletionTimestamp !== undefined &&
+      (next.metadata.finalizers ?? []).length === 0 &&
+      (next.metadata.deletionGracePeriodSeconds ?? 0) === 0;
     return finalized ? this.#erase(resource, key, next) : this.#store(resource, key, next);
   }
 
@@ -265,7 +308,10 @@ export class FakeObjectService implements ObjectService {
     if (preconditions?.uid !== undefined && preconditions.uid !== old.metadata?.uid) {
       throw apiErrors.conflict(resource, name, 'Precondition failed: UID');
     }
-    if (preconditions?.resourceVersion !== undefined && preconditions.resourceVersion !== old.metadata?.resourceVersion) {
+    if (
+      preconditions?.resourceVersion !== undefined &&
+      preconditions.resourceVersion !== old.metadata?.resourceVersion
+    ) {
       throw apiErrors.conflict(resource, name, 'Precondition failed: resourceVersion');
     }
     const grace_s = graceOf(resource, old, options.gracePeriodSeconds);
@@ -273,10 +319,13 @@ export class FakeObjectService implements ObjectService {
     const held = finalizers.length > 0;
     if (grace_s === 0 && !held) return { handle: this.#erase(resource, key, old), gone: true };
     const pending = old.metadata?.deletionTimestamp !== undefined;
-    if (pending && (old.metadata?.deletionGracePeriodSeconds ?? 0) <= grace_s) return { handle: this.#existing(request), gone: false };
+    if (pending && (old.metadata?.deletionGracePeriodSeconds ?? 0) <= grace_s)
+      return { handle: this.#existing(request), gone: false };
     const marked = withMetadata(structuredClone(old), {
-      deletionTimestamp: toTime(this.#options.clock.now() + grace_s * 1000), deletionGracePeriodSeconds: grace_s,
-      ...(held ? { finalizers } : {}), generation: (old.metadata?.generation ?? 1) + (pending ? 0 : 1),
+      deletionTimestamp: toTime(this.#options.clock.now() + grace_s * 1000),
+      deletionGracePeriodSeconds: grace_s,
+      ...(held ? { finalizers } : {}),
+      generation: (old.metadata?.generation ?? 1) + (pending ? 0 : 1),
     });
     return { handle: this.#store(resource, key, marked), gone: false };
   }
@@ -300,9 +349,17 @@ export class FakeObjectService implements ObjectService {
     const table = this.#table(resource);
     const previous = table.get(key)?.object;
     this.#version++;
-    const handle = handleOfObject<KubeObject>(deepFreeze(withMetadata(draft, { resourceVersion: this.resourceVersion })));
+    const handle = handleOfObject<KubeObject>(
+      deepFreeze(withMetadata(draft, { resourceVersion: this.resourceVersion })),
+    );
     table.set(key, handle);
-    this.#publish({ resource: resourceKeyOf(resource), type: previous === undefined ? 'ADDED' : 'MODIFIED', handle, previous, version: this.#version });
+    this.#publish({
+      resource: resourceKeyOf(resource),
+      type: previous === undefined ? 'ADDED' : 'MODIFIED',
+      handle,
+      previous,
+      version: this.#version,
+    });
     return handle;
   }
 
@@ -311,7 +368,9 @@ export class FakeObjectService implements ObjectService {
     const previous = table.get(key)?.object;
     table.delete(key);
     this.#version++;
-    const handle = handleOfObject<KubeObject>(deepFreeze(withMetadata(structuredClone(last), { resourceVersion: this.resourceVersion })));
+    const handle = handleOfObject<KubeObject>(
+      deepFreeze(withMetadata(structuredClone(last), { resourceVersion: this.resourceVersion })),
+    );
     this.#publish({ resource: resourceKeyOf(resource), type: 'DELETED', handle, previous, version: this.#version });
     return handle;
   }
@@ -369,7 +428,8 @@ export class FakeObjectService implements ObjectService {
     const version = Number(from);
     if (version < this.#compacted) throw apiErrors.expired(`too old resource version: ${from} (${this.#compacted})`);
     if (version > this.#version) throw apiErrors.resourceVersionTooLarge(version, this.#version);
-    for (const event of this.#log) if (event.version > version && event.resource === watcher.resource) watcher.deliver(event);
+    for (const event of this.#log)
+      if (event.version > version && event.resource === watcher.resource) watcher.deliver(event);
   }
 
   // ---- small things
@@ -381,16 +441,34 @@ export class FakeObjectService implements ObjectService {
     return table;
   }
 
-  #existing(target: { readonly resource: ResourceId; readonly namespace?: string; readonly name: string }): ObjectHandle {
+  #existing(target: {
+    readonly resource: ResourceId;
+    readonly namespace?: string;
+    readonly name: string;
+  }): ObjectHandle {
     const handle = this.#table(target.resource).get(keyOfRef(target));
     if (handle === undefined) throw apiErrors.notFound(target.resource, target.name);
     return handle;
   }
 
-  #note(verb: FakeVerb, request: { readonly resource: ResourceId; readonly namespace?: string; readonly name?: string; readonly subresource?: string; readonly object?: KubeObject }): void {
+  #note(
+    verb: FakeVerb,
+    request: {
+      readonly resource: ResourceId;
+      readonly namespace?: string;
+      readonly name?: string;
+      readonly subresource?: string;
+      readonly object?: KubeObject;
+    },
+  ): void {
     const { resource, subresource } = request;
     const name = request.name ?? request.object?.metadata?.name ?? '';
-    this.#calls.push({ verb, resource: resource.resource, key: keyOfRef({ namespace: request.namespace, name }), ...(subresource === undefined ? {} : { subresource }) });
+    this.#calls.push({
+      verb,
+      resource: resource.resource,
+      key: keyOfRef({ namespace: request.namespace, name }),
+      ...(subresource === undefined ? {} : { subresource }),
+    });
     const fault = this.#faults.find((candidate) => candidate.verb === verb && candidate.resource === resource.resource);
     if (fault === undefined) return;
     fault.left--;
@@ -415,19 +493,26 @@ function translate(event: LoggedEvent, within: (object: KubeObject) => boolean):
 }
 
 function bookmarkOf(resourceVersion: string, annotations?: Record<string, string>): WatchEvent {
-  return { type: 'BOOKMARK', handle: handleOfObject({ metadata: { resourceVersion, ...(annotations === undefined ? {} : { annotations }) } }) };
+  return {
+    type: 'BOOKMARK',
+    handle: handleOfObject({ metadata: { resourceVersion, ...(annotations === undefined ? {} : { annotations }) } }),
+  };
 }
 
 /** Pods on a node get time to end; everything else, and pods nowhere or finished, goes at once. */
 function graceOf(resource: ResourceId, object: KubeObject, asked_s: number | undefined): number {
   if (resource.group !== '' || resource.resource !== 'pods') return 0;
-  const { spec, status } = object as { spec?: { nodeName?: string; terminationGracePeriodSeconds?: number }; status?: { phase?: string } };
+  const { spec, status } = object as {
+    spec?: { nodeName?: string; terminationGracePeriodSeconds?: number };
+    status?: { phase?: string };
+  };
   if (spec?.nodeName === undefined || status?.phase === 'Succeeded' || status?.phase === 'Failed') return 0;
   return asked_s ?? spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_S;
 }
 
 function deepFreeze<T extends object>(value: T): T {
-  for (const child of Object.values(value)) if (typeof child === 'object' && child !== null && !Object.isFrozen(child)) deepFreeze(child as object);
+  for (const child of Object.values(value))
+    if (typeof child === 'object' && child !== null && !Object.isFrozen(child)) deepFreeze(child as object);
   return Object.freeze(value);
 }
 

@@ -17,7 +17,8 @@ export function withoutStatusOf(object: UnknownObject, old: UnknownObject): Unkn
 export function withStatusOf(old: UnknownObject, next: UnknownObject): UnknownObject {
   const annotations = next.metadata?.annotations;
   return {
-    ...old, metadata: { ...old.metadata, ...(annotations === undefined ? {} : { annotations }) },
+    ...old,
+    metadata: { ...old.metadata, ...(annotations === undefined ? {} : { annotations }) },
     ...(Object.hasOwn(next, 'status') ? { status: next['status'] } : {}),
   };
 }
@@ -40,7 +41,8 @@ export function bindPod(pod: KubeObject, binding: KubeObject, now: string): Unkn
   const id = { group: '', resource: 'pods' };
   const name = pod.metadata?.name ?? '';
   if (node === undefined || node === '') throw apiErrors.badRequest('target.name is required');
-  if (pod.metadata?.deletionTimestamp !== undefined) throw apiErrors.conflict(id, name, `pod ${name} is being deleted, cannot be assigned to a host`);
+  if (pod.metadata?.deletionTimestamp !== undefined)
+    throw apiErrors.conflict(id, name, `pod ${name} is being deleted, cannot be assigned to a host`);
   if (bound.spec?.nodeName !== undefined && bound.spec.nodeName !== '') {
     throw apiErrors.conflict(id, name, `pod ${name} is already assigned to node "${bound.spec.nodeName}"`);
   }

@@ -23,15 +23,18 @@ function builtIn() {
 export function patched(old: KubeObject, { resource, type, patch }: PatchRequest): UnknownObject {
   const object = old as UnknownObject;
   switch (type) {
-    case 'json': return applyJsonPatch(object, patch) as UnknownObject;
+    case 'json':
+      return applyJsonPatch(object, patch) as UnknownObject;
     case 'merge':
-    case 'apply': return applyMergePatch(object, patch);
+    case 'apply':
+      return applyMergePatch(object, patch);
     case 'strategic': {
       const { scheme, resolver } = builtIn();
       const kind = scheme.byResource(resource);
       if (kind === undefined) throw apiErrors.unsupportedMediaType('strategic merge patches are for built-in kinds');
       return applyStrategicMergePatch(object, patch, kind.schema, resolver);
     }
-    default: return type satisfies never;
+    default:
+      return type satisfies never;
   }
 }

@@ -5,7 +5,10 @@ import { matchesFields, parseFieldSelector } from '../../apimachinery/selector/f
 import { parseLabelSelector } from '../../apimachinery/selector/label-text.js';
 
 /** Throws ApiError BadRequest for a selector that cannot be parsed. */
-export function selects(labelSelector: string | undefined, fieldSelector: string | undefined): (object: KubeObject) => boolean {
+export function selects(
+  labelSelector: string | undefined,
+  fieldSelector: string | undefined,
+): (object: KubeObject) => boolean {
   const labels = parseLabelSelector(labelSelector);
   const fields = parseFieldSelector(fieldSelector);
   return (object) => labels.matches(object.metadata?.labels) && matchesFields(fields, (path) => fieldOf(object, path));
@@ -13,6 +16,7 @@ export function selects(labelSelector: string | undefined, fieldSelector: string
 
 function fieldOf(object: KubeObject, path: string): string {
   let at: unknown = object;
-  for (const step of path.split('.')) at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[step] : undefined;
+  for (const step of path.split('.'))
+    at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[step] : undefined;
   return typeof at === 'string' ? at : at === undefined ? '' : encodeJson(at);
 }

@@ -1,9 +1,9 @@
 /**
  * A queue of keys for level-triggered work.
  *
- * A key waits at most once, however often it is added. A key that is being worked on is handed to nobody else; when it is
- * added meanwhile, it waits again after `done`. So a worker always sees a state at least as new as the last add, and no
- * two workers see the same key (the promises of client-go's workqueue).
+ * A key waits at most once, however often it is added. A key that is being worked on is handed to nobody else; when it
+ * is added meanwhile, it waits again after `done`. So a worker always sees a state at least as new as the last add, and
+ * no two workers see the same key (the promises of client-go's workqueue).
  */
 import { assert } from '../../platform/assert.js';
 import type { Clock, Timer } from '../../platform/clock.js';

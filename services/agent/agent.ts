@@ -2,10 +2,11 @@
  * agent: the worker's end. It holds sessions with every member, keeps a state machine for each pod bound to its node,
  * drives the container runtime, and reports.
  *
- * In: pod specs and just the objects they refer to (NODE_OBJECTS), requests for tunnels (over sessions); what the runtime
- * holds. Out: actions on the runtime, volumes on the host, node and pod status, events, pod streams. Containers do not
- * depend on it: killed and started again, it adopts what runs. It must never listen for anything unauthenticated, hold an
- * object no pod of its node refers to, or let an object's name or path reach the file system unchecked.
+ * In: pod specs and just the objects they refer to (NODE_OBJECTS), requests for tunnels (over sessions); what the
+ * runtime holds. Out: actions on the runtime, volumes on the host, node and pod status, events, pod streams. Containers
+ * do not depend on it: killed and started again, it adopts what runs. It must never listen for anything
+ * unauthenticated, hold an object no pod of its node refers to, or let an object's name or path reach the file system
+ * unchecked.
  */
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import { credentials } from '@grpc/grpc-js';
@@ -160,10 +161,18 @@ class AgentService implements Agent {
     const { clock, random, logger, nodeName, memberEndpoints } = options;
     this.#part = options.part ?? new Containment({ clock, logger }).part('agent');
     this.#sessions = new MemberSessions({
-      endpoints: memberEndpoints, nodeName, clock, random, logger, part: this.#part, version: options.version ?? AGENT_VERSION,
+      endpoints: memberEndpoints,
+      nodeName,
+      clock,
+      random,
+      logger,
+      part: this.#part,
+      version: options.version ?? AGENT_VERSION,
       credentials: () => credentialsOf(options.tls),
       resume: () => ({
-        primary: true, revision: this.#pods?.revision ?? '0', known: this.#pods?.known() ?? [],
+        primary: true,
+        revision: this.#pods?.revision ?? '0',
+        known: this.#pods?.known() ?? [],
         kinds: { names: this.#table.kinds.map(({ resource }) => resource.kind) },
       }),
       onPrimary: () => {
@@ -173,12 +182,23 @@ class AgentService implements Agent {
       },
       onAlone: () => this.#failTokens('no member is reachable'),
       onMessage: (message) => this.#receive(message),
-      onTunnel: (message, client) => serveTunnel(message, {
-        client, logger, part: this.#part, open: (request, signal) => openPodStream(request, {
-          workers: this.#pods?.workers ?? new Map(), runtime: options.runtime, nodeIP: options.nodeIP,
-          ...(options.serving === undefined ? {} : { serving: options.serving }),
-        }, signal),
-      }),
+      onTunnel: (message, client) =>
+        serveTunnel(message, {
+          client,
+          logger,
+          part: this.#part,
+          open: (request, signal) =>
+            openPodStream(
+              request,
+              {
+                workers: this.#pods?.workers ?? new Map(),
+                runtime: options.runtime,
+                nodeIP: options.nodeIP,
+                ...(options.serving === undefined ? {} : { serving: options.serving }),
+              },
+              signal,
+            ),
+        }),
     });
     this.#events = new PodEvents(clock, (value) => this.#sessions.send({ $case: 'eventReport', value }));
   }
@@ -193,7 +213,9 @@ class AgentService implements Agent {
 
   async health(): Promise<string | undefined> {
     if (this.#pods === undefined || this.#stopped) return 'the agent is not running';
-    const info = await this.#options.runtime.info().catch((error: unknown) => ({ ready: false, message: String(error) }));
+    const info = await this.#options.runtime
+      .info()
+      .catch((error: unknown) => ({ ready: false, message: String(error) }));
     return info.ready ? undefined : `the container runtime is not ready: ${info.message}`;
   }
 
@@ -201,8 +223,12 @@ class AgentService implements Agent {
   async metrics(): Promise<{ readonly contentType: string; readonly text: string }> {
     const { AgentMetrics: Metrics } = await import('./server/metrics.js');
     this.#metrics ??= new Metrics(() => ({
-      runtime: this.#options.runtime.name, phases: this.#pods?.phases() ?? new Map<string, number>(), runningContainers: this.#pods?.runningContainers ?? 0,
-      hasPrimary: this.#sessions.hasPrimary, events: this.#events.counts(), faults: this.#options.faults?.() ?? [],
+      runtime: this.#options.runtime.name,
+      phases: this.#pods?.phases() ?? new Map<string, number>(),
+      runningContainers: this.#pods?.runningContainers ?? 0,
+      hasPrimary: this.#sessions.hasPrimary,
+      events: this.#events.counts(),
+      faults: this.#options.faults?.() ?? [],
     }));
     return this.#metrics.text();
   }
@@ -213,21 +239,38 @@ class AgentService implements Agent {
     const machine = await this.#machine();
     const handlers = new Handlers(runtime, clock);
     await options.cgroups?.pods.limitNode(capacityOf(machine, options.capacity)).catch((error: unknown) => {
-      logger.warn({ error: String(error) }, 'the limit of all pods together could not be set: what they take is limited for each of them only');
+      logger.warn(
+        { error: String(error) },
+        'the limit of all pods together could not be set: what they take is limited for each of them only',
+      );
     });
     this.#pods = new PodManager({
-      part: this.#part, runtime, clock, random, logger, nodeName, hostIP: nodeIP, volumes: options.volumes ?? noVolumes, images: new Images(runtime), checkpoints: this.#checkpoints,
+      part: this.#part,
+      runtime,
+      clock,
+      random,
+      logger,
+      nodeName,
+      hostIP: nodeIP,
+      volumes: options.volumes ?? noVolumes,
+      images: new Images(runtime),
+      checkpoints: this.#checkpoints,
       table: this.#table,
       ...(options.cgroups === undefined ? {} : { cgroups: options.cgroups.pods }),
       logRoot: options.dataDir === undefined ? '/var/log/pods' : `${options.dataDir}/logs`,
       node: {
-        clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain ?? 'cluster.local', hostDNS: await hostDns(),
-        memoryCapacity_bytes: machine.memory_bytes, hostname: nodeName,
+        clusterDNS: options.clusterDNS,
+        clusterDomain: options.clusterDomain ?? 'cluster.local',
+        hostDNS: await hostDns(),
+        memoryCapacity_bytes: machine.memory_bytes,
+        hostname: nodeName,
         ...(options.cgroups === undefined ? {} : { cgroupRoot: options.cgroups.root }),
       },
-      allocatable: () => this.#allocatable, nodeObject: () => this.#nodeObject,
+      allocatable: () => this.#allocatable,
+      nodeObject: () => this.#nodeObject,
       requestToken: (key, need) => this.#requestToken(key, need),
-      runHandler: (handler, container, record, podIP, timeout_s) => handlers.run(handler, { container, record, podIP, timeout_s }),
+      runHandler: (handler, container, record, podIP, timeout_s) =>
+        handlers.run(handler, { container, record, podIP, timeout_s }),
       reportStatus: (key, status) => this.#reportStatus(key, status),
       reportTerminated: (key) => void this.#sessions.send({ $case: 'podTerminated', value: { ...key } }),
       event: (event) => this.#events.record(event),
@@ -237,7 +280,8 @@ class AgentService implements Agent {
     this.#checkNodeIn(0);
     this.#restoreTimer = clock.after(RESTORE_AFTER_MS, () => this.#restore());
     const { imageGarbage } = options;
-    if (imageGarbage !== undefined) this.#garbageTimer = clock.every(IMAGE_GARBAGE_MS, () => this.#removeImages(imageGarbage));
+    if (imageGarbage !== undefined)
+      this.#garbageTimer = clock.every(IMAGE_GARBAGE_MS, () => this.#removeImages(imageGarbage));
   }
 
   async stop(): Promise<void> {
@@ -260,25 +304,41 @@ class AgentService implements Agent {
     const pods = this.#pods;
     if (pods === undefined) return;
     switch (message.$case) {
-      case 'podSpec': return pods.applyPod(parse<Pod>(message.value.pod), message.value.serviceEnvironment);
-      case 'podGone': return pods.removePod(message.value.uid);
-      case 'configObject': return this.#applyObject(pods, message.value, parse<KubeObject>(message.value.object));
-      case 'configGone': return this.#applyObject(pods, message.value, undefined);
-      case 'synced': return this.#collectGarbage();
-      case 'tokenGrant': return this.#granted(message.value);
+      case 'podSpec':
+        return pods.applyPod(parse<Pod>(message.value.pod), message.value.serviceEnvironment);
+      case 'podGone':
+        return pods.removePod(message.value.uid);
+      case 'configObject':
+        return this.#applyObject(pods, message.value, parse<KubeObject>(message.value.object));
+      case 'configGone':
+        return this.#applyObject(pods, message.value, undefined);
+      case 'synced':
+        return this.#collectGarbage();
+      case 'tokenGrant':
+        return this.#granted(message.value);
       case 'nodeSettings':
         this.#podCIDR = message.value.podCidrs[0];
         this.#nodeObject = nodeObjectOf(this.#options.nodeName, message.value.node) ?? this.#nodeObject;
         return this.refresh();
-      default: return undefined;
+      default:
+        return undefined;
     }
   }
 
-  #applyObject(pods: PodManager, sent: WireKind & { readonly namespace: string; readonly name: string }, object: KubeObject | undefined): void {
+  #applyObject(
+    pods: PodManager,
+    sent: WireKind & { readonly namespace: string; readonly name: string },
+    object: KubeObject | undefined,
+  ): void {
     const { namespace, name } = sent;
     const kind = kindOfWire(sent);
-    if (kind !== undefined && nodeObjectKind(this.#table, kind) !== undefined) pods.applyObject({ kind, namespace, name }, object);
-    else this.#options.logger.warn({ kind: kind ?? sent.kind, namespace, name }, 'a member sent an object of a kind that this worker does not take: it is left out');
+    if (kind !== undefined && nodeObjectKind(this.#table, kind) !== undefined)
+      pods.applyObject({ kind, namespace, name }, object);
+    else
+      this.#options.logger.warn(
+        { kind: kind ?? sent.kind, namespace, name },
+        'a member sent an object of a kind that this worker does not take: it is left out',
+      );
   }
 
   /** Never rejects. */
@@ -286,8 +346,16 @@ class AgentService implements Agent {
     const { runtime, logger } = this.#options;
     try {
       const [images, snapshot, machine] = await Promise.all([runtime.listImages(), runtime.list(), this.#machine()]);
-      for (const image of garbage.choose({ images, snapshot, disk_bytes: machine.disk_bytes, diskAvailable_bytes: machine.diskAvailable_bytes })) {
-        logger.info({ image: image.names[0] ?? image.id, size_bytes: image.size_bytes }, 'the disk fills up: an unused image goes');
+      for (const image of garbage.choose({
+        images,
+        snapshot,
+        disk_bytes: machine.disk_bytes,
+        diskAvailable_bytes: machine.diskAvailable_bytes,
+      })) {
+        logger.info(
+          { image: image.names[0] ?? image.id, size_bytes: image.size_bytes },
+          'the disk fills up: an unused image goes',
+        );
         await runtime.removeImage(image.id);
       }
     } catch (error) {
@@ -305,7 +373,10 @@ class AgentService implements Agent {
       this.#restoreTimer = this.#options.clock.after(RESTORE_AFTER_MS, () => this.#restore());
       return;
     }
-    this.#options.logger.warn({ pods: found.pods.length }, 'no member can be reached: carrying on with the pods last known');
+    this.#options.logger.warn(
+      { pods: found.pods.length },
+      'no member can be reached: carrying on with the pods last known',
+    );
     pods.restore(found);
   }
 
@@ -330,7 +401,15 @@ class AgentService implements Agent {
       });
       this.#tokens.set(requestId, { resolve, reject, timer });
       const sent = this.#sessions.send({
-        $case: 'tokenAsk', value: { requestId, namespace: key.namespace, podName: key.name, podUid: key.uid, audience: need.audience, expirationS: need.expiration_s },
+        $case: 'tokenAsk',
+        value: {
+          requestId,
+          namespace: key.namespace,
+          podName: key.name,
+          podUid: key.uid,
+          audience: need.audience,
+          expirationS: need.expiration_s,
+        },
       });
       if (!sent) this.#failTokens('no member is reachable');
     });
@@ -375,21 +454,40 @@ class AgentService implements Agent {
 
   async #reportNode(): Promise<boolean> {
     const { runtime, nodeIP, networkReady, labels = {}, version = AGENT_VERSION, clock } = this.#options;
-    const info = await runtime.info().catch((error: unknown) => ({ version: `${runtime.name}://unknown`, ready: false, networkReady: false, message: String(error) }));
+    const info = await runtime.info().catch((error: unknown) => ({
+      version: `${runtime.name}://unknown`,
+      ready: false,
+      networkReady: false,
+      message: String(error),
+    }));
     const images = info.ready ? await runtime.listImages() : [];
     const machine = await this.#machine();
     const report = nodeReport({
-      machine, capacity: capacityOf(machine, this.#options.capacity), runtime: info, images, nodeIP, version, networkReady: networkReady?.() ?? true, labels,
-      faults: this.#options.faults?.() ?? [], now_ms: clock.now(),
+      machine,
+      capacity: capacityOf(machine, this.#options.capacity),
+      runtime: info,
+      images,
+      nodeIP,
+      version,
+      networkReady: networkReady?.() ?? true,
+      labels,
+      faults: this.#options.faults?.() ?? [],
+      now_ms: clock.now(),
     });
     this.#allocatable = report.status.allocatable ?? {};
     const text = encodeJson(report);
     const due = clock.monotonic() - this.#reported_ms >= NODE_REPORT_MS;
-    if ((text !== this.#reported || due) && this.#sessions.send({ $case: 'nodeReport', value: { node: Buffer.from(text) } })) {
+    if (
+      (text !== this.#reported || due) &&
+      this.#sessions.send({ $case: 'nodeReport', value: { node: Buffer.from(text) } })
+    ) {
       this.#reported = text;
       this.#reported_ms = clock.monotonic();
     }
-    return report.status.conditions?.find((condition) => condition.type === 'Ready')?.status === 'True' && this.#sessions.hasPrimary;
+    return (
+      report.status.conditions?.find((condition) => condition.type === 'Ready')?.status === 'True' &&
+      this.#sessions.hasPrimary
+    );
   }
 
   async #machine(): Promise<MachineFacts> {

@@ -1,12 +1,12 @@
 /**
  * The API server: Kubernetes' API over our store.
  *
- * In: requests by REST (here) and by gRPC (`grpc/`), calls of components in this process. Out: transactions on the store;
- * lists and watches off the watch cache; streams to nodes. `registry/` is the one way to read and write objects, `cacher/` what
- * it reads from, `rest/` HTTP, `crd/` rows that CustomResourceDefinitions
+ * In: requests by REST (here) and by gRPC (`grpc/`), calls of components in this process. Out: transactions on the
+ * store; lists and watches off the watch cache; streams to nodes. `registry/` is the one way to read and write objects,
+ * `cacher/` what it reads from, `rest/` HTTP, `crd/` rows that CustomResourceDefinitions
  * make, `records/` what built-in resources do that no row can say; `ports.ts` names what others
- * provide: identity, rights, admission, streams to pods. It must never hold state of its own that is not in the store, know the
- * scheduler or a controller, or answer a linearizable read before the cache has caught up.
+ * provide: identity, rights, admission, streams to pods. It must never hold state of its own that is not in the store,
+ * know the scheduler or a controller, or answer a linearizable read before the cache has caught up.
  */
 import type { PodStreamer } from '../../apimachinery/pod-streams.js';
 import type { UserInfo } from '../../apimachinery/object-service.js';
@@ -22,7 +22,15 @@ import type { Store } from '../store/store.js';
 import { Cacher } from './cacher/cacher.js';
 import { DefinitionCleanup } from './crd/definitions.js';
 import { LiveScheme } from './crd/live-scheme.js';
-import type { Admission, ApiServerContext, Authenticator, Authorizer, ObjectReader, StreamingFront, TlsProvider } from './ports.js';
+import type {
+  Admission,
+  ApiServerContext,
+  Authenticator,
+  Authorizer,
+  ObjectReader,
+  StreamingFront,
+  TlsProvider,
+} from './ports.js';
 import { builtInRecords, type ReviewParts, type ServiceNetwork } from './records/index.js';
 import { connectAdmission } from './registry/connect.js';
 import { objectReader } from './registry/reader.js';
@@ -43,9 +51,6 @@ import { HeavyWork } from './work/heavy-work.js';
 import { YamlPool } from './work/yaml-pool.js';
 
 export * from './ports.js';
-;
-;
-;
 
 export interface ApiServerOptions {
   readonly store: Store;
@@ -69,7 +74,9 @@ export interface ApiServerOptions {
   readonly flow?: Partial<Record<FlowClass, number>>;
   /** Besides `ping`, `etcd`, `shutdown` and `progress`. */
   readonly health?: readonly HealthCheck[];
-  /** Absent: health says nothing of what is done once at the start. Whoever hands it in reports the parts that he does. */
+  /**
+   * Absent: health says nothing of what is done once at the start. Whoever hands it in reports the parts that he does.
+   */
   readonly progress?: StartProgress;
   /** More for `/metrics`, in the text format: of what stands beside the API server in its process. */
   readonly metrics?: () => Promise<string>;
@@ -101,7 +108,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const scheme = new LiveScheme(builtIn, cacher, logger);
   const reader = objectReader(scheme, cacher);
   // The registry needs admission, which needs a context that needs the registry: the last step is taken on first use.
-  const context: ApiServerContext = { reader, scheme, clock, random, logger, as: (user: UserInfo) => registry.as(user) };
+  const context: ApiServerContext = {
+    reader,
+    scheme,
+    clock,
+    random,
+    logger,
+    as: (user: UserInfo) => registry.as(user),
+  };
   const admission = options.admission(context);
   const registry: Registry = new Registry({ scheme, store, cacher, clock, random, admission });
   const cleanup = new DefinitionCleanup({ reader, scheme, clock, logger, as: (user) => registry.as(user) });
@@ -109,7 +123,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const { network } = options;
   const reviews = options.reviews?.(context);
   const records = builtInRecords({
-    ...context, scheme, store, fresh: () => cacher.fresh(), ...(network === undefined ? {} : { network }), ...(reviews === undefined ? {} : { reviews }),
+    ...context,
+    scheme,
+    store,
+    fresh: () => cacher.fresh(),
+    ...(network === undefined ? {} : { network }),
+    ...(reviews === undefined ? {} : { reviews }),
   });
   for (const record of records) registry.register(record);
   const flow = new FlowControl(options.flow);
@@ -121,19 +140,68 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const published = documents(scheme, () => new Promise((resolve) => clock.immediate(resolve)));
   const stopping = new AbortController();
   const front = new RestFront({
-    scheme, reader, authenticator, authorizer, streamer: options.streamer, flow, heavy, yaml, connect, clock, random, logger,
+    scheme,
+    reader,
+    authenticator,
+    authorizer,
+    streamer: options.streamer,
+    flow,
+    heavy,
+    yaml,
+    connect,
+    clock,
+    random,
+    logger,
     as: (user) => registry.as(user),
-    metrics: new RestMetrics({ flow, cacher, more: async () => `${await holds.metrics()}${await options.metrics?.() ?? ''}` }),
-    health: healthChecks({ store, cacher, clock, stopping: stopping.signal, more: [...(options.progress?.checks() ?? []), ...(options.health ?? [])] }),
-    serverAddress: options.serverAddress ?? (options.listen === undefined ? '' : `${options.listen.host}:${options.listen.port}`),
-    documents: async (path, request, pace) => (options.openId === undefined ? undefined : openIdDocument(path, options.openId)) ?? published(path, request, pace), fresh: () => cacher.fresh(),
+    metrics: new RestMetrics({
+      flow,
+      cacher,
+      more: async () => `${await holds.metrics()}${(await options.metrics?.()) ?? ''}`,
+    }),
+    health: healthChecks({
+      store,
+      cacher,
+      clock,
+      stopping: stopping.signal,
+      more: [...(options.progress?.checks() ?? []), ...(options.health ?? [])],
+    }),
+    serverAddress:
+      options.serverAddress ?? (options.listen === undefined ? '' : `${options.listen.host}:${options.listen.port}`),
+    documents: async (path, request, pace) =>
+      (options.openId === undefined ? undefined : openIdDocument(path, options.openId)) ??
+      published(path, request, pace),
+    fresh: () => cacher.fresh(),
   });
-  const upgrade = { front, scheme, connect, reader, streamer: options.streamer, streaming: options.streaming, flow, logger };
-  const server = options.listen === undefined ? undefined : new HttpsServer({
-    ...options.listen, front, clock, logger, upgrade: (rest, connection) => serveUpgrade(rest, connection, upgrade),
-  });
+  const upgrade = {
+    front,
+    scheme,
+    connect,
+    reader,
+    streamer: options.streamer,
+    streaming: options.streaming,
+    flow,
+    logger,
+  };
+  const server =
+    options.listen === undefined
+      ? undefined
+      : new HttpsServer({
+          ...options.listen,
+          front,
+          clock,
+          logger,
+          upgrade: (rest, connection) => serveUpgrade(rest, connection, upgrade),
+        });
   return {
-    name: 'apiserver', registry, scheme, reader, front, context, authenticator, authorizer, heavy,
+    name: 'apiserver',
+    registry,
+    scheme,
+    reader,
+    front,
+    context,
+    authenticator,
+    authorizer,
+    heavy,
     get address() {
       return server?.address;
     },
@@ -167,7 +235,10 @@ interface HealthParts {
   readonly more: readonly HealthCheck[];
 }
 
-/** That the store answers and has a leader. A consistent read would stand behind all that is being applied, which is no reason to start a member again. */
+/**
+ * That the store answers and has a leader. A consistent read would stand behind all that is being applied, which is no
+ * reason to start a member again.
+ */
 async function checkLeader(store: Store): Promise<void> {
   if ((await store.status()).leaderId === undefined) throw new Error('the store has no leader');
 }
@@ -183,7 +254,8 @@ function healthChecks({ store, cacher, clock, stopping, more }: HealthParts): He
     { name: 'etcd-readiness', of: ['readyz'], check: () => readable.check() },
     ...more,
     {
-      name: 'shutdown', of: ['readyz'],
+      name: 'shutdown',
+      of: ['readyz'],
       check() {
         if (stopping.aborted) throw new Error('process is shutting down');
       },

@@ -1,7 +1,7 @@
 /**
  * What the API server asks of others: who somebody is, what they may do, what a write must become, how to reach a pod.
- * Implemented by `auth/`, `admission/`, `streaming/` here and by nodelink; handed to `createApiServer` as factories, since
- * most of them read objects through the very server they serve. Nothing here knows a transport or a kind.
+ * Implemented by `auth/`, `admission/`, `streaming/` here and by nodelink; handed to `createApiServer` as factories,
+ * since most of them read objects through the very server they serve. Nothing here knows a transport or a kind.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -35,7 +35,9 @@ interface ObjectRef {
   readonly name: string;
 }
 
-/** What the factories of the ports below are given. Usable from the server's `start` on, not while it is constructed. */
+/**
+ * What the factories of the ports below are given. Usable from the server's `start` on, not while it is constructed.
+ */
 export interface ApiServerContext {
   readonly reader: ObjectReader;
   /** The registry as a given identity; nothing is authorized a second time, admission runs. */
@@ -57,11 +59,17 @@ export interface PeerCertificate {
 
 export interface AuthenticationRequest {
   readonly peerCertificate?: PeerCertificate;
-  /** Names in lower case. `authorization` carries bearer tokens, `impersonate-*` impersonation: each of its lines is one value. */
+  /**
+   * Names in lower case. `authorization` carries bearer tokens, `impersonate-*` impersonation: each of its lines is one
+   * value.
+   */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly path: string;
   readonly remoteAddress?: string;
-  /** What the request is for: some may impersonate for some requests only. Absent: for those none of their rights counts. */
+  /**
+   * What the request is for: some may impersonate for some requests only. Absent: for those none of their rights
+   * counts.
+   */
   readonly asked?: AskedAttributes;
 }
 
@@ -79,7 +87,9 @@ export type AuthorizationAttributes =
   | {
       readonly kind: 'resource';
       readonly user: UserInfo;
-      /** get list watch create update patch delete deletecollection, and special ones (approve, sign, bind, escalate). */
+      /**
+       * get list watch create update patch delete deletecollection, and special ones (approve, sign, bind, escalate).
+       */
       readonly verb: string;
       readonly group: string;
       readonly version: string;
@@ -99,7 +109,11 @@ export type AuthorizationAttributes =
     };
 
 /** What somebody asks for, whoever it is. */
-export type AskedAttributes = AuthorizationAttributes extends infer One ? (One extends unknown ? Omit<One, 'user'> : never) : never;
+export type AskedAttributes = AuthorizationAttributes extends infer One
+  ? One extends unknown
+    ? Omit<One, 'user'>
+    : never
+  : never;
 
 export interface Decision {
   readonly allowed: boolean;
@@ -141,7 +155,9 @@ export interface AdmissionAttributes {
   warn(message: string): void;
 }
 
-/** Refuses by throwing an ApiError. With `dryRun` nothing but `object` may change. Runs again when a write is retried. */
+/**
+ * Refuses by throwing an ApiError. With `dryRun` nothing but `object` may change. Runs again when a write is retried.
+ */
 export interface Admission {
   mutate(attributes: AdmissionAttributes): Promise<void>;
   validate(attributes: AdmissionAttributes): Promise<void>;
@@ -163,8 +179,8 @@ export interface ResourceCall {
 
 /**
  * Serves a resource or subresource that is not stored: SubjectAccessReview, TokenReview, serviceaccounts/token,
- * pods/eviction. Bodies are decoded, validated against their schema and admitted before a handler sees them; the verbs that
- * are absent are answered 405. What comes back needs no apiVersion or kind: the registry fills them in.
+ * pods/eviction. Bodies are decoded, validated against their schema and admitted before a handler sees them; the verbs
+ * that are absent are answered 405. What comes back needs no apiVersion or kind: the registry fills them in.
  */
 export interface ResourceHandler {
   /** It finds all that is wrong with a body of the right types: what the schema calls required is not asked for. */
@@ -175,9 +191,9 @@ export interface ResourceHandler {
 }
 
 /**
- * A subresource whose write changes the parent object: pods/binding, certificatesigningrequests/approval. The registry reads
- * the parent, lets `apply` change the draft, validates, admits and writes; it repeats all of it when the parent changed
- * meanwhile. `apply` throws an ApiError to refuse.
+ * A subresource whose write changes the parent object: pods/binding, certificatesigningrequests/approval. The registry
+ * reads the parent, lets `apply` change the draft, validates, admits and writes; it repeats all of it when the parent
+ * changed meanwhile. `apply` throws an ApiError to refuse.
  */
 export interface ParentMutation {
   apply(draft: KubeObject, body: KubeObject, call: ResourceCall): void;
@@ -205,9 +221,9 @@ export interface WriteGuard {
 }
 
 /**
- * Takes part in the writes of one resource: cluster IPs and node ports of Services, pod subnets of Nodes. It chooses values,
- * and claims them by keys of its own inside the object's transaction, so that several members need no coordination. Runs after
- * mutating admission and `prepareFor...`, before validation.
+ * Takes part in the writes of one resource: cluster IPs and node ports of Services, pod subnets of Nodes. It chooses
+ * values, and claims them by keys of its own inside the object's transaction, so that several members need no
+ * coordination. Runs after mutating admission and `prepareFor...`, before validation.
  */
 export interface WriteHook {
   before(change: WriteChange): Promise<WriteGuard>;
@@ -232,9 +248,9 @@ export interface UpgradeRequest extends Omit<PodCommandRequest, 'kind'> {
 }
 
 /**
- * Speaks WebSocket (v5.channel.k8s.io, v4, SPDY/3.1+portforward.k8s.io) and SPDY/3.1 on the client's socket. Owns the socket
- * from the call on, and ends it. Answers `101` only when the far end has been reached (CVE-2018-1002105); before that a
- * failure is an HTTP answer with a Status. Resolves when the connection is over.
+ * Speaks WebSocket (v5.channel.k8s.io, v4, SPDY/3.1+portforward.k8s.io) and SPDY/3.1 on the client's socket. Owns the
+ * socket from the call on, and ends it. Answers `101` only when the far end has been reached (CVE-2018-1002105); before
+ * that a failure is an HTTP answer with a Status. Resolves when the connection is over.
  */
 export interface StreamingFront {
   serve(upgrade: UpgradeRequest): Promise<void>;

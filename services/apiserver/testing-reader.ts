@@ -7,8 +7,9 @@ export class MapReader implements ObjectReader {
   #changes = 0;
 
   put(resource: string, object: KubeObject): void {
-    const others = (this.#objects.get(resource) ?? []).filter((o) =>
-      o.metadata?.name !== object.metadata?.name || o.metadata?.namespace !== object.metadata?.namespace);
+    const others = (this.#objects.get(resource) ?? []).filter(
+      (o) => o.metadata?.name !== object.metadata?.name || o.metadata?.namespace !== object.metadata?.namespace,
+    );
     this.#objects.set(resource, [...others, object]);
     this.#changes++;
   }

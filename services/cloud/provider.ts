@@ -1,10 +1,11 @@
 /**
- * What a cloud provider is to Navarch: where machines run, how traffic comes in, how pods' subnets are routed. The node, route and
- * load-balancer controllers are written against this interface and call a provider's HTTP API through it; a cluster without a
- * provider does without it (k8s.io/cloud-provider, "Cloud Controller Manager").
+ * What a cloud provider is to Navarch: where machines run, how traffic comes in, how pods' subnets are routed. The
+ * node, route and load-balancer controllers are written against this interface and call a provider's HTTP API through
+ * it; a cluster without a provider does without it (k8s.io/cloud-provider, "Cloud Controller Manager").
  *
- * In: facts about nodes and Services. Out: what the provider made of them. A provider keeps no state here: it is asked again, and
- * `ensure` is called as often as anything may have changed. It must never follow a redirect, nor log a credential.
+ * In: facts about nodes and Services. Out: what the provider made of them. A provider keeps no state here: it is asked
+ * again, and `ensure` is called as often as anything may have changed. It must never follow a redirect, nor log a
+ * credential.
  */
 import type { Node, NodeAddress, Service } from '../../apimachinery/gen/types.js';
 
@@ -27,7 +28,10 @@ export interface Instance {
 }
 
 export interface Instances {
-  /** By `spec.providerID`, or by name while that is unset. Undefined: the provider is sure that there is no such machine. */
+  /**
+   * By `spec.providerID`, or by name while that is unset. Undefined: the provider is sure that there is no such
+   * machine.
+   */
   find(node: Node, options: CallOptions): Promise<Instance | undefined>;
 }
 
@@ -39,7 +43,10 @@ export interface LoadBalancerStatus {
 export interface LoadBalancers {
   /** Undefined: there is none for this Service. */
   get(service: Service, options: CallOptions): Promise<LoadBalancerStatus | undefined>;
-  /** Makes it, or brings it up to date: the Service's ports on the given nodes' node ports. Resolves when it takes traffic. */
+  /**
+   * Makes it, or brings it up to date: the Service's ports on the given nodes' node ports. Resolves when it takes
+   * traffic.
+   */
   ensure(service: Service, nodes: readonly Node[], options: CallOptions): Promise<LoadBalancerStatus>;
   /** Removes it; one that is not there is fine. */
   remove(service: Service, options: CallOptions): Promise<void>;
@@ -66,7 +73,10 @@ export interface CloudProvider {
   readonly routes?: Routes;
 }
 
-/** Fails with this when asking again later may help. Everything else is reported on the object and tried again when that changes. */
+/**
+ * Fails with this when asking again later may help. Everything else is reported on the object and tried again when that
+ * changes.
+ */
 export class ProviderUnavailableError extends Error {
   override readonly name = 'ProviderUnavailableError';
   readonly retryAfter_ms: number | undefined;

@@ -1,6 +1,6 @@
 /**
- * What every controller is given. Controllers know the API by the SDK alone; who composes them decides whether the client is in
- * process or remote, and that one member at a time runs them.
+ * What every controller is given. Controllers know the API by the SDK alone; who composes them decides whether the
+ * client is in process or remote, and that one member at a time runs them.
  */
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';

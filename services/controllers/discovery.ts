@@ -1,6 +1,7 @@
 /**
- * What the API serves, as it is now: the kinds of CustomResourceDefinitions come and go while controllers run. Controllers that work on
- * every kind ask here at each look and keep no list of their own for longer than `generation` stays the same.
+ * What the API serves, as it is now: the kinds of CustomResourceDefinitions come and go while controllers run.
+ * Controllers that work on every kind ask here at each look and keep no list of their own for longer than `generation`
+ * stays the same.
  */
 import type { ServedResource } from '../../apimachinery/object-service.js';
 import { apiVersionOf, type Resource } from '../../apimachinery/object.js';
@@ -39,10 +40,14 @@ export function discoveryOf(catalog: ResourceCatalog): Discovery {
     generation: () => catalog.generation,
     onChange: (listener) => catalog.onChange(listener),
     refresh: (signal) => catalog.refresh(signal),
-    deletable: () => where(({ resource, verbs }) => resource !== 'events' && NEEDED.every((verb) => verbs.includes(verb))),
-    namespaced: () => where(({ namespaced, verbs }) => namespaced && verbs.includes('delete') && verbs.includes('list')),
-    ofKind: (apiVersion, kind) => catalog.resources.find((one) => one.kind === kind && apiVersionOf(one) === apiVersion),
-    isBuiltIn: (resource) => catalog.resources.some((one) => one.builtIn && resourceKeyOf(one) === resourceKeyOf(resource)),
+    deletable: () =>
+      where(({ resource, verbs }) => resource !== 'events' && NEEDED.every((verb) => verbs.includes(verb))),
+    namespaced: () =>
+      where(({ namespaced, verbs }) => namespaced && verbs.includes('delete') && verbs.includes('list')),
+    ofKind: (apiVersion, kind) =>
+      catalog.resources.find((one) => one.kind === kind && apiVersionOf(one) === apiVersion),
+    isBuiltIn: (resource) =>
+      catalog.resources.some((one) => one.builtIn && resourceKeyOf(one) === resourceKeyOf(resource)),
   };
 }
 

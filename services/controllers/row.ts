@@ -34,8 +34,8 @@ export interface ControllerRow {
 const ALL = '*';
 
 /**
- * Which controllers a list such as `*,-disruption-controller` chooses, as kube-controller-manager reads it: `name` runs it, `-name`
- * does not, `*` stands for all that are not named. Throws with a message for the user.
+ * Which controllers a list such as `*,-disruption-controller` chooses, as kube-controller-manager reads it: `name` runs
+ * it, `-name` does not, `*` stands for all that are not named. Throws with a message for the user.
  */
 export function chosenControllers(list: readonly string[], rows: readonly ControllerRow[]): readonly ControllerRow[] {
   const known = new Set(rows.map(({ name }) => name));

@@ -1,4 +1,7 @@
-/** Test support: controllers on the fake object service, under a virtual clock, with a kubelet that can be told what to do. */
+/**
+ * Test support: controllers on the fake object service, under a virtual clock, with a kubelet that can be told what to
+ * do.
+ */
 import { pods } from '../../apimachinery/gen/resources.js';
 import type { Pod } from '../../apimachinery/gen/types.js';
 import { toTime, VirtualClock } from '../../platform/clock.js';
@@ -18,12 +21,23 @@ export function createTestContext() {
   const informers = new InformerFactory({ client, clock, random, logger: silentLogger });
   const said: string[] = [];
   const context: ControllerContext = {
-    client, informers, clock, random, logger: silentLogger,
-    events: { event: ({ object }, ...[, reason, message]) => void said.push(`${object.metadata?.name ?? ''} ${reason}: ${message}`) },
+    client,
+    informers,
+    clock,
+    random,
+    logger: silentLogger,
+    events: {
+      event: ({ object }, ...[, reason, message]) =>
+        void said.push(`${object.metadata?.name ?? ''} ${reason}: ${message}`),
+    },
   };
   let running: Service[] = [];
   return {
-    clock, client, service, context, said,
+    clock,
+    client,
+    service,
+    context,
+    said,
     async start(...controllers: Service[]) {
       await informers.start();
       running = controllers;
@@ -49,7 +63,11 @@ export function createTestContext() {
         const ref = { namespace: pod.metadata?.namespace ?? '', name: pod.metadata?.name ?? '' };
         if (pod.metadata?.deletionTimestamp !== undefined) await client.delete(pods, ref, { gracePeriodSeconds: 0 });
         else if (wanted(pod) && pod.status?.conditions === undefined) {
-          const status = { phase: 'Running', podIP: `10.0.0.${clock.monotonic() % 250}`, conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: toTime(clock.now()) }] };
+          const status = {
+            phase: 'Running',
+            podIP: `10.0.0.${clock.monotonic() % 250}`,
+            conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: toTime(clock.now()) }],
+          };
           await client.updateStatus(pods, { ...pod, status });
         }
       }

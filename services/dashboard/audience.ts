@@ -1,6 +1,7 @@
 /**
  * The pages that are open: server-sent events to each, and a bound on their number. A message is the whole state, so a
- * page that reads slowly is owed the newest one only; a page that reads nothing at all between two heartbeats is let go.
+ * page that reads slowly is owed the newest one only; a page that reads nothing at all between two heartbeats is let
+ * go.
  */
 import type { ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../../platform/clock.js';

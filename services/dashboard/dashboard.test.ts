@@ -18,7 +18,15 @@ afterEach(async () => {
   await Promise.all(started.splice(0).map((dashboard) => dashboard.stop()));
 });
 
-const MEMBER: MemberRow = { name: 'm1', endpoint: '127.0.0.1:2379', role: 'leader', term: 3, revision: 42, lag: 0, error: '' };
+const MEMBER: MemberRow = {
+  name: 'm1',
+  endpoint: '127.0.0.1:2379',
+  role: 'leader',
+  term: 3,
+  revision: 42,
+  lag: 0,
+  error: '',
+};
 
 async function setUp(members: () => Promise<readonly MemberRow[]> = () => Promise.resolve([MEMBER])) {
   const clock = new VirtualClock();
@@ -39,11 +47,17 @@ interface Asked {
 
 function head(url: URL, path: string, { method = 'GET', host = url.host }: Asked = {}): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    httpRequest({ host: '127.0.0.1', port: url.port, path, method, headers: { host }, agent: false }, resolve).on('error', reject).end();
+    httpRequest({ host: '127.0.0.1', port: url.port, path, method, headers: { host }, agent: false }, resolve)
+      .on('error', reject)
+      .end();
   });
 }
 
-async function ask(url: URL, path: string, asked: Asked = {}): Promise<{ code: number | undefined; headers: IncomingHttpHeaders; text: string }> {
+async function ask(
+  url: URL,
+  path: string,
+  asked: Asked = {},
+): Promise<{ code: number | undefined; headers: IncomingHttpHeaders; text: string }> {
   const response = await head(url, path, asked);
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
@@ -57,27 +71,50 @@ async function listen(url: URL) {
   const messages: Snapshot[] = [];
   let text = '';
   let wake = () => undefined as void;
-  response.setEncoding('utf8').on('error', () => undefined).on('data', (chunk: string) => {
-    text += chunk;
-    const parts = text.split('\n\n');
-    text = parts.pop() ?? '';
-    for (const part of parts) if (part.startsWith('data: ')) messages.push((JSON.parse(part.slice(6)) as { state: Snapshot }).state);
-    wake();
-  });
+  response
+    .setEncoding('utf8')
+    .on('error', () => undefined)
+    .on('data', (chunk: string) => {
+      text += chunk;
+      const parts = text.split('\n\n');
+      text = parts.pop() ?? '';
+      for (const part of parts)
+        if (part.startsWith('data: ')) messages.push((JSON.parse(part.slice(6)) as { state: Snapshot }).state);
+      wake();
+    });
   const reach = async (count: number): Promise<Snapshot> => {
-    while (messages.length < count) await new Promise<void>((resolve) => { wake = resolve; });
+    while (messages.length < count)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
     return messages[count - 1]!;
   };
   return { response, messages, reach };
 }
 
-const pod = (name: string, more: Partial<Pod> = {}): Pod => ({ metadata: { name, namespace: 'default' }, spec: { containers: [], nodeName: 'n1' }, ...more });
+const pod = (name: string, more: Partial<Pod> = {}): Pod => ({
+  metadata: { name, namespace: 'default' },
+  spec: { containers: [], nodeName: 'n1' },
+  ...more,
+});
 
 describe('who may read', () => {
   it('refuses whatever comes without the key, and tells nothing', async () => {
     const { url } = await setUp();
     const key = url.pathname.slice(1, -1);
-    for (const path of ['/', '/app.js', '/events', '/favicon.ico', `/${key.slice(0, -1)}/`, `/${key}x/`, `/?${key}`, `//${key}/`, `/x/${key}/`, '/%00/', `http://127.0.0.1${url.pathname}`]) {
+    for (const path of [
+      '/',
+      '/app.js',
+      '/events',
+      '/favicon.ico',
+      `/${key.slice(0, -1)}/`,
+      `/${key}x/`,
+      `/?${key}`,
+      `//${key}/`,
+      `/x/${key}/`,
+      '/%00/',
+      `http://127.0.0.1${url.pathname}`,
+    ]) {
       const { code, text } = await ask(url, path);
       expect([path, code]).toEqual([path, 403]);
       expect(text).not.toContain(key);
@@ -87,11 +124,18 @@ describe('who may read', () => {
 
   it('refuses a foreign Host, also with the key: a name that was rebound to 127.0.0.1', async () => {
     const { url } = await setUp();
-    for (const host of ['evil.example', `evil.example:${url.port}`, '127.0.0.1', `127.0.0.1:1`, `127.0.0.1.evil.example:${url.port}`]) {
+    for (const host of [
+      'evil.example',
+      `evil.example:${url.port}`,
+      '127.0.0.1',
+      `127.0.0.1:1`,
+      `127.0.0.1.evil.example:${url.port}`,
+    ]) {
       expect([host, (await ask(url, url.pathname, { host })).code]).toEqual([host, 403]);
     }
     // Node's own client never leaves it out or empty.
-    for (const host of [undefined, '']) expect(new Gate('k').judge({ method: 'GET', url: '/k/', host }, 80)).toMatchObject({ kind: 'refuse', code: 403 });
+    for (const host of [undefined, ''])
+      expect(new Gate('k').judge({ method: 'GET', url: '/k/', host }, 80)).toMatchObject({ kind: 'refuse', code: 403 });
     expect((await ask(url, url.pathname, { host: `localhost:${url.port}` })).code).toBe(200);
   });
 
@@ -107,7 +151,13 @@ describe('who may read', () => {
     const [a, b] = [await setUp(), await setUp()];
     expect(a.url.hostname).toBe('127.0.0.1');
     expect(a.url.pathname).toMatch(/^\/[\w-]{32}\/$/);
-    const other = createDashboard({ client: b.client, members: () => Promise.resolve([]), clock: b.clock, random: seededRandom(2), logger: silentLogger });
+    const other = createDashboard({
+      client: b.client,
+      members: () => Promise.resolve([]),
+      clock: b.clock,
+      random: seededRandom(2),
+      logger: silentLogger,
+    });
     started.push(other);
     await other.start();
     expect(new URL(other.url).pathname).not.toBe(a.url.pathname);
@@ -115,7 +165,14 @@ describe('who may read', () => {
 
   it('says so when its port is taken', async () => {
     const { client, clock, url } = await setUp();
-    const second = createDashboard({ client, members: () => Promise.resolve([]), clock, random: seededRandom(2), logger: silentLogger, port: Number(url.port) });
+    const second = createDashboard({
+      client,
+      members: () => Promise.resolve([]),
+      clock,
+      random: seededRandom(2),
+      logger: silentLogger,
+      port: Number(url.port),
+    });
     await expect(second.start()).rejects.toThrow('EADDRINUSE');
     await second.stop();
   });
@@ -130,7 +187,12 @@ describe('what is served', () => {
       expect([code, headers['content-type']]).toEqual([200, `${type}; charset=utf-8`]);
       expect(headers['content-security-policy']).toMatch(/^default-src 'self';/);
       expect(headers['content-security-policy']).not.toContain('unsafe');
-      expect([headers['x-content-type-options'], headers['referrer-policy'], headers['cache-control'], headers['x-frame-options']]).toEqual(['nosniff', 'no-referrer', 'no-store', 'DENY']);
+      expect([
+        headers['x-content-type-options'],
+        headers['referrer-policy'],
+        headers['cache-control'],
+        headers['x-frame-options'],
+      ]).toEqual(['nosniff', 'no-referrer', 'no-store', 'DENY']);
     }
     expect((await ask(url, '/')).headers['content-security-policy']).toMatch(/^default-src 'self';/);
   });
@@ -150,22 +212,37 @@ describe('what is served', () => {
     expect(page).not.toMatch(/<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=/);
     for (const text of [page, style, script]) expect(text).not.toMatch(/https?:|url\(|@import/);
     expect(script).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function/);
-    for (const [, id] of script.matchAll(/byId\('([\w-]+)'\)|(?:rows|showMore|showSummary)\('([\w-]+)'/g)) if (id !== undefined) expect(page).toContain(`id="${id}"`);
+    for (const [, id] of script.matchAll(/byId\('([\w-]+)'\)|(?:rows|showMore|showSummary)\('([\w-]+)'/g))
+      if (id !== undefined) expect(page).toContain(`id="${id}"`);
   });
 });
 
 describe('the stream', () => {
   it('begins with everything, and brings one message for many changes', async () => {
     const t = await setUp();
-    await t.client.create(nodes, { metadata: { name: 'n1' }, status: { addresses: [{ type: 'InternalIP', address: '10.0.0.1' }], conditions: [{ type: 'Ready', status: 'True' }] } });
-    await t.client.create(deployments, { metadata: { name: 'web', namespace: 'default' }, spec: { replicas: 2, selector: {}, template: {} }, status: { readyReplicas: 1 } });
+    await t.client.create(nodes, {
+      metadata: { name: 'n1' },
+      status: {
+        addresses: [{ type: 'InternalIP', address: '10.0.0.1' }],
+        conditions: [{ type: 'Ready', status: 'True' }],
+      },
+    });
+    await t.client.create(deployments, {
+      metadata: { name: 'web', namespace: 'default' },
+      spec: { replicas: 2, selector: {}, template: {} },
+      status: { readyReplicas: 1 },
+    });
     await t.clock.advance(0);
     const stream = await listen(t.url);
     expect(stream.response.headers['content-type']).toBe('text/event-stream; charset=utf-8');
     const first = await stream.reach(1);
     expect(first.synced).toBe(true);
-    expect(first.nodes.rows).toMatchObject([{ name: 'n1', status: 'Ready', health: 'good', address: '10.0.0.1', pods: 0 }]);
-    expect(first.deployments.rows).toMatchObject([{ namespace: 'default', name: 'web', ready: 1, wanted: 2, health: 'waiting' }]);
+    expect(first.nodes.rows).toMatchObject([
+      { name: 'n1', status: 'Ready', health: 'good', address: '10.0.0.1', pods: 0 },
+    ]);
+    expect(first.deployments.rows).toMatchObject([
+      { namespace: 'default', name: 'web', ready: 1, wanted: 2, health: 'waiting' },
+    ]);
     for (let i = 0; i < 20; i++) await t.client.create(pods, pod(`p${i}`));
     await t.clock.advance(250);
     const second = await stream.reach(2);
@@ -194,10 +271,18 @@ describe('the stream', () => {
     const t = await setUp();
     const evil = '</script><script>alert(1)</script>\n\ndata: {"forged":1}\n\n';
     await t.client.create(pods, pod('<script>alert(1)</script>', { status: { phase: 'Failed', reason: evil } }));
-    await t.client.create(events, { metadata: { name: 'e', namespace: 'default' }, involvedObject: { kind: 'Pod', name: '<img src=x onerror=alert(1)>' }, type: 'Warning', message: evil + 'x'.repeat(100_000) });
+    await t.client.create(events, {
+      metadata: { name: 'e', namespace: 'default' },
+      involvedObject: { kind: 'Pod', name: '<img src=x onerror=alert(1)>' },
+      type: 'Warning',
+      message: evil + 'x'.repeat(100_000),
+    });
     await t.clock.advance(0);
     const stream = await listen(t.url);
-    const { pods: table, events: [event] } = await stream.reach(1);
+    const {
+      pods: table,
+      events: [event],
+    } = await stream.reach(1);
     expect(table.rows[0]).toMatchObject({ name: '<script>alert(1)</script>', status: evil, health: 'bad' });
     expect(event?.message.startsWith(evil)).toBe(true);
     expect(event?.message.length).toBeLessThan(500);
@@ -217,7 +302,10 @@ describe('the stream', () => {
 
   it('asks members only while somebody looks, and one question at a time', async () => {
     let asked = 0;
-    const t = await setUp(() => { asked++; return new Promise(() => undefined); });
+    const t = await setUp(() => {
+      asked++;
+      return new Promise(() => undefined);
+    });
     await t.clock.advance(10_000);
     expect(asked).toBe(0);
     await (await listen(t.url)).reach(1);
@@ -245,7 +333,9 @@ describe('the stream', () => {
   it('ends when the dashboard stops, and no watch stays', async () => {
     const t = await setUp();
     const stream = await listen(t.url);
-    const ended = new Promise<void>((resolve) => { stream.response.on('close', resolve); });
+    const ended = new Promise<void>((resolve) => {
+      stream.response.on('close', resolve);
+    });
     expect(t.service.watchCount).toBe(4);
     await t.dashboard.stop();
     await ended;

@@ -92,10 +92,15 @@ class DashboardServer implements Dashboard {
     this.#audience = new Audience({ clock, pages_max: PAGES_MAX });
     this.#informers = new InformerFactory(options);
     this.#sources = {
-      nodes: this.#follow(this.#informers.informer(nodes)), pods: this.#follow(this.#informers.informer(pods)),
-      deployments: this.#follow(this.#informers.informer(deployments)), events: this.#follow(this.#informers.informer(events)),
+      nodes: this.#follow(this.#informers.informer(nodes)),
+      pods: this.#follow(this.#informers.informer(pods)),
+      deployments: this.#follow(this.#informers.informer(deployments)),
+      events: this.#follow(this.#informers.informer(events)),
     };
-    this.#server = createServer({ headersTimeout: REQUEST_MS_MAX, requestTimeout: REQUEST_MS_MAX, maxHeaderSize: 8 << 10 }, (request, response) => this.#answer(request, response));
+    this.#server = createServer(
+      { headersTimeout: REQUEST_MS_MAX, requestTimeout: REQUEST_MS_MAX, maxHeaderSize: 8 << 10 },
+      (request, response) => this.#answer(request, response),
+    );
     this.#server.maxConnections = CONNECTIONS_MAX;
   }
 
@@ -109,18 +114,22 @@ class DashboardServer implements Dashboard {
   }
 
   async start(): Promise<void> {
-    for (const [name, { file }] of FILES) this.#files.set(name, await readFile(new URL(`./public/${file}`, import.meta.url)));
+    for (const [name, { file }] of FILES)
+      this.#files.set(name, await readFile(new URL(`./public/${file}`, import.meta.url)));
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(this.#options.port ?? 0, ADDRESS, () => {
         this.#server.off('error', reject);
-        this.#server.on('error', (error) => this.#options.logger.warn({ error }, 'the dashboard\'s listener failed'));
+        this.#server.on('error', (error) => this.#options.logger.warn({ error }, "the dashboard's listener failed"));
         resolve();
       });
     });
     await this.#informers.start();
     // An empty resource tells no handler that its first list is there.
-    this.#informers.whenSynced().then(() => this.#changed(), () => undefined);
+    this.#informers.whenSynced().then(
+      () => this.#changed(),
+      () => undefined,
+    );
     this.#asks = this.#options.clock.every(MEMBERS_INTERVAL_MS, () => this.#askMembers());
   }
 
@@ -143,7 +152,10 @@ class DashboardServer implements Dashboard {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
-    const verdict = this.#gate.judge({ method: request.method, url: request.url, host: request.headers.host }, this.#port);
+    const verdict = this.#gate.judge(
+      { method: request.method, url: request.url, host: request.headers.host },
+      this.#port,
+    );
     switch (verdict.kind) {
       case 'refuse':
         if (verdict.code === 405) response.setHeader('allow', 'GET');
@@ -213,11 +225,17 @@ class DashboardServer implements Dashboard {
 
   #state(): string {
     const { nodes: nodeSource, pods: podSource, deployments: deploymentSource, events: eventSource } = this.#sources;
-    return JSON.stringify(snapshotOf({
-      synced: Object.values(this.#sources).every((source) => source.hasSynced),
-      members: this.#members, membersError: this.#membersError,
-      nodes: nodeSource.lister.list(), pods: podSource.lister.list(), deployments: deploymentSource.lister.list(), events: eventSource.lister.list(),
-    }));
+    return JSON.stringify(
+      snapshotOf({
+        synced: Object.values(this.#sources).every((source) => source.hasSynced),
+        members: this.#members,
+        membersError: this.#membersError,
+        nodes: nodeSource.lister.list(),
+        pods: podSource.lister.list(),
+        deployments: deploymentSource.lister.list(),
+        events: eventSource.lister.list(),
+      }),
+    );
   }
 
   /** The stamp is apart from the state: it alone makes no message, and the page counts ages from it. */

@@ -19,9 +19,12 @@ export type Verdict =
   /** `name`: what follows the key, without query; empty for the page. */
   | { readonly kind: 'serve'; readonly name: string };
 
-/** What every answer carries. Scripts, styles and connections come from this server alone, and no text becomes markup. */
+/**
+ * What every answer carries. Scripts, styles and connections come from this server alone, and no text becomes markup.
+ */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  'content-security-policy': "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+  'content-security-policy':
+    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   // The address holds the key: it goes to nobody, and nothing stays in a cache.
@@ -41,12 +44,14 @@ export class Gate {
   /** `port`: the one that is listened on. */
   judge(head: RequestHead, port: number): Verdict {
     const host = head.host?.toLowerCase();
-    if (host !== `127.0.0.1:${port}` && host !== `localhost:${port}`) return refuse(403, 'this host name is not served\n');
+    if (host !== `127.0.0.1:${port}` && host !== `localhost:${port}`)
+      return refuse(403, 'this host name is not served\n');
     const path = (head.url ?? '').split('?', 1)[0] ?? '';
     const slash = path.indexOf('/', 1);
     const key = slash < 0 ? path.slice(1) : path.slice(1, slash);
     // Digests have one length, whatever was sent: timingSafeEqual takes no others.
-    if (!path.startsWith('/') || !timingSafeEqual(digestOf(key), this.#digest)) return refuse(403, 'the access key is missing or wrong; open the address that `navarch dashboard` printed\n');
+    if (!path.startsWith('/') || !timingSafeEqual(digestOf(key), this.#digest))
+      return refuse(403, 'the access key is missing or wrong; open the address that `navarch dashboard` printed\n');
     if (head.method !== 'GET') return refuse(405, 'only GET\n');
     return slash < 0 ? { kind: 'redirect', location: `/${key}/` } : { kind: 'serve', name: path.slice(slash + 1) };
   }

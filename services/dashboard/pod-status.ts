@@ -16,7 +16,8 @@ export function podStatusOf(pod: Pod): { readonly status: string; readonly healt
   if (init !== undefined) return init;
   for (const container of containerStatuses) {
     const waiting = container.state?.waiting;
-    if (waiting !== undefined) return { status: waiting.reason || phase, health: ON_THE_WAY.has(waiting.reason ?? '') ? 'waiting' : 'bad' };
+    if (waiting !== undefined)
+      return { status: waiting.reason || phase, health: ON_THE_WAY.has(waiting.reason ?? '') ? 'waiting' : 'bad' };
   }
   const ended = firstTermination(containerStatuses);
   if (ended !== '' && ended !== 'Completed') return { status: ended, health: 'bad' };
@@ -24,13 +25,14 @@ export function podStatusOf(pod: Pod): { readonly status: string; readonly healt
     const ready = conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True');
     return ready ? { status: 'Running', health: 'good' } : { status: 'Running, not ready', health: 'waiting' };
   }
-  if (conditions.some((condition) => condition.type === 'PodScheduled' && condition.status === 'False')) return { status: 'Pending, unscheduled', health: 'bad' };
+  if (conditions.some((condition) => condition.type === 'PodScheduled' && condition.status === 'False'))
+    return { status: 'Pending, unscheduled', health: 'bad' };
   return { status: reason || phase, health: phase === 'Pending' ? 'waiting' : 'bad' };
 }
 
 /** Of all containers, sidecars included. */
 export function restartsOf(pod: Pod): number {
-  const statuses = [...pod.status?.initContainerStatuses ?? [], ...pod.status?.containerStatuses ?? []];
+  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
   return statuses.reduce((sum, container) => sum + container.restartCount, 0);
 }
 
@@ -50,7 +52,8 @@ function initStatus(pod: Pod): { readonly status: string; readonly health: Healt
 function firstTermination(statuses: readonly ContainerStatus[]): string {
   for (const { state } of statuses) {
     const terminated = state?.terminated;
-    if (terminated !== undefined) return terminated.reason || (terminated.exitCode === 0 ? 'Completed' : `ExitCode:${terminated.exitCode}`);
+    if (terminated !== undefined)
+      return terminated.reason || (terminated.exitCode === 0 ? 'Completed' : `ExitCode:${terminated.exitCode}`);
   }
   return '';
 }

@@ -1,6 +1,6 @@
 /**
- * What the page shows, computed from what the informers hold: a pure function of objects. Rows are plain text and numbers,
- * bounded in count and length, the worst first, so that a snapshot stays small whatever the cluster holds.
+ * What the page shows, computed from what the informers hold: a pure function of objects. Rows are plain text and
+ * numbers, bounded in count and length, the worst first, so that a snapshot stays small whatever the cluster holds.
  */
 import type { Deployment, Event, Node, Pod } from '../../apimachinery/gen/types.js';
 import { podStatusOf, restartsOf, type Health } from './pod-status.js';
@@ -106,7 +106,9 @@ export function snapshotOf(input: SnapshotInput): Snapshot {
 }
 
 /** Keeps the troubled when not all fit; what is kept is ordered by namespace and name. */
-function tableOf<T extends { readonly health: Health; readonly name: string; readonly namespace?: string }>(all: readonly T[]): Table<T> {
+function tableOf<T extends { readonly health: Health; readonly name: string; readonly namespace?: string }>(
+  all: readonly T[],
+): Table<T> {
   const rank = (row: T) => (row.health === 'bad' ? 0 : row.health === 'waiting' ? 1 : 2);
   const kept = all.length <= ROWS_MAX ? [...all] : all.toSorted((a, b) => rank(a) - rank(b)).slice(0, ROWS_MAX);
   kept.sort((a, b) => order(a.namespace ?? '', b.namespace ?? '') || order(a.name, b.name));
@@ -117,28 +119,36 @@ function nodeTable(nodes: readonly Node[], pods: readonly Pod[]): Table<NodeRow>
   const counts = new Map<string, number>();
   for (const pod of pods) {
     const node = pod.spec?.nodeName ?? '';
-    if (pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed') counts.set(node, (counts.get(node) ?? 0) + 1);
+    if (pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed')
+      counts.set(node, (counts.get(node) ?? 0) + 1);
   }
-  return tableOf(nodes.map((node) => {
-    const name = node.metadata?.name ?? '';
-    const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready')?.status;
-    const cordoned = node.spec?.unschedulable === true;
-    return {
-      name: cut(name),
-      status: `${ready === 'True' ? 'Ready' : ready === 'Unknown' ? 'Silent' : 'NotReady'}${cordoned ? ', cordoned' : ''}`,
-      health: ready !== 'True' ? 'bad' : cordoned ? 'waiting' : 'good',
-      address: cut(node.status?.addresses?.find((address) => address.type === 'InternalIP')?.address ?? ''),
-      pods: counts.get(name) ?? 0,
-      since: node.metadata?.creationTimestamp ?? '',
-    };
-  }));
+  return tableOf(
+    nodes.map((node) => {
+      const name = node.metadata?.name ?? '';
+      const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready')?.status;
+      const cordoned = node.spec?.unschedulable === true;
+      return {
+        name: cut(name),
+        status: `${ready === 'True' ? 'Ready' : ready === 'Unknown' ? 'Silent' : 'NotReady'}${cordoned ? ', cordoned' : ''}`,
+        health: ready !== 'True' ? 'bad' : cordoned ? 'waiting' : 'good',
+        address: cut(node.status?.addresses?.find((address) => address.type === 'InternalIP')?.address ?? ''),
+        pods: counts.get(name) ?? 0,
+        since: node.metadata?.creationTimestamp ?? '',
+      };
+    }),
+  );
 }
 
 function podRow(pod: Pod): PodRow {
   const { status, health } = podStatusOf(pod);
   return {
-    namespace: pod.metadata?.namespace ?? '', name: cut(pod.metadata?.name ?? ''), status: cut(status), health,
-    restarts: restartsOf(pod), node: pod.spec?.nodeName ?? '', since: pod.metadata?.creationTimestamp ?? '',
+    namespace: pod.metadata?.namespace ?? '',
+    name: cut(pod.metadata?.name ?? ''),
+    status: cut(status),
+    health,
+    restarts: restartsOf(pod),
+    node: pod.spec?.nodeName ?? '',
+    since: pod.metadata?.creationTimestamp ?? '',
   };
 }
 
@@ -147,8 +157,12 @@ function deploymentRow(deployment: Deployment): DeploymentRow {
   const wanted = deployment.spec?.replicas ?? 1;
   const ready = deployment.status?.readyReplicas ?? 0;
   return {
-    namespace: deployment.metadata?.namespace ?? '', name: cut(deployment.metadata?.name ?? ''), ready, wanted,
-    health: ready >= wanted ? 'good' : ready === 0 ? 'bad' : 'waiting', since: deployment.metadata?.creationTimestamp ?? '',
+    namespace: deployment.metadata?.namespace ?? '',
+    name: cut(deployment.metadata?.name ?? ''),
+    ready,
+    wanted,
+    health: ready >= wanted ? 'good' : ready === 0 ? 'bad' : 'waiting',
+    since: deployment.metadata?.creationTimestamp ?? '',
   };
 }
 
@@ -169,7 +183,13 @@ function eventRow(event: Event): EventRow {
     message: cut(event.message ?? ''),
     count: event.series?.count ?? event.count ?? 1,
     // Which of the stamps is there depends on which of the two event APIs wrote it.
-    last: event.series?.lastObservedTime ?? event.lastTimestamp ?? event.eventTime ?? event.firstTimestamp ?? event.metadata?.creationTimestamp ?? '',
+    last:
+      event.series?.lastObservedTime ??
+      event.lastTimestamp ??
+      event.eventTime ??
+      event.firstTimestamp ??
+      event.metadata?.creationTimestamp ??
+      '',
   };
 }
 

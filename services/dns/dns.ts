@@ -5,10 +5,10 @@
  * device of each node and the proxy leaves it alone, so a question never leaves the node, is not translated, and needs
  * neither a pod nor the proxy to be answered.
  *
- * In: questions over UDP and TCP; Services and EndpointSlices from informers. Out: answers; other names are forwarded to
- * the resolvers of resolv.conf. zone.ts knows what is in the cluster, message.ts the wire, forward.ts the others. It must
- * never answer from caches that are not complete (a name that exists would be denied), answer what is no query, or let
- * those who ask much keep those who ask little from an answer.
+ * In: questions over UDP and TCP; Services and EndpointSlices from informers. Out: answers; other names are forwarded
+ * to the resolvers of resolv.conf. zone.ts knows what is in the cluster, message.ts the wire, forward.ts the others. It
+ * must never answer from caches that are not complete (a name that exists would be denied), answer what is no query, or
+ * let those who ask much keep those who ask little from an answer.
  */
 import { readFile } from 'node:fs/promises';
 import type { Answer, RecordType } from 'dns-packet';
@@ -71,7 +71,9 @@ function zoneView(informers: InformerFactory): ZoneView & { readonly hasSynced: 
   const sliceInformer = informers.informer(endpointSlices);
   serviceInformer.addIndex('dns.namespace', (service) => [service.metadata?.namespace ?? '']);
   serviceInformer.addIndex('dns.address', ({ spec }) => (spec?.clusterIP === undefined ? [] : [spec.clusterIP]));
-  sliceInformer.addIndex('dns.service', ({ metadata }) => [`${metadata?.namespace ?? ''}/${metadata?.labels?.[SERVICE_NAME_LABEL] ?? ''}`]);
+  sliceInformer.addIndex('dns.service', ({ metadata }) => [
+    `${metadata?.namespace ?? ''}/${metadata?.labels?.[SERVICE_NAME_LABEL] ?? ''}`,
+  ]);
   sliceInformer.addIndex('dns.address', (slice) => (slice.endpoints ?? []).flatMap(({ addresses }) => addresses));
   return {
     get hasSynced() {
@@ -97,9 +99,15 @@ class ClusterDns implements Dns {
     this.#options = options;
     const { clock, logger } = options;
     this.#view = zoneView(options.informers);
-    this.#zone = new Zone(this.#view, { domain: (options.domain ?? 'cluster.local').toLowerCase(), ttl_s: TTL_S, address: options.address });
+    this.#zone = new Zone(this.#view, {
+      domain: (options.domain ?? 'cluster.local').toLowerCase(),
+      ttl_s: TTL_S,
+      address: options.address,
+    });
     this.#server = new DnsServer({
-      address: options.address, port: options.port ?? 53, part: options.part ?? new Containment({ clock, logger }).part('dns'),
+      address: options.address,
+      port: options.port ?? 53,
+      part: options.part ?? new Containment({ clock, logger }).part('dns'),
       answer: (message, transport) => this.#answer(message, transport),
     });
   }
@@ -110,9 +118,17 @@ class ClusterDns implements Dns {
 
   async start(): Promise<void> {
     const { clock, random, address, logger } = this.#options;
-    const upstreams = this.#options.upstreams ?? upstreamsOf(await readFile(this.#options.resolvConf ?? '/etc/resolv.conf', 'utf8').catch(() => ''), [address]);
+    const upstreams =
+      this.#options.upstreams ??
+      upstreamsOf(await readFile(this.#options.resolvConf ?? '/etc/resolv.conf', 'utf8').catch(() => ''), [address]);
     if (upstreams.length === 0) logger.warn({}, 'no upstream resolvers: names outside the cluster are refused');
-    this.#forwarder = new Forwarder({ upstreams, clock, random, timeout_ms: this.#options.timeout_ms ?? TIMEOUT_MS_DEFAULT, concurrency: FORWARDS_MAX });
+    this.#forwarder = new Forwarder({
+      upstreams,
+      clock,
+      random,
+      timeout_ms: this.#options.timeout_ms ?? TIMEOUT_MS_DEFAULT,
+      concurrency: FORWARDS_MAX,
+    });
     await this.#server.start();
   }
 
@@ -129,7 +145,10 @@ class ClusterDns implements Dns {
     try {
       return encodeResponse(query, await this.#respond(query));
     } catch (error) {
-      this.#options.logger.warn({ error: String(error), type: query.question.type }, 'a question could not be answered');
+      this.#options.logger.warn(
+        { error: String(error), type: query.question.type },
+        'a question could not be answered',
+      );
       return encodeResponse(query, { rcode: RCODE.SERVFAIL, authoritative: false });
     }
   }
@@ -142,9 +161,16 @@ class ClusterDns implements Dns {
     if (found.kind === 'foreign') return this.#forward(query);
     if (!this.#view.hasSynced) return { rcode: RCODE.SERVFAIL, authoritative: false };
     if (found.kind === 'alias') return this.#follow(found.answers, found.target, recordType);
-    if (found.kind === 'missing') return { rcode: RCODE.NXDOMAIN, authoritative: true, authorities: [this.#zone.soa()] };
-    if (found.answers.length === 0) return { rcode: RCODE.NOERROR, authoritative: true, authorities: [this.#zone.soa()] };
-    return { rcode: RCODE.NOERROR, authoritative: true, answers: this.#shuffled(found.answers), additionals: found.additionals };
+    if (found.kind === 'missing')
+      return { rcode: RCODE.NXDOMAIN, authoritative: true, authorities: [this.#zone.soa()] };
+    if (found.answers.length === 0)
+      return { rcode: RCODE.NOERROR, authoritative: true, authorities: [this.#zone.soa()] };
+    return {
+      rcode: RCODE.NOERROR,
+      authoritative: true,
+      answers: this.#shuffled(found.answers),
+      additionals: found.additionals,
+    };
   }
 
   async #forward(query: Query): Promise<Response> {
@@ -155,8 +181,10 @@ class ClusterDns implements Dns {
     const { packet } = forwarded;
     return {
       // The low four bits of the flags; what an upstream says beyond what we know counts as its failure.
-      rcode: rcodeOf((packet.flags ?? 0) & 0xf), authoritative: false,
-      answers: packet.answers ?? [], authorities: packet.authorities ?? [],
+      rcode: rcodeOf((packet.flags ?? 0) & 0xf),
+      authoritative: false,
+      answers: packet.answers ?? [],
+      authorities: packet.authorities ?? [],
       additionals: (packet.additionals ?? []).filter((record) => record.type !== 'OPT'),
     };
   }
@@ -164,7 +192,7 @@ class ClusterDns implements Dns {
   /** An alias stands by itself even if nobody can tell where its target leads. */
   async #follow(aliases: readonly Answer[], target: string, type: RecordType): Promise<Response> {
     const forwarded = await this.#forwarder?.ask({ name: target, type, class: 'IN' });
-    const more = forwarded?.kind === 'answer' ? forwarded.packet.answers ?? [] : [];
+    const more = forwarded?.kind === 'answer' ? (forwarded.packet.answers ?? []) : [];
     return { rcode: RCODE.NOERROR, authoritative: true, answers: [...aliases, ...more] };
   }
 

@@ -34,7 +34,8 @@ const UDP_PAYLOAD_BYTES = 1232;
 
 /** `nameserver` lines of resolv.conf, but not those that lead back to us. */
 export function upstreamsOf(resolvConf: string, own: readonly string[]): Upstream[] {
-  return resolvConf.split('\n')
+  return resolvConf
+    .split('\n')
     .map((line) => /^\s*nameserver\s+([0-9a-fA-F.:]+)\s*(?:[#;].*)?$/.exec(line)?.[1] ?? '')
     .filter((address) => isIP(address) !== 0 && !own.includes(address))
     .slice(0, 3)
@@ -76,11 +77,29 @@ export class Forwarder {
   async #askOne(upstream: Upstream, question: Question, signal: AbortSignal): Promise<Packet | undefined> {
     const id = this.#options.random.bytes(2).readUInt16BE(0);
     const query = encode({
-      type: 'query', id, flags: 0x0100, questions: [question],
-      additionals: [{ name: '.', type: 'OPT', udpPayloadSize: UDP_PAYLOAD_BYTES, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] }],
+      type: 'query',
+      id,
+      flags: 0x0100,
+      questions: [question],
+      additionals: [
+        {
+          name: '.',
+          type: 'OPT',
+          udpPayloadSize: UDP_PAYLOAD_BYTES,
+          extendedRcode: 0,
+          ednsVersion: 0,
+          flags: 0,
+          flag_do: false,
+          options: [],
+        },
+      ],
     });
     const accept = (bytes: Buffer) => acceptable(bytes, id, question);
-    const packet = await this.#exchange({ signal, accept, open: (take, fail) => overUdp(upstream, query, { take, fail }) });
+    const packet = await this.#exchange({
+      signal,
+      accept,
+      open: (take, fail) => overUdp(upstream, query, { take, fail }),
+    });
     if (packet?.flag_tc !== true) return packet;
     // Half an answer is none: without the whole one this upstream has failed.
     return this.#exchange({ signal, accept, open: (take, fail) => overTcp(upstream, query, { take, fail }) });
@@ -132,8 +151,12 @@ function acceptable(bytes: Buffer, id: number, question: Question): Packet | und
   // The library reads past the end of a message that was cut off.
   if (decode.bytes > bytes.length) return undefined;
   const echoed = packet.questions?.[0];
-  const same = packet.type === 'response' && packet.id === id && packet.questions?.length === 1
-    && echoed?.type === question.type && echoed.name.toLowerCase() === question.name.toLowerCase();
+  const same =
+    packet.type === 'response' &&
+    packet.id === id &&
+    packet.questions?.length === 1 &&
+    echoed?.type === question.type &&
+    echoed.name.toLowerCase() === question.name.toLowerCase();
   return same ? packet : undefined;
 }
 

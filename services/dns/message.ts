@@ -1,5 +1,14 @@
-/** DNS messages on the wire (RFC 1035, EDNS0 RFC 6891): strict on what comes in, and no larger going out than asked for. */
-import { AUTHORITATIVE_ANSWER, RECURSION_AVAILABLE, RECURSION_DESIRED, TRUNCATED_RESPONSE, decode, encode } from 'dns-packet';
+/**
+ * DNS messages on the wire (RFC 1035, EDNS0 RFC 6891): strict on what comes in, and no larger going out than asked for.
+ */
+import {
+  AUTHORITATIVE_ANSWER,
+  RECURSION_AVAILABLE,
+  RECURSION_DESIRED,
+  TRUNCATED_RESPONSE,
+  decode,
+  encode,
+} from 'dns-packet';
 import type { Answer, Packet, Question } from 'dns-packet';
 
 export const RCODE = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
@@ -7,7 +16,9 @@ export type Rcode = (typeof RCODE)[keyof typeof RCODE];
 
 const HEADER_BYTES = 12;
 const UDP_BYTES_DEFAULT = 512;
-/** No answer over UDP is larger, whatever the client takes: this passes any path without fragments (DNS Flag Day 2020). */
+/**
+ * No answer over UDP is larger, whatever the client takes: this passes any path without fragments (DNS Flag Day 2020).
+ */
 const UDP_BYTES_MAX = 1232;
 const TCP_BYTES_MAX = 65_535;
 
@@ -35,7 +46,12 @@ export function parseQuery(bytes: Buffer, transport: 'udp' | 'tcp'): Incoming {
   const id = bytes.readUInt16BE(0);
   if (((flags >> 11) & 0xf) !== 0) return { kind: 'refused', id, rcode: RCODE.NOTIMP };
   // A query has one question and at most a few additional records: do not even look at others.
-  if (bytes.readUInt16BE(4) !== 1 || bytes.readUInt16BE(6) !== 0 || bytes.readUInt16BE(8) !== 0 || bytes.readUInt16BE(10) > 4) {
+  if (
+    bytes.readUInt16BE(4) !== 1 ||
+    bytes.readUInt16BE(6) !== 0 ||
+    bytes.readUInt16BE(8) !== 0 ||
+    bytes.readUInt16BE(10) > 4
+  ) {
     return { kind: 'refused', id, rcode: RCODE.FORMERR };
   }
   let packet: Packet;
@@ -50,7 +66,10 @@ export function parseQuery(bytes: Buffer, transport: 'udp' | 'tcp'): Incoming {
   const opt = packet.additionals?.find((record) => record.type === 'OPT');
   const asked = opt?.type === 'OPT' ? opt.udpPayloadSize : UDP_BYTES_DEFAULT;
   const limit = transport === 'tcp' ? TCP_BYTES_MAX : Math.min(Math.max(asked, UDP_BYTES_DEFAULT), UDP_BYTES_MAX);
-  return { kind: 'query', query: { id, question, recursionDesired: (flags & RECURSION_DESIRED) !== 0, edns: opt !== undefined, limit } };
+  return {
+    kind: 'query',
+    query: { id, question, recursionDesired: (flags & RECURSION_DESIRED) !== 0, edns: opt !== undefined, limit },
+  };
 }
 
 export interface Response {
@@ -64,12 +83,39 @@ export interface Response {
 /** An answer that fits. First the additional records go, then all go and the client is told to ask again over TCP. */
 export function encodeResponse(query: Query, response: Response): Buffer {
   const opt: Answer[] = query.edns
-    ? [{ name: '.', type: 'OPT', udpPayloadSize: UDP_BYTES_MAX, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] }] : [];
-  const flags = (response.authoritative ? AUTHORITATIVE_ANSWER : 0) | (query.recursionDesired ? RECURSION_DESIRED : 0) | RECURSION_AVAILABLE | response.rcode;
-  const build = (more: { flags?: number; answers?: readonly Answer[]; authorities?: readonly Answer[]; additionals?: readonly Answer[] }) => encode({
-    type: 'response', id: query.id, flags: flags | (more.flags ?? 0), questions: [query.question],
-    answers: [...(more.answers ?? [])], authorities: [...(more.authorities ?? [])], additionals: [...(more.additionals ?? []), ...opt],
-  });
+    ? [
+        {
+          name: '.',
+          type: 'OPT',
+          udpPayloadSize: UDP_BYTES_MAX,
+          extendedRcode: 0,
+          ednsVersion: 0,
+          flags: 0,
+          flag_do: false,
+          options: [],
+        },
+      ]
+    : [];
+  const flags =
+    (response.authoritative ? AUTHORITATIVE_ANSWER : 0) |
+    (query.recursionDesired ? RECURSION_DESIRED : 0) |
+    RECURSION_AVAILABLE |
+    response.rcode;
+  const build = (more: {
+    flags?: number;
+    answers?: readonly Answer[];
+    authorities?: readonly Answer[];
+    additionals?: readonly Answer[];
+  }) =>
+    encode({
+      type: 'response',
+      id: query.id,
+      flags: flags | (more.flags ?? 0),
+      questions: [query.question],
+      answers: [...(more.answers ?? [])],
+      authorities: [...(more.authorities ?? [])],
+      additionals: [...(more.additionals ?? []), ...opt],
+    });
   const full = build(response);
   if (full.length <= query.limit) return full;
   const { additionals: _, ...essential } = response;

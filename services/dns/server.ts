@@ -52,7 +52,10 @@ export class DnsServer {
     this.#port = typeof bound === 'object' && bound !== null ? bound.port : port;
     const udp = createSocket('udp4');
     this.#udp = udp;
-    udp.on('message', this.#question.guard((message: Buffer, from: RemoteInfo) => this.#reply(udp, message, from)));
+    udp.on(
+      'message',
+      this.#question.guard((message: Buffer, from: RemoteInfo) => this.#reply(udp, message, from)),
+    );
     await new Promise<void>((resolve, reject) => {
       udp.once('error', reject);
       udp.bind(this.#port, address, resolve);
@@ -75,7 +78,8 @@ export class DnsServer {
   async #reply(udp: UdpSocket, message: Buffer, from: RemoteInfo): Promise<void> {
     const answer = await this.#options.answer(message, 'udp');
     // Port 0 cannot be sent to: only a forged packet comes from there. A client that has gone is no error of ours.
-    if (answer !== undefined && this.#udp === udp && from.port !== 0) udp.send(answer, from.port, from.address, () => undefined);
+    if (answer !== undefined && this.#udp === udp && from.port !== 0)
+      udp.send(answer, from.port, from.address, () => undefined);
   }
 
   #serve(socket: Socket): void {
@@ -92,15 +96,27 @@ export class DnsServer {
       if (answer === undefined) socket.destroy();
       else if (socket.writable) socket.write(frame(answer));
     };
-    socket.setTimeout(IDLE_MS_MAX, part.guard(() => socket.destroy()));
-    socket.on('error', part.guard(() => socket.destroy()));
-    socket.on('close', part.guard(() => this.#connections.delete(socket)));
-    socket.on('data', part.guard((chunk: Buffer) => {
-      for (const message of reader.push(chunk)) {
-        underWay++;
-        if (underWay >= PIPELINE_MAX) socket.pause();
-        part.contain(() => reply(message));
-      }
-    }));
+    socket.setTimeout(
+      IDLE_MS_MAX,
+      part.guard(() => socket.destroy()),
+    );
+    socket.on(
+      'error',
+      part.guard(() => socket.destroy()),
+    );
+    socket.on(
+      'close',
+      part.guard(() => this.#connections.delete(socket)),
+    );
+    socket.on(
+      'data',
+      part.guard((chunk: Buffer) => {
+        for (const message of reader.push(chunk)) {
+          underWay++;
+          if (underWay >= PIPELINE_MAX) socket.pause();
+          part.contain(() => reply(message));
+        }
+      }),
+    );
   }
 }

@@ -52,7 +52,8 @@ const isHeadless = (service: Service): boolean => service.spec?.clusterIP === 'N
 
 function slicePortsOf(slice: EndpointSlice): { name: string; protocol: string; port: number }[] {
   return (slice.ports ?? []).flatMap(({ name, protocol, port }) =>
-    (port === undefined ? [] : [{ name: name ?? '', protocol: (protocol ?? 'TCP').toLowerCase(), port }]));
+    port === undefined ? [] : [{ name: name ?? '', protocol: (protocol ?? 'TCP').toLowerCase(), port }],
+  );
 }
 
 export class Zone {
@@ -77,9 +78,12 @@ export class Zone {
     if (kind === 'svc') return this.#service(name, rest, { type, depth });
     if (kind === 'pod') return this.#pod(name, rest, type);
     if (labels.length === 1 && kind === 'dns-version') {
-      return type === 'TXT' ? this.#records([{ name, type: 'TXT', ttl: this.#options.ttl_s, data: SCHEMA_VERSION }]) : none;
+      return type === 'TXT'
+        ? this.#records([{ name, type: 'TXT', ttl: this.#options.ttl_s, data: SCHEMA_VERSION }])
+        : none;
     }
-    if (labels.length === 2 && labels.join('.') === 'ns.dns') return this.#addresses(name, [this.#options.address], type);
+    if (labels.length === 2 && labels.join('.') === 'ns.dns')
+      return this.#addresses(name, [this.#options.address], type);
     return labels.length === 1 && kind === 'dns' ? none : missing;
   }
 
@@ -87,14 +91,25 @@ export class Zone {
   soa(): Answer {
     const { domain, ttl_s } = this.#options;
     return {
-      name: domain, type: 'SOA', ttl: ttl_s,
-      data: { mname: `ns.dns.${domain}`, rname: `hostmaster.${domain}`, serial: 1, refresh: 7200, retry: 1800, expire: 86_400, minimum: ttl_s },
+      name: domain,
+      type: 'SOA',
+      ttl: ttl_s,
+      data: {
+        mname: `ns.dns.${domain}`,
+        rname: `hostmaster.${domain}`,
+        serial: 1,
+        refresh: 7200,
+        retry: 1800,
+        expire: 86_400,
+        minimum: ttl_s,
+      },
     };
   }
 
   #apex(name: string, type: RecordType): ZoneAnswer {
     if (type === 'SOA') return this.#records([{ ...this.soa(), name } as Answer]);
-    if (type === 'NS') return this.#records([{ name, type: 'NS', ttl: this.#options.ttl_s, data: `ns.dns.${this.#options.domain}` }]);
+    if (type === 'NS')
+      return this.#records([{ name, type: 'NS', ttl: this.#options.ttl_s, data: `ns.dns.${this.#options.domain}` }]);
     return none;
   }
 
@@ -109,20 +124,31 @@ export class Zone {
     const before = labels.slice(0, -2);
     if (service.spec?.type === 'ExternalName') return before.length > 0 ? missing : this.#external(name, service, ask);
     if (before.length === 0) return this.#ofService(name, service, ask.type);
-    if (before.length === 2 && before.every((label) => label.startsWith('_'))) return this.#ports(name, service, { labels: before, type: ask.type });
+    if (before.length === 2 && before.every((label) => label.startsWith('_')))
+      return this.#ports(name, service, { labels: before, type: ask.type });
     if (before.length === 1 && before[0]?.startsWith('_') === true) {
       const protocols = this.#targetsByPort(service).map((one) => `_${one.protocol}`);
       return protocols.includes(before[0]) ? none : missing;
     }
     if (before.length !== 1 || !isHeadless(service)) return missing;
     const found = this.#endpoints(service).filter((target) => target.label === before[0]);
-    return found.length === 0 ? missing : this.#addresses(name, found.map((target) => target.address), ask.type);
+    return found.length === 0
+      ? missing
+      : this.#addresses(
+          name,
+          found.map((target) => target.address),
+          ask.type,
+        );
   }
 
   #ofService(name: string, service: Service, type: RecordType): ZoneAnswer {
     if (type === 'SRV') return this.#srv(name, service, () => true);
     if (!isHeadless(service)) return this.#addresses(name, [service.spec?.clusterIP ?? ''], type);
-    return this.#addresses(name, this.#endpoints(service).map((target) => target.address), type);
+    return this.#addresses(
+      name,
+      this.#endpoints(service).map((target) => target.address),
+      type,
+    );
   }
 
   #external(name: string, service: Service, ask: { type: RecordType; depth: number }): ZoneAnswer {
@@ -141,10 +167,16 @@ export class Zone {
   #targetsByPort(service: Service): { name: string; protocol: string; port: number; label: string; address: string }[] {
     if (!isHeadless(service)) {
       return (service.spec?.ports ?? []).map((port) => ({
-        name: port.name ?? '', protocol: (port.protocol ?? 'TCP').toLowerCase(), port: port.port, label: '', address: service.spec?.clusterIP ?? '',
+        name: port.name ?? '',
+        protocol: (port.protocol ?? 'TCP').toLowerCase(),
+        port: port.port,
+        label: '',
+        address: service.spec?.clusterIP ?? '',
       }));
     }
-    return this.#endpoints(service).flatMap((target) => slicePortsOf(target.slice).map((port) => ({ ...port, label: target.label, address: target.address })));
+    return this.#endpoints(service).flatMap((target) =>
+      slicePortsOf(target.slice).map((port) => ({ ...port, label: target.label, address: target.address })),
+    );
   }
 
   #ports(name: string, service: Service, ask: { labels: readonly string[]; type: RecordType }): ZoneAnswer {
@@ -160,8 +192,19 @@ export class Zone {
     const additionals = new Map<string, Answer>();
     for (const one of this.#targetsByPort(service).filter(wanted)) {
       const target = one.label === '' ? base : `${one.label}.${base}`;
-      answers.push({ name, type: 'SRV', ttl: this.#options.ttl_s, data: { priority: 0, weight: 100, port: one.port, target } });
-      if (isIPv4(one.address)) additionals.set(`${target} ${one.address}`, { name: target, type: 'A', ttl: this.#options.ttl_s, data: one.address });
+      answers.push({
+        name,
+        type: 'SRV',
+        ttl: this.#options.ttl_s,
+        data: { priority: 0, weight: 100, port: one.port, target },
+      });
+      if (isIPv4(one.address))
+        additionals.set(`${target} ${one.address}`, {
+          name: target,
+          type: 'A',
+          ttl: this.#options.ttl_s,
+          data: one.address,
+        });
     }
     return { kind: 'found', answers, additionals: [...additionals.values()] };
   }
@@ -180,8 +223,11 @@ export class Zone {
     const address = lower.slice(0, -'.in-addr.arpa'.length).split('.').toReversed().join('.');
     if (!isIPv4(address)) return { kind: 'foreign' };
     const { domain, ttl_s } = this.#options;
-    const names = new Set(this.#view.servicesByAddress(address)
-      .map((service) => `${service.metadata?.name ?? ''}.${service.metadata?.namespace ?? ''}.svc.${domain}`));
+    const names = new Set(
+      this.#view
+        .servicesByAddress(address)
+        .map((service) => `${service.metadata?.name ?? ''}.${service.metadata?.namespace ?? ''}.svc.${domain}`),
+    );
     for (const slice of this.#view.slicesByAddress(address)) {
       const owner = slice.metadata?.labels?.[SERVICE_NAME_LABEL] ?? '';
       const namespace = slice.metadata?.namespace ?? '';
@@ -214,7 +260,11 @@ export class Zone {
 
   #addresses(name: string, addresses: readonly string[], type: RecordType): ZoneAnswer {
     if (type !== 'A') return none;
-    return this.#records(addresses.filter((address) => isIPv4(address)).map((data) => ({ name, type: 'A', ttl: this.#options.ttl_s, data })));
+    return this.#records(
+      addresses
+        .filter((address) => isIPv4(address))
+        .map((data) => ({ name, type: 'A', ttl: this.#options.ttl_s, data })),
+    );
   }
 
   #records(answers: readonly Answer[]): ZoneAnswer {

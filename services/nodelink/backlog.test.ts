@@ -3,9 +3,24 @@ import { describe, expect, it } from 'vitest';
 import type { EventReport } from '../../proto/gen/navarch/node/v1/node.js';
 import { Backlog, ReportError } from './backlog.js';
 
-const podReport = (uid: string, status = '{}') => ({ namespace: 'default', name: 'a', uid, status: Buffer.from(status) });
+const podReport = (uid: string, status = '{}') => ({
+  namespace: 'default',
+  name: 'a',
+  uid,
+  status: Buffer.from(status),
+});
 const event = (fields: Partial<EventReport>): EventReport => ({
-  namespace: 'default', podName: 'a', podUid: 'u', fieldPath: '', type: 'Normal', reason: 'Started', message: '', firstMs: 0, lastMs: 0, count: 1, ...fields,
+  namespace: 'default',
+  podName: 'a',
+  podUid: 'u',
+  fieldPath: '',
+  type: 'Normal',
+  reason: 'Started',
+  message: '',
+  firstMs: 0,
+  lastMs: 0,
+  count: 1,
+  ...fields,
 });
 
 describe('Backlog', () => {
@@ -17,7 +32,10 @@ describe('Backlog', () => {
     backlog.podEnded(podReport('u'));
     backlog.node(Buffer.from('{}'));
     expect(backlog.take()).toMatchObject({ kind: 'node' });
-    expect(backlog.take()).toMatchObject({ kind: 'pod', entry: { status: Buffer.from('{"phase":"Running"}'), ended: true } });
+    expect(backlog.take()).toMatchObject({
+      kind: 'pod',
+      entry: { status: Buffer.from('{"phase":"Running"}'), ended: true },
+    });
     expect(backlog.take()).toMatchObject({ kind: 'event' });
     expect(backlog.take()).toBeUndefined();
     backlog.nodeAgain();
@@ -42,17 +60,23 @@ describe('Backlog', () => {
       backlog.pod(podReport(`u${i}`, megabyte));
       backlog.take();
     }
-    expect(() => { for (let i = 0; i < 100; i++) backlog.pod(podReport(`v${i}`, megabyte)); }).toThrow(ReportError);
-    expect(() => { for (let i = 0; i < 100_000; i++) backlog.podEnded(podReport(`w${i}`)); }).toThrow(ReportError);
+    expect(() => {
+      for (let i = 0; i < 100; i++) backlog.pod(podReport(`v${i}`, megabyte));
+    }).toThrow(ReportError);
+    expect(() => {
+      for (let i = 0; i < 100_000; i++) backlog.podEnded(podReport(`w${i}`));
+    }).toThrow(ReportError);
   });
 
   it('cuts the messages of Events, and drops those that no API takes and those beyond 500', () => {
     const backlog = new Backlog();
-    for (const field of ['namespace', 'podName', 'podUid', 'fieldPath', 'reason'] as const) backlog.event(event({ [field]: 'x'.repeat(5_000) }));
+    for (const field of ['namespace', 'podName', 'podUid', 'fieldPath', 'reason'] as const)
+      backlog.event(event({ [field]: 'x'.repeat(5_000) }));
     expect(backlog.take()).toBeUndefined();
     for (let i = 0; i < 600; i++) backlog.event(event({ message: 'x'.repeat(100_000) }));
     const taken = [];
-    for (let next = backlog.take(); next !== undefined; next = backlog.take()) taken.push(next.kind === 'event' ? next.event.message.length : -1);
+    for (let next = backlog.take(); next !== undefined; next = backlog.take())
+      taken.push(next.kind === 'event' ? next.event.message.length : -1);
     expect(taken).toEqual(Array<number>(500).fill(1024));
   });
 });

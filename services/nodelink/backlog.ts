@@ -1,6 +1,7 @@
 /**
- * What a worker has reported and is not written yet: of the node and of each pod the newest report only, and its Events. Bounded in bytes,
- * whatever the worker sends; who goes over loses the session, and reports all of it again in the next.
+ * What a worker has reported and is not written yet: of the node and of each pod the newest report only, and its
+ * Events. Bounded in bytes, whatever the worker sends; who goes over loses the session, and reports all of it again in
+ * the next.
  */
 import { Buffer } from 'node:buffer';
 import { parseJsonBytes } from '../../apimachinery/json-value.js';
@@ -37,7 +38,8 @@ export type Waiting =
   | { readonly kind: 'pod'; readonly entry: PodEntry }
   | { readonly kind: 'event'; readonly event: EventReport };
 
-const sizeOf = ({ ref, status }: PodEntry) => status.length + ref.namespace.length + ref.name.length + ref.uid.length + ENTRY_BYTES;
+const sizeOf = ({ ref, status }: PodEntry) =>
+  status.length + ref.namespace.length + ref.name.length + ref.uid.length + ENTRY_BYTES;
 
 export class Backlog {
   readonly #pods = new Map<string, PodEntry>();
@@ -75,7 +77,9 @@ export class Backlog {
     if (this.#events.length >= EVENTS_MAX || names > EVENT_NAMES_LENGTH_MAX) return;
     // A slice keeps the whole text: a copy does not.
     const isLong = message.length > EVENT_MESSAGE_LENGTH_MAX;
-    this.#events.push(isLong ? { ...event, message: Buffer.from(message.slice(0, EVENT_MESSAGE_LENGTH_MAX)).toString() } : event);
+    this.#events.push(
+      isLong ? { ...event, message: Buffer.from(message.slice(0, EVENT_MESSAGE_LENGTH_MAX)).toString() } : event,
+    );
   }
 
   /** The node before pods, pods before Events. */
@@ -94,7 +98,9 @@ export class Backlog {
     return event === undefined ? undefined : { kind: 'event', event };
   }
 
-  /** What could not be written waits again, unless something newer does. An Event is not worth holding up statuses for. */
+  /**
+   * What could not be written waits again, unless something newer does. An Event is not worth holding up statuses for.
+   */
   again(waiting: Waiting): void {
     if (waiting.kind === 'node') this.#node ??= waiting.report;
     if (waiting.kind !== 'pod') return;
@@ -113,7 +119,9 @@ export class Backlog {
   #set(entry: PodEntry): void {
     this.#delete(entry.ref.uid);
     if (this.#pod_bytes + sizeOf(entry) > WAITING_BYTES_MAX) {
-      throw new ReportError(`reports of more than ${WAITING_BYTES_MAX} bytes wait to be written; report again in a new session`);
+      throw new ReportError(
+        `reports of more than ${WAITING_BYTES_MAX} bytes wait to be written; report again in a new session`,
+      );
     }
     this.#pods.set(entry.ref.uid, entry);
     this.#pod_bytes += sizeOf(entry);
@@ -128,13 +136,15 @@ export class Backlog {
 }
 
 function checkSize(what: string, report: Uint8Array): void {
-  if (report.length > REPORT_BYTES_MAX) throw new ReportError(`a report of a ${what} has ${report.length} bytes, and may have at most ${REPORT_BYTES_MAX}`);
+  if (report.length > REPORT_BYTES_MAX)
+    throw new ReportError(`a report of a ${what} has ${report.length} bytes, and may have at most ${REPORT_BYTES_MAX}`);
 }
 
 /** Throws ReportError. */
 export function readNodeReport(json: Uint8Array): NodeReport {
   const { labels, status } = readObject(json);
-  if (!isObject(labels) || !isObject(status)) throw new ReportError('a node\'s report must have the objects "labels" and "status"');
+  if (!isObject(labels) || !isObject(status))
+    throw new ReportError('a node\'s report must have the objects "labels" and "status"');
   checkConditions(status);
   return { labels: labels as NodeReport['labels'], status };
 }
@@ -146,7 +156,8 @@ export function readPodStatus(json: Uint8Array): PodStatus {
   return status;
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function readObject(json: Uint8Array): Record<string, unknown> {
   let value: unknown;
@@ -160,6 +171,7 @@ function readObject(json: Uint8Array): Record<string, unknown> {
 }
 
 function checkConditions({ conditions }: Record<string, unknown>): void {
-  const fits = conditions === undefined || (Array.isArray(conditions) && conditions.every((condition) => isObject(condition)));
+  const fits =
+    conditions === undefined || (Array.isArray(conditions) && conditions.every((condition) => isObject(condition)));
   if (!fits) throw new ReportError('the conditions of a report must be a list of objects');
 }

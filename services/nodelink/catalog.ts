@@ -4,7 +4,13 @@
  */
 import type { Node, Pod, Service } from '../../apimachinery/gen/types.js';
 import { nodes, pods, services } from '../../apimachinery/gen/resources.js';
-import { nodeObjectKind, reachableFrom, referenceKey, referencesOf, referencesOfObject } from '../../apimachinery/node-objects/references.js';
+import {
+  nodeObjectKind,
+  reachableFrom,
+  referenceKey,
+  referencesOf,
+  referencesOfObject,
+} from '../../apimachinery/node-objects/references.js';
 import type { ObjectReference } from '../../apimachinery/node-objects/references.js';
 import type { NodeObjectKind, NodeObjectTable } from '../../apimachinery/node-objects/table.js';
 import type { KubeObject } from '../../apimachinery/object.js';
@@ -49,20 +55,25 @@ export class Catalog {
     this.#nodes = informers.informer(nodes);
     this.#pods.addIndex(NODE, (pod) => (nodeOf(pod) === '' ? [] : [nodeOf(pod)]));
     this.#pods.addIndex(REFERENCES, (pod) => (nodeOf(pod) === '' ? [] : referencesOf(pod, table).map(referenceKey)));
-    this.#objects = new Map(table.kinds.map((kind) => {
-      const informer = informers.informer(kind.resource);
-      if (kind.refersTo !== undefined) informer.addIndex(REFERENCES, (object) => referencesOfObject(kind, object, table).map(referenceKey));
-      return [kind.resource.kind, informer];
-    }));
+    this.#objects = new Map(
+      table.kinds.map((kind) => {
+        const informer = informers.informer(kind.resource);
+        if (kind.refersTo !== undefined)
+          informer.addIndex(REFERENCES, (object) => referencesOfObject(kind, object, table).map(referenceKey));
+        return [kind.resource.kind, informer];
+      }),
+    );
     this.#services.addIndex(NAMESPACE, (service) => [service.metadata?.namespace ?? '']);
   }
 
   start(): void {
-    this.#undo.push(this.#pods.addHandler({
-      add: (pod) => this.#podChanged(pod, undefined),
-      update: (pod, old) => this.#podChanged(pod, old),
-      delete: (pod) => this.#tell(nodeOf(pod), (listener) => listener.podGone(pod)),
-    }));
+    this.#undo.push(
+      this.#pods.addHandler({
+        add: (pod) => this.#podChanged(pod, undefined),
+        update: (pod, old) => this.#podChanged(pod, old),
+        delete: (pod) => this.#tell(nodeOf(pod), (listener) => listener.podGone(pod)),
+      }),
+    );
     for (const kind of this.#table.kinds) this.#follow(kind);
     const nodeChanged = (node: Node) => this.#tell(node.metadata?.name ?? '', (listener) => listener.node(node));
     this.#undo.push(this.#nodes.addHandler({ add: nodeChanged, update: nodeChanged }));
@@ -73,7 +84,11 @@ export class Catalog {
   }
 
   whenSynced(signal: AbortSignal): Promise<unknown> {
-    return Promise.all([this.#pods, ...this.#objects.values(), this.#services, this.#nodes].map((informer) => informer.whenSynced(signal)));
+    return Promise.all(
+      [this.#pods, ...this.#objects.values(), this.#services, this.#nodes].map((informer) =>
+        informer.whenSynced(signal),
+      ),
+    );
   }
 
   /** The version up to which the pods are known. */
@@ -152,7 +167,11 @@ export class Catalog {
     };
     const informer = this.#objects.get(kind.resource.kind);
     const undo = informer?.addHandler({
-      add: (object, initial) => { if (!initial) changed(object); }, update: changed, delete: changed,
+      add: (object, initial) => {
+        if (!initial) changed(object);
+      },
+      update: changed,
+      delete: changed,
     });
     if (undo !== undefined) this.#undo.push(undo);
   }

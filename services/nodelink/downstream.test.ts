@@ -9,9 +9,13 @@ import { Downstream } from './downstream.js';
 
 type Message = NonNullable<SessionResponse['message']>;
 
-const nodeOf = (resourceVersion: string, labels: Record<string, string>): Node => ({ metadata: { name: 'w1', resourceVersion, labels }, spec: { podCIDRs: ['10.244.1.0/24'] } });
+const nodeOf = (resourceVersion: string, labels: Record<string, string>): Node => ({
+  metadata: { name: 'w1', resourceVersion, labels },
+  spec: { podCIDRs: ['10.244.1.0/24'] },
+});
 const podOf = (name: string, spec: Partial<NonNullable<Pod['spec']>> = {}): Pod => ({
-  metadata: { namespace: 'default', name, uid: `u-${name}`, resourceVersion: '9' }, spec: { nodeName: 'w1', containers: [], ...spec },
+  metadata: { namespace: 'default', name, uid: `u-${name}`, resourceVersion: '9' },
+  spec: { nodeName: 'w1', containers: [], ...spec },
 });
 
 /** A member that has `node` and `pods` in its caches; the API has `fresh`. */
@@ -19,32 +23,52 @@ function member(node: Node | undefined, pods: Pod[], fresh: () => Promise<Node |
   const clock = new VirtualClock();
   const sent: Message[] = [];
   const downstream = new Downstream({
-    node: 'w1', part: new Containment({ clock, logger: silentLogger }).part('test'), send: (message) => void sent.push(message), freshNode: fresh,
+    node: 'w1',
+    part: new Containment({ clock, logger: silentLogger }).part('test'),
+    send: (message) => void sent.push(message),
+    freshNode: fresh,
     catalog: {
-      revision: '9', listen: () => () => undefined, node: () => node, podsOf: () => pods, object: () => undefined,
-      objectsOf: () => [], objectsFrom: () => [], sends: () => true, leadsOn: () => false, environmentOf: () => ({}),
+      revision: '9',
+      listen: () => () => undefined,
+      node: () => node,
+      podsOf: () => pods,
+      object: () => undefined,
+      objectsOf: () => [],
+      objectsFrom: () => [],
+      sends: () => true,
+      leadsOn: () => false,
+      environmentOf: () => ({}),
     },
   });
-  const shown = () => sent.map((message) => {
-    if (message.$case === 'nodeSettings') return `node ${JSON.stringify((parseJsonBytes(message.value.node) as { labels: object }).labels)}`;
-    if (message.$case === 'podSpec') return `pod ${(parseJsonBytes(message.value.pod) as Pod).metadata?.name ?? ''}`;
-    return message.$case;
-  });
+  const shown = () =>
+    sent.map((message) => {
+      if (message.$case === 'nodeSettings')
+        return `node ${JSON.stringify((parseJsonBytes(message.value.node) as { labels: object }).labels)}`;
+      if (message.$case === 'podSpec') return `pod ${(parseJsonBytes(message.value.pod) as Pod).metadata?.name ?? ''}`;
+      return message.$case;
+    });
   return { downstream, shown };
 }
 
-const tick = () => new Promise((resolve) => { setImmediate(resolve); });
+const tick = () =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 const ssd = { nodeSelector: { disk: 'ssd' } };
 
 describe('what a worker is sent', () => {
   it('is the node, its pods, and that this is all', () => {
-    const { downstream, shown } = member(nodeOf('5', { disk: 'ssd' }), [podOf('a'), podOf('b', ssd)], () => Promise.reject(new Error('not asked')));
+    const { downstream, shown } = member(nodeOf('5', { disk: 'ssd' }), [podOf('a'), podOf('b', ssd)], () =>
+      Promise.reject(new Error('not asked')),
+    );
     downstream.open([]);
     expect(shown()).toEqual(['node {"disk":"ssd"}', 'pod a', 'pod b', 'synced']);
   });
 
   it('is the node as the API has it now before a pod that does not suit the one in the cache (kubelet: fetched synchronously)', async () => {
-    const { downstream, shown } = member(nodeOf('5', {}), [podOf('b', ssd), podOf('a')], () => Promise.resolve(nodeOf('7', { disk: 'ssd' })));
+    const { downstream, shown } = member(nodeOf('5', {}), [podOf('b', ssd), podOf('a')], () =>
+      Promise.resolve(nodeOf('7', { disk: 'ssd' })),
+    );
     downstream.open([]);
     expect(shown()).toEqual(['node {}', 'pod a']);
     downstream.pod(podOf('b', ssd));
@@ -56,7 +80,10 @@ describe('what a worker is sent', () => {
     expect(shown().slice(5)).toEqual(['node {"disk":"hdd"}']);
   });
 
-  it.each<[string, Node | undefined]>([['is as the cache says', nodeOf('5', {})], ['cannot be read', undefined]])('is the pod also when the node %s: the worker refuses it', async (_name, fresh) => {
+  it.each<[string, Node | undefined]>([
+    ['is as the cache says', nodeOf('5', {})],
+    ['cannot be read', undefined],
+  ])('is the pod also when the node %s: the worker refuses it', async (_name, fresh) => {
     const { downstream, shown } = member(nodeOf('5', {}), [podOf('b', ssd)], () => Promise.resolve(fresh));
     downstream.open([]);
     await tick();
@@ -78,7 +105,9 @@ describe('what a worker is sent', () => {
   });
 
   it('is no waiting for a pod that the worker has', () => {
-    const { downstream, shown } = member(nodeOf('5', {}), [podOf('b', ssd)], () => Promise.reject(new Error('not asked')));
+    const { downstream, shown } = member(nodeOf('5', {}), [podOf('b', ssd)], () =>
+      Promise.reject(new Error('not asked')),
+    );
     downstream.open([{ kind: 1, namespace: 'default', name: 'b', uid: 'u-b', resourceVersion: '8' }]);
     expect(shown()).toEqual(['node {}', 'pod b', 'synced']);
   });

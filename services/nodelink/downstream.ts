@@ -24,7 +24,17 @@ const versionOf = (text: string | undefined) => (/^\d+$/.test(text ?? '') ? BigI
 
 /** What is asked of the catalog. */
 export type NodeCatalog = Pick<
-  Catalog, 'listen' | 'node' | 'podsOf' | 'object' | 'objectsOf' | 'objectsFrom' | 'sends' | 'leadsOn' | 'environmentOf' | 'revision'
+  Catalog,
+  | 'listen'
+  | 'node'
+  | 'podsOf'
+  | 'object'
+  | 'objectsOf'
+  | 'objectsFrom'
+  | 'sends'
+  | 'leadsOn'
+  | 'environmentOf'
+  | 'revision'
 >;
 
 export interface DownstreamOptions {
@@ -32,7 +42,10 @@ export interface DownstreamOptions {
   readonly catalog: NodeCatalog;
   readonly part: Part;
   send(message: NonNullable<SessionResponse['message']>): void;
-  /** The node as the API has it now: the catalog may be behind. Undefined: there is none, or it cannot be read. Never rejects. */
+  /**
+   * The node as the API has it now: the catalog may be behind. Undefined: there is none, or it cannot be read. Never
+   * rejects.
+   */
   freshNode(): Promise<Node | undefined>;
 }
 
@@ -62,7 +75,10 @@ export class Downstream implements CatalogListener {
     this.#send = (message) => options.send(message);
   }
 
-  /** Sends what differs from `known`, then every change until `close`. The catalog is not older than the worker's revision. */
+  /**
+   * Sends what differs from `known`, then every change until `close`. The catalog is not older than the worker's
+   * revision.
+   */
   open(known: readonly KnownObject[], takes: readonly string[] = NUMBERED_KINDS): void {
     this.#takes = new Set(takes);
     for (const object of known) this.#noteKnown(object);
@@ -133,7 +149,10 @@ export class Downstream implements CatalogListener {
     return node !== undefined && requiredNodeMatches(pod, { name: this.#node, labels: node.metadata?.labels ?? {} });
   }
 
-  /** Whoever bound a pod that does not suit the node may have seen newer labels than this member: the worker gets those first. */
+  /**
+   * Whoever bound a pod that does not suit the node may have seen newer labels than this member: the worker gets those
+   * first.
+   */
   #sendAfterNode(uid: string): void {
     if (this.#waiting.has(uid)) return;
     this.#waiting.add(uid);
@@ -153,7 +172,10 @@ export class Downstream implements CatalogListener {
     const known = this.#pods.get(uid);
     if (known !== undefined && versionOf(known.version) >= versionOf(resourceVersion)) return;
     this.#pods.set(uid, { namespace, name, version: resourceVersion });
-    this.#send({ $case: 'podSpec', value: { pod: encodeJsonBytes(pod), serviceEnvironment: this.#catalog.environmentOf(pod) } });
+    this.#send({
+      $case: 'podSpec',
+      value: { pod: encodeJsonBytes(pod), serviceEnvironment: this.#catalog.environmentOf(pod) },
+    });
   }
 
   /** Once nothing waits any more: the worker takes what it has not been sent by then for gone. */
@@ -179,7 +201,10 @@ export class Downstream implements CatalogListener {
     else {
       const { kind, namespace, name } = reference;
       const json = encodeJsonBytes(object);
-      this.#send({ $case: 'configObject', value: { ...wireKindOf(kind), namespace, name, resourceVersion: version, object: json } });
+      this.#send({
+        $case: 'configObject',
+        value: { ...wireKindOf(kind), namespace, name, resourceVersion: version, object: json },
+      });
     }
   }
 

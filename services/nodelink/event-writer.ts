@@ -10,11 +10,14 @@ import type { Client } from '../../sdk/client.js';
 const MESSAGE_LENGTH_MAX = 1024;
 
 /**
- * The pod's name and the nanosecond of the first time, in hexadecimal, as client-go names Events: lists come in the order of names, and so
- * Events of one second in the order in which things happened. The digits below the milliseconds keep happenings of two nodes apart.
+ * The pod's name and the nanosecond of the first time, in hexadecimal, as client-go names Events: lists come in the
+ * order of names, and so Events of one second in the order in which things happened. The digits below the milliseconds
+ * keep happenings of two nodes apart.
  */
 function nameOf(node: string, { podName, podUid, fieldPath, type, reason, message, firstMs }: EventReport): string {
-  const digest = createHash('sha256').update(JSON.stringify([node, podUid, fieldPath, type, reason, message])).digest();
+  const digest = createHash('sha256')
+    .update(JSON.stringify([node, podUid, fieldPath, type, reason, message]))
+    .digest();
   return `${podName}.${(BigInt(Math.trunc(firstMs)) * 1_000_000n + BigInt(digest.readUInt32BE(0) % 1_000_000)).toString(16)}`;
 }
 
@@ -25,10 +28,26 @@ export async function writeEvent(client: Client, node: string, report: EventRepo
   const name = nameOf(node, report);
   const lastTimestamp = toTime(report.lastMs);
   const event: Event = {
-    apiVersion: 'v1', kind: 'Event', metadata: { namespace, name },
-    involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace, name: podName, uid: podUid, ...(fieldPath === '' ? {} : { fieldPath }) },
-    type, reason, message, source: { component: 'kubelet', host: node }, reportingComponent: 'kubelet', reportingInstance: node,
-    firstTimestamp: toTime(report.firstMs), lastTimestamp, count: report.count,
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { namespace, name },
+    involvedObject: {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      namespace,
+      name: podName,
+      uid: podUid,
+      ...(fieldPath === '' ? {} : { fieldPath }),
+    },
+    type,
+    reason,
+    message,
+    source: { component: 'kubelet', host: node },
+    reportingComponent: 'kubelet',
+    reportingInstance: node,
+    firstTimestamp: toTime(report.firstMs),
+    lastTimestamp,
+    count: report.count,
   };
   try {
     await client.create<Event>(events, event);
@@ -36,6 +55,10 @@ export async function writeEvent(client: Client, node: string, report: EventRepo
     // A namespace on its way out, or gone, takes no events any more.
     if (isApiError(error, 'Forbidden') || isApiError(error, 'NotFound')) return;
     if (!isApiError(error, 'AlreadyExists')) throw error;
-    await client.patch<Event>(events, { namespace, name }, { type: 'merge', body: { count: report.count, lastTimestamp } });
+    await client.patch<Event>(
+      events,
+      { namespace, name },
+      { type: 'merge', body: { count: report.count, lastTimestamp } },
+    );
   }
 }

@@ -16,7 +16,11 @@ afterEach(() => servers.splice(0).forEach((server) => server.forceShutdown()));
 
 /** Answers every renewal with the node it takes the caller for. */
 async function member(authority: KeyPair): Promise<string> {
-  const own = await issueCertificate(authority, { subject: { commonName: 'member' }, usages: ['server'], names: ['localhost'], lifetime_ms }, context);
+  const own = await issueCertificate(
+    authority,
+    { subject: { commonName: 'member' }, usages: ['server'], names: ['localhost'], lifetime_ms },
+    context,
+  );
   const server = new Server();
   servers.push(server);
   server.addService(NodeServiceService, {
@@ -26,7 +30,9 @@ async function member(authority: KeyPair): Promise<string> {
     session: (call) => call.end(),
     tunnel: (call) => call.end(),
   } satisfies NodeServiceServer);
-  const tls = ServerCredentials.createSsl(Buffer.from(authority.certificate), [{ private_key: Buffer.from(own.privateKey), cert_chain: Buffer.from(own.certificate) }]);
+  const tls = ServerCredentials.createSsl(Buffer.from(authority.certificate), [
+    { private_key: Buffer.from(own.privateKey), cert_chain: Buffer.from(own.certificate) },
+  ]);
   // As on the members' port: a certificate is asked for, not demanded.
   Object.assign(tls._getConstructorOptions?.() ?? {}, { requestCert: true, rejectUnauthorized: false });
   const port = await new Promise<number>((resolve, reject) => {
@@ -55,12 +61,22 @@ it.each([
 ])('%s', async (_what, commonName, organizations, known, expected) => {
   const authority = await createAuthority('cluster', lifetime_ms, context);
   const signer = known ? authority : await createAuthority('cluster', lifetime_ms, context);
-  const pair = await issueCertificate(signer, { subject: { commonName, organizations }, usages: ['client'], lifetime_ms }, context);
-  const channel = credentials.createSsl(Buffer.from(authority.certificate), Buffer.from(pair.privateKey), Buffer.from(pair.certificate));
+  const pair = await issueCertificate(
+    signer,
+    { subject: { commonName, organizations }, usages: ['client'], lifetime_ms },
+    context,
+  );
+  const channel = credentials.createSsl(
+    Buffer.from(authority.certificate),
+    Buffer.from(pair.privateKey),
+    Buffer.from(pair.certificate),
+  );
   expect(await caller(await member(authority), channel)).toBe(expected);
 });
 
 it('a caller without a certificate', async () => {
   const authority = await createAuthority('cluster', lifetime_ms, context);
-  expect(await caller(await member(authority), credentials.createSsl(Buffer.from(authority.certificate)))).toBe('nobody');
+  expect(await caller(await member(authority), credentials.createSsl(Buffer.from(authority.certificate)))).toBe(
+    'nobody',
+  );
 });

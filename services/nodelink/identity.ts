@@ -10,7 +10,8 @@ const GROUP = 'system:nodes';
 
 /** Undefined when the caller has no certificate, or one that is not a node's. */
 export function nodeOfCertificate(call: IdentifiedCall): string | undefined {
-  const subject: { CN?: string | string[]; O?: string | string[] } | undefined = call.getAuthContext().sslPeerCertificate?.subject;
+  const subject: { CN?: string | string[]; O?: string | string[] } | undefined =
+    call.getAuthContext().sslPeerCertificate?.subject;
   const groups = [subject?.O ?? []].flat();
   const [name = '', ...more] = [subject?.CN ?? []].flat();
   if (more.length > 0 || !groups.includes(GROUP) || !name.startsWith(PREFIX)) return undefined;

@@ -1,6 +1,7 @@
 /**
- * Whose a node's name is: the key that its worker joined with is recorded on the Node, which is made when the worker joins. Another key
- * gets the name only after an administrator has deleted the Node; certificates over the former key are good for nothing from then on.
+ * Whose a node's name is: the key that its worker joined with is recorded on the Node, which is made when the worker
+ * joins. Another key gets the name only after an administrator has deleted the Node; certificates over the former key
+ * are good for nothing from then on.
  */
 import { createHash, X509Certificate } from 'node:crypto';
 import type { Node } from '../../apimachinery/gen/types.js';
@@ -22,12 +23,18 @@ export type KeyVerdict =
 export class NameInUseError extends Error {
   override readonly name = 'NameInUseError';
   constructor(node: string) {
-    super(`node "${node}" belongs to the cluster already, and this host does not hold its key: choose another --name, or, if the host was installed anew, delete the node first (kubectl delete node ${node})`);
+    super(
+      `node "${node}" belongs to the cluster already, and this host does not hold its key: choose another --name, or, if the host was installed anew, delete the node first (kubectl delete node ${node})`,
+    );
   }
 }
 
-/** Hex SHA-256 over a key's SubjectPublicKeyInfo; several while a worker changes keys, separated by commas, the newest last. */
-const keysOn = (node: Node): string[] => (node.metadata?.annotations?.[WORKER_KEYS_ANNOTATION] ?? '').split(',').filter((key) => key !== '');
+/**
+ * Hex SHA-256 over a key's SubjectPublicKeyInfo; several while a worker changes keys, separated by commas, the newest
+ * last.
+ */
+const keysOn = (node: Node): string[] =>
+  (node.metadata?.annotations?.[WORKER_KEYS_ANNOTATION] ?? '').split(',').filter((key) => key !== '');
 
 export function judgeKey(node: Node | undefined, key: string): KeyVerdict {
   const keys = node === undefined ? [] : keysOn(node);
@@ -35,7 +42,9 @@ export function judgeKey(node: Node | undefined, key: string): KeyVerdict {
   return keys.includes(key) ? 'own' : 'foreign';
 }
 
-export const keyAnnotation = (...keys: readonly string[]): Record<string, string> => ({ [WORKER_KEYS_ANNOTATION]: [...new Set(keys)].join(',') });
+export const keyAnnotation = (...keys: readonly string[]): Record<string, string> => ({
+  [WORKER_KEYS_ANNOTATION]: [...new Set(keys)].join(','),
+});
 
 /** Of the certificate that the caller's connection was opened with; undefined without one. */
 export function keyOfCall(call: IdentifiedCall): string | undefined {
@@ -64,7 +73,12 @@ export class NodeKeys {
   async claim(name: string, key: string): Promise<void> {
     if ((await this.check(name, key)) === 'own') return;
     try {
-      await this.#client.create<Node>(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name, annotations: keyAnnotation(key) }, spec: {} });
+      await this.#client.create<Node>(nodes, {
+        apiVersion: 'v1',
+        kind: 'Node',
+        metadata: { name, annotations: keyAnnotation(key) },
+        spec: {},
+      });
     } catch (error) {
       if (!isApiError(error, 'AlreadyExists')) throw error;
       await this.check(name, key);
@@ -78,7 +92,10 @@ export class NodeKeys {
       if (judgeKey(node, from) === 'foreign') throw new NameInUseError(name);
       if (node === undefined || judgeKey(node, to) === 'own') return;
       try {
-        await this.#client.update<Node>(nodes, { ...node, metadata: { ...node.metadata, annotations: { ...node.metadata?.annotations, ...keyAnnotation(from, to) } } });
+        await this.#client.update<Node>(nodes, {
+          ...node,
+          metadata: { ...node.metadata, annotations: { ...node.metadata?.annotations, ...keyAnnotation(from, to) } },
+        });
         return;
       } catch (error) {
         if (!isApiError(error, 'Conflict')) throw error;

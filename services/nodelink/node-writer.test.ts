@@ -9,7 +9,8 @@ import { testApi } from './test-cluster.js';
 it('gives the Lease to its Node, also one that was made before there was a Node', async () => {
   const { client } = testApi();
   const writer = new NodeWriter(client, systemClock, { name: 'w1' });
-  const owners = async () => (await client.get<Lease>(leases, { namespace: 'kube-node-lease', name: 'w1' })).metadata?.ownerReferences ?? [];
+  const owners = async () =>
+    (await client.get<Lease>(leases, { namespace: 'kube-node-lease', name: 'w1' })).metadata?.ownerReferences ?? [];
   await writer.renewLease();
   await writer.renewLease();
   expect(await owners()).toEqual([]);

@@ -2,10 +2,10 @@
  * nodelink: the members' end of the worker stream.
  *
  * In: Register, Renew, Session and Tunnel calls of workers on the members' gRPC port; the API's pods, Services
- * and what pods refer to (NODE_OBJECTS) through shared informers. Out: Node, Lease, pod status, Events and the final deletion of pods, through an
- * SDK client; pod streams for the API server's fronts (PodStreamer). A worker is who its certificate says; it is sent
- * its own pods and what they refer to, and may write the status of its own pods, and nothing else.
- * It must never read per node from the API, nor believe a worker about another node's objects.
+ * and what pods refer to (NODE_OBJECTS) through shared informers. Out: Node, Lease, pod status, Events and the final
+ * deletion of pods, through an SDK client; pod streams for the API server's fronts (PodStreamer). A worker is who its
+ * certificate says; it is sent its own pods and what they refer to, and may write the status of its own pods, and
+ * nothing else. It must never read per node from the API, nor believe a worker about another node's objects.
  */
 import { status as GrpcStatus } from '@grpc/grpc-js';
 import type { UntypedHandleCall, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
@@ -22,7 +22,16 @@ import { requestKeyDigest } from '../../platform/pki/x509.js';
 import type { Service } from '../../platform/service.js';
 import { NodeServiceService } from '../../proto/gen/navarch/node/v1/node.js';
 import type {
-  NodeServiceServer, RegisterRequest, RegisterResponse, RenewRequest, RenewResponse, SessionRequest, SignServingRequest, SignServingResponse, TunnelRequest, TunnelResponse,
+  NodeServiceServer,
+  RegisterRequest,
+  RegisterResponse,
+  RenewRequest,
+  RenewResponse,
+  SessionRequest,
+  SignServingRequest,
+  SignServingResponse,
+  TunnelRequest,
+  TunnelResponse,
 } from '../../proto/gen/navarch/node/v1/node.js';
 import type { Client } from '../../sdk/client.js';
 import type { InformerFactory } from '../../sdk/informer/informer-factory.js';
@@ -50,7 +59,10 @@ export interface NodelinkOptions {
   readonly logger: Logger;
   /** What faults of sessions and tunnels are counted for; absent: they are logged. */
   readonly part?: Part;
-  /** How often a worker's Lease is renewed; several times in the silence after which a node counts as dead. 10,000 when absent. */
+  /**
+   * How often a worker's Lease is renewed; several times in the silence after which a node counts as dead. 10,000 when
+   * absent.
+   */
   readonly leaseRenewal_ms?: number;
   /** What a node is sent besides its pods; absent: NODE_OBJECTS. Workers are started with the same. */
   readonly objects?: NodeObjectTable;
@@ -76,7 +88,12 @@ const LEASE_RENEWAL_MS = 10_000;
 const refuse = (call: { emit(event: 'error', error: Error): boolean }, error: Error) => void call.emit('error', error);
 const refusal = (code: number, details: string) => Object.assign(new Error(details), { code, details });
 
-const DEAF: CatalogListener = { pod: () => undefined, podGone: () => undefined, object: () => undefined, node: () => undefined };
+const DEAF: CatalogListener = {
+  pod: () => undefined,
+  podGone: () => undefined,
+  object: () => undefined,
+  node: () => undefined,
+};
 
 const noSession = (node: string) => apiErrors.serviceUnavailable(`node "${node}" has no session with this member now`);
 
@@ -136,7 +153,10 @@ class NodelinkService implements Nodelink {
   open(node: string, request: PodStreamRequest, options: { readonly signal: AbortSignal }): Promise<PodStream> {
     const session = this.#sessions.get(node);
     if (session === undefined) return Promise.reject(noSession(node));
-    return this.#tunnels.open(node, request, { signal: options.signal, send: (message) => session.openTunnel(message) });
+    return this.#tunnels.open(node, request, {
+      signal: options.signal,
+      send: (message) => session.openTunnel(message),
+    });
   }
 
   /** A fault of one call answers that call. */
@@ -148,13 +168,23 @@ class NodelinkService implements Nodelink {
     return (this.#options.identify ?? nodeOfCertificate)(call);
   }
 
-  async #register(call: ServerUnaryCall<RegisterRequest, RegisterResponse>, callback: sendUnaryData<RegisterResponse>): Promise<void> {
-    await register(call.request, { ...this.#options, keys: this.#keys }).then((answer) => callback(null, answer), (error: Error) => callback(error));
+  async #register(
+    call: ServerUnaryCall<RegisterRequest, RegisterResponse>,
+    callback: sendUnaryData<RegisterResponse>,
+  ): Promise<void> {
+    await register(call.request, { ...this.#options, keys: this.#keys }).then(
+      (answer) => callback(null, answer),
+      (error: Error) => callback(error),
+    );
   }
 
-  async #renew(call: ServerUnaryCall<RenewRequest, RenewResponse>, callback: sendUnaryData<RenewResponse>): Promise<void> {
+  async #renew(
+    call: ServerUnaryCall<RenewRequest, RenewResponse>,
+    callback: sendUnaryData<RenewResponse>,
+  ): Promise<void> {
     const node = this.#identify(call);
-    if (node === undefined) return callback(refusal(GrpcStatus.UNAUTHENTICATED, 'a certificate is renewed with the certificate of a node'));
+    if (node === undefined)
+      return callback(refusal(GrpcStatus.UNAUTHENTICATED, 'a certificate is renewed with the certificate of a node'));
     try {
       const key = keyOfCall(call);
       if (key !== undefined) await this.#keys.change(node, key, await requestKeyDigest(call.request.csr));
@@ -164,13 +194,29 @@ class NodelinkService implements Nodelink {
     }
   }
 
-  async #signServing(call: ServerUnaryCall<SignServingRequest, SignServingResponse>, callback: sendUnaryData<SignServingResponse>): Promise<void> {
+  async #signServing(
+    call: ServerUnaryCall<SignServingRequest, SignServingResponse>,
+    callback: sendUnaryData<SignServingResponse>,
+  ): Promise<void> {
     const node = this.#identify(call);
-    if (node === undefined) return callback(refusal(GrpcStatus.UNAUTHENTICATED, 'a serving certificate is signed for the holder of a node\'s certificate'));
-    if (this.#isForeign(node, keyOfCall(call))) return callback(refusal(GrpcStatus.PERMISSION_DENIED, new NameInUseError(node).message));
+    if (node === undefined)
+      return callback(
+        refusal(GrpcStatus.UNAUTHENTICATED, "a serving certificate is signed for the holder of a node's certificate"),
+      );
+    if (this.#isForeign(node, keyOfCall(call)))
+      return callback(refusal(GrpcStatus.PERMISSION_DENIED, new NameInUseError(node).message));
     const { certificates, members } = this.#options;
-    const names = servingNames(node, call.getPeer(), [...certificates.reservedNames(), ...members.endpoints().map((endpoint) => hostOf(endpoint))]);
-    if (names.length === 0) return callback(refusal(GrpcStatus.FAILED_PRECONDITION, `node "${node}" has neither a name nor an address that is not a member's`));
+    const names = servingNames(node, call.getPeer(), [
+      ...certificates.reservedNames(),
+      ...members.endpoints().map((endpoint) => hostOf(endpoint)),
+    ]);
+    if (names.length === 0)
+      return callback(
+        refusal(
+          GrpcStatus.FAILED_PRECONDITION,
+          `node "${node}" has neither a name nor an address that is not a member's`,
+        ),
+      );
     try {
       callback(null, await certificates.signServingCertificate(call.request.csr, node, names));
     } catch (error) {
@@ -181,7 +227,12 @@ class NodelinkService implements Nodelink {
   #session(call: SessionCall): void {
     const node = this.#identify(call);
     if (node === undefined || this.#stopped) {
-      refuse(call, node === undefined ? refusal(GrpcStatus.UNAUTHENTICATED, 'a session needs the certificate of a node') : refusal(GrpcStatus.UNAVAILABLE, 'this member is stopping'));
+      refuse(
+        call,
+        node === undefined
+          ? refusal(GrpcStatus.UNAUTHENTICATED, 'a session needs the certificate of a node')
+          : refusal(GrpcStatus.UNAVAILABLE, 'this member is stopping'),
+      );
       return;
     }
     const key = keyOfCall(call);
@@ -198,20 +249,27 @@ class NodelinkService implements Nodelink {
     };
     const part = this.#part.child('node-session', over);
     // The name may be given to another host while this one is connected.
-    const unlisten = this.#catalog.listen(node, { ...DEAF, node: (found) => void (key !== undefined && judgeKey(found, key) === 'foreign' && evict()) }, part);
+    const unlisten = this.#catalog.listen(
+      node,
+      { ...DEAF, node: (found) => void (key !== undefined && judgeKey(found, key) === 'foreign' && evict()) },
+      part,
+    );
     if (this.#isForeign(node, key)) {
       evict();
       return;
     }
-    call.on('data', part.guard((request: SessionRequest) => {
-      try {
-        if (session === undefined) session = this.#hello(node, { call, request, part, key });
-        else session.receive(request.message);
-      } catch (error) {
-        refuse(call, refusal(GrpcStatus.INVALID_ARGUMENT, error instanceof Error ? error.message : String(error)));
-        over();
-      }
-    }));
+    call.on(
+      'data',
+      part.guard((request: SessionRequest) => {
+        try {
+          if (session === undefined) session = this.#hello(node, { call, request, part, key });
+          else session.receive(request.message);
+        } catch (error) {
+          refuse(call, refusal(GrpcStatus.INVALID_ARGUMENT, error instanceof Error ? error.message : String(error)));
+          over();
+        }
+      }),
+    );
     for (const end of ['end', 'cancelled', 'error']) call.on(end, part.guard(over));
   }
 
@@ -219,14 +277,26 @@ class NodelinkService implements Nodelink {
     return key !== undefined && judgeKey(this.#catalog.node(node), key) === 'foreign';
   }
 
-  #hello(node: string, { call, request, part, key }: { call: SessionCall; request: SessionRequest; part: Part; key: string | undefined }): NodeSession {
+  #hello(
+    node: string,
+    { call, request, part, key }: { call: SessionCall; request: SessionRequest; part: Part; key: string | undefined },
+  ): NodeSession {
     if (request.message?.$case !== 'hello') throw new Error('a session begins with Hello');
-    if (request.message.value.nodeName !== node) throw new Error(`the certificate is of node "${node}", the session of "${request.message.value.nodeName}"`);
+    if (request.message.value.nodeName !== node)
+      throw new Error(`the certificate is of node "${node}", the session of "${request.message.value.nodeName}"`);
     const { client, clock, logger, members } = this.#options;
     // The worker knows best which of its streams is alive: the newest replaces the one before.
     this.#sessions.get(node)?.close();
     const session = new NodeSession({
-      node, key, call, part, client, catalog: this.#catalog, clock, logger, welcome: { memberId: members.id, endpoints: members.endpoints() },
+      node,
+      key,
+      call,
+      part,
+      client,
+      catalog: this.#catalog,
+      clock,
+      logger,
+      welcome: { memberId: members.id, endpoints: members.endpoints() },
       leaseRenewal_ms: this.#options.leaseRenewal_ms ?? LEASE_RENEWAL_MS,
     });
     this.#sessions.set(node, session);
@@ -241,9 +311,13 @@ class NodelinkService implements Nodelink {
     }
     call.on('error', () => undefined);
     const part = this.#part.child('node-tunnel', () => call.end());
-    call.once('data', part.guard((first: TunnelRequest) => {
-      const id = first.frame?.$case === 'tunnelId' ? first.frame.value : '';
-      if (!this.#tunnels.accept(node, id, call)) refuse(call, refusal(GrpcStatus.NOT_FOUND, 'nobody waits for this tunnel'));
-    }));
+    call.once(
+      'data',
+      part.guard((first: TunnelRequest) => {
+        const id = first.frame?.$case === 'tunnelId' ? first.frame.value : '';
+        if (!this.#tunnels.accept(node, id, call))
+          refuse(call, refusal(GrpcStatus.NOT_FOUND, 'nobody waits for this tunnel'));
+      }),
+    );
   }
 }

@@ -19,7 +19,15 @@ export interface PodRef {
 
 const CONFLICTS_MAX = 5;
 /** Conditions that are the worker's to set; all others stay as they are stored. */
-const NODE_CONDITIONS = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled', 'PodResizePending', 'PodResizeInProgress']);
+const NODE_CONDITIONS = new Set([
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+  'PodResizePending',
+  'PodResizeInProgress',
+]);
 /** Fields of a status that are not the worker's. */
 const FOREIGN_FIELDS = ['nominatedNodeName', 'resourceClaimStatuses'] as const;
 
@@ -58,7 +66,11 @@ export class PodWriter {
     const pod = await this.#read(ref);
     if (pod === undefined || !this.#owns(pod, ref) || pod.metadata?.deletionTimestamp === undefined) return;
     try {
-      await this.#client.delete(pods, { namespace: ref.namespace, name: ref.name }, { gracePeriodSeconds: 0, preconditions: { uid: ref.uid } });
+      await this.#client.delete(
+        pods,
+        { namespace: ref.namespace, name: ref.name },
+        { gracePeriodSeconds: 0, preconditions: { uid: ref.uid } },
+      );
     } catch (error) {
       if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) throw error;
     }
@@ -67,19 +79,28 @@ export class PodWriter {
   /** A token for the service account the pod runs as, for an audience its spec asks for, bound to the pod. */
   async token(ref: PodRef, audience: string, expiration_s: number): Promise<{ token: string; expires_ms: number }> {
     const pod = this.#catalog.pod(ref.namespace, ref.name) ?? (await this.#read(ref));
-    if (pod === undefined || !this.#owns(pod, ref)) throw apiErrors.forbidden(pods, ref.name, 'it is not bound to this node');
-    if (!tokensOfPod(pod).some((need) => need.audience === audience)) throw apiErrors.forbidden(pods, ref.name, `it asks for no token for audience "${audience}"`);
+    if (pod === undefined || !this.#owns(pod, ref))
+      throw apiErrors.forbidden(pods, ref.name, 'it is not bound to this node');
+    if (!tokensOfPod(pod).some((need) => need.audience === audience))
+      throw apiErrors.forbidden(pods, ref.name, `it asks for no token for audience "${audience}"`);
     const name = pod.spec?.serviceAccountName ?? 'default';
     const request = {
-      apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest',
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
       spec: {
-        audiences: audience === '' ? [] : [audience], expirationSeconds: expiration_s,
+        audiences: audience === '' ? [] : [audience],
+        expirationSeconds: expiration_s,
         boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: ref.name, uid: ref.uid },
       },
     };
-    const answer = await this.#client.create<KubeObject>(serviceAccounts as Resource, request, { subresource: 'token', ref: { namespace: ref.namespace, name } });
-    const status = (answer as Partial<TokenRequest> & { status?: { token?: string; expirationTimestamp?: string } }).status;
-    if (status?.token === undefined || status.expirationTimestamp === undefined) throw apiErrors.internal('the token request came back without a token');
+    const answer = await this.#client.create<KubeObject>(serviceAccounts as Resource, request, {
+      subresource: 'token',
+      ref: { namespace: ref.namespace, name },
+    });
+    const status = (answer as Partial<TokenRequest> & { status?: { token?: string; expirationTimestamp?: string } })
+      .status;
+    if (status?.token === undefined || status.expirationTimestamp === undefined)
+      throw apiErrors.internal('the token request came back without a token');
     return { token: status.token, expires_ms: Date.parse(status.expirationTimestamp) };
   }
 
@@ -109,11 +130,18 @@ export function mergeStatus(stored: PodStatus, reported: PodStatus): PodStatus {
   const final = stored.phase === 'Succeeded' || stored.phase === 'Failed';
   const clean: Record<string, unknown> = { ...reported };
   for (const field of FOREIGN_FIELDS) delete clean[field];
-  return { ...clean, ...kept, ...(final && stored.phase !== undefined ? { phase: stored.phase } : {}), conditions: inOrder(stored.conditions ?? [], [...foreign, ...own]) };
+  return {
+    ...clean,
+    ...kept,
+    ...(final && stored.phase !== undefined ? { phase: stored.phase } : {}),
+    conditions: inOrder(stored.conditions ?? [], [...foreign, ...own]),
+  };
 }
 
 /** Conditions in the order in which they are stored, new ones after them: an unchanged status stays the same bytes. */
 function inOrder(stored: readonly PodCondition[], conditions: readonly PodCondition[]): PodCondition[] {
   const position = new Map(stored.map((condition, index) => [condition.type, index]));
-  return conditions.toSorted((a, b) => (position.get(a.type) ?? stored.length) - (position.get(b.type) ?? stored.length));
+  return conditions.toSorted(
+    (a, b) => (position.get(a.type) ?? stored.length) - (position.get(b.type) ?? stored.length),
+  );
 }

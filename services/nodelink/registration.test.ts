@@ -19,14 +19,22 @@ beforeEach(() => {
 const host = () => createSigningRequest({ commonName: 'whoever' });
 
 function join(nodeName: string, csr: string, token = 'good') {
-  return register({ nodeName, csr, token }, {
-    tokens: { find: (text) => Promise.resolve(text === 'good' ? { spend: () => Promise.resolve(left-- > 0) } : undefined) },
-    keys: new NodeKeys(api.client), members: { endpoints: () => ['m:1'] }, logger: silentLogger,
-    certificates: {
-      signNodeCertificate: (_csr, name) => Promise.resolve({ certificate: `certificate of ${name}`, ca: 'ca' }),
-      signServingCertificate: () => Promise.reject(new Error('not here')), reservedNames: () => ['kubernetes', 'm1', 'localhost'],
+  return register(
+    { nodeName, csr, token },
+    {
+      tokens: {
+        find: (text) => Promise.resolve(text === 'good' ? { spend: () => Promise.resolve(left-- > 0) } : undefined),
+      },
+      keys: new NodeKeys(api.client),
+      members: { endpoints: () => ['m:1'] },
+      logger: silentLogger,
+      certificates: {
+        signNodeCertificate: (_csr, name) => Promise.resolve({ certificate: `certificate of ${name}`, ca: 'ca' }),
+        signServingCertificate: () => Promise.reject(new Error('not here')),
+        reservedNames: () => ['kubernetes', 'm1', 'localhost'],
+      },
     },
-  });
+  );
 }
 
 describe('joining', () => {
@@ -39,7 +47,10 @@ describe('joining', () => {
   it('refuses a name in use to another key, and spends nothing', async () => {
     await join('w1', (await host()).request);
     const before = left;
-    await expect(join('w1', (await host()).request)).rejects.toMatchObject({ code: status.ALREADY_EXISTS, message: expect.stringContaining('kubectl delete node w1') as string });
+    await expect(join('w1', (await host()).request)).rejects.toMatchObject({
+      code: status.ALREADY_EXISTS,
+      message: expect.stringContaining('kubectl delete node w1') as string,
+    });
     expect(left).toBe(before);
   });
 
@@ -76,8 +87,14 @@ describe('joining', () => {
   });
 
   it.each([
-    ['kubernetes', status.PERMISSION_DENIED], ['m1', status.PERMISSION_DENIED], ['localhost', status.PERMISSION_DENIED],
-    ['', status.INVALID_ARGUMENT], ['W1', status.INVALID_ARGUMENT], ['-a', status.INVALID_ARGUMENT], ['a/b', status.INVALID_ARGUMENT], ['a'.repeat(254), status.INVALID_ARGUMENT],
+    ['kubernetes', status.PERMISSION_DENIED],
+    ['m1', status.PERMISSION_DENIED],
+    ['localhost', status.PERMISSION_DENIED],
+    ['', status.INVALID_ARGUMENT],
+    ['W1', status.INVALID_ARGUMENT],
+    ['-a', status.INVALID_ARGUMENT],
+    ['a/b', status.INVALID_ARGUMENT],
+    ['a'.repeat(254), status.INVALID_ARGUMENT],
   ])('refuses the name %j', async (name, code) => {
     await expect(join(name, (await host()).request)).rejects.toMatchObject({ code });
   });

@@ -1,4 +1,6 @@
-/** How a host becomes a worker: a token that is good, a name that is free or its own, then a certificate over its key. */
+/**
+ * How a host becomes a worker: a token that is good, a name that is free or its own, then a certificate over its key.
+ */
 import { status as GrpcStatus } from '@grpc/grpc-js';
 import { requestKeyDigest, SigningRequestError } from '../../platform/pki/x509.js';
 import type { Logger } from '../../platform/log.js';
@@ -39,11 +41,20 @@ export async function register(request: RegisterRequest, options: RegistrationOp
     // Before anything else: who has no token learns nothing of names.
     const grant = await tokens.find(token);
     if (grant === undefined) throw new RegistrationError(GrpcStatus.UNAUTHENTICATED, WRONG_TOKEN);
-    if (!NODE_NAME.test(nodeName)) throw new RegistrationError(GrpcStatus.INVALID_ARGUMENT, `"${nodeName.slice(0, 300)}" is not a node name: lower-case letters, digits, '-' and '.'`);
-    if (certificates.reservedNames().includes(nodeName)) throw new RegistrationError(GrpcStatus.PERMISSION_DENIED, `"${nodeName}" is a name of the control plane: choose another --name`);
+    if (!NODE_NAME.test(nodeName))
+      throw new RegistrationError(
+        GrpcStatus.INVALID_ARGUMENT,
+        `"${nodeName.slice(0, 300)}" is not a node name: lower-case letters, digits, '-' and '.'`,
+      );
+    if (certificates.reservedNames().includes(nodeName))
+      throw new RegistrationError(
+        GrpcStatus.PERMISSION_DENIED,
+        `"${nodeName}" is a name of the control plane: choose another --name`,
+      );
     const key = await requestKeyDigest(csr);
     // A host that asks again, the answer having been lost, has joined: it spends nothing.
-    if ((await keys.check(nodeName, key)) !== 'own' && !(await grant.spend())) throw new RegistrationError(GrpcStatus.UNAUTHENTICATED, WRONG_TOKEN);
+    if ((await keys.check(nodeName, key)) !== 'own' && !(await grant.spend()))
+      throw new RegistrationError(GrpcStatus.UNAUTHENTICATED, WRONG_TOKEN);
     await keys.claim(nodeName, key);
     const { certificate, ca } = await certificates.signNodeCertificate(csr, nodeName);
     logger.info({ node: nodeName, tokenId: token.slice(0, 6) }, 'a worker has joined');

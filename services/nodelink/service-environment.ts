@@ -17,7 +17,8 @@ export function serviceEnvironment(services: readonly Service[]): Record<string,
     for (const port of ports) {
       const protocol = port.protocol ?? 'TCP';
       const prefix = `${name}_PORT_${port.port}_${protocol}`;
-      if (port.name !== undefined && port.name !== '') result[`${name}_SERVICE_PORT_${port.name.toUpperCase().replaceAll('-', '_')}`] = String(port.port);
+      if (port.name !== undefined && port.name !== '')
+        result[`${name}_SERVICE_PORT_${port.name.toUpperCase().replaceAll('-', '_')}`] = String(port.port);
       result[prefix] = `${protocol.toLowerCase()}://${host}:${port.port}`;
       result[`${prefix}_PROTO`] = protocol.toLowerCase();
       result[`${prefix}_PORT`] = String(port.port);

@@ -10,7 +10,13 @@ import type { Clock } from '../../platform/clock.js';
 import type { Part } from '../../platform/containment.js';
 import type { Logger } from '../../platform/log.js';
 import type { Client } from '../../sdk/client.js';
-import type { OpenTunnel, Role, SessionRequest, SessionResponse, TokenAsk } from '../../proto/gen/navarch/node/v1/node.js';
+import type {
+  OpenTunnel,
+  Role,
+  SessionRequest,
+  SessionResponse,
+  TokenAsk,
+} from '../../proto/gen/navarch/node/v1/node.js';
 import { Backlog, readNodeReport, readPodStatus, ReportError, type PodEntry, type Waiting } from './backlog.js';
 import type { Catalog } from './catalog.js';
 import { Downstream } from './downstream.js';
@@ -68,15 +74,22 @@ export class NodeSession {
     this.node = options.node;
     this.#pods = new PodWriter(options.client, options.catalog, options.node);
     this.#nodes = new NodeWriter(options.client, options.clock, { name: options.node, key: options.key });
-    this.#send({ $case: 'welcome', value: { memberId: options.welcome.memberId, endpoints: [...options.welcome.endpoints] } });
+    this.#send({
+      $case: 'welcome',
+      value: { memberId: options.welcome.memberId, endpoints: [...options.welcome.endpoints] },
+    });
   }
 
   receive(message: SessionRequest['message']): void {
     switch (message?.$case) {
       case 'heartbeat':
-        this.#send({ $case: 'heartbeatAck', value: { sequence: message.value.sequence, writesWork: this.#canWrite() } });
+        this.#send({
+          $case: 'heartbeatAck',
+          value: { sequence: message.value.sequence, writesWork: this.#canWrite() },
+        });
         return this.#renewLease();
-      case 'role': return void this.#setRole(message.value).catch((error: unknown) => this.#fail(error));
+      case 'role':
+        return void this.#setRole(message.value).catch((error: unknown) => this.#fail(error));
       case 'nodeReport':
         this.#backlog.node(message.value.node);
         return this.#pump();
@@ -90,9 +103,11 @@ export class NodeSession {
         this.#backlog.event(message.value);
         return this.#pump();
       case 'tokenAsk':
-        if (!this.#tokens.add(message.value)) this.#refuseToken(message.value.requestId, 'too many requests for tokens wait already; ask again later');
+        if (!this.#tokens.add(message.value))
+          this.#refuseToken(message.value.requestId, 'too many requests for tokens wait already; ask again later');
         return undefined;
-      default: return undefined;
+      default:
+        return undefined;
     }
   }
 
@@ -122,7 +137,11 @@ export class NodeSession {
     this.#renewLease();
     const { catalog, clock, part } = this.#options;
     const downstream = new Downstream({
-      node: this.node, catalog, part, send: (message) => this.#send(message), freshNode: () => this.#freshNode(),
+      node: this.node,
+      catalog,
+      part,
+      send: (message) => this.#send(message),
+      freshNode: () => this.#freshNode(),
     });
     this.#downstream = downstream;
     const wanted = /^\d+$/.test(role.revision) ? BigInt(role.revision) : 0n;
@@ -137,10 +156,15 @@ export class NodeSession {
   }
 
   async #freshNode(): Promise<Node | undefined> {
-    return this.#options.client.get<Node>(nodes, { name: this.node }, { signal: this.#closed.signal }).catch(() => undefined);
+    return this.#options.client
+      .get<Node>(nodes, { name: this.node }, { signal: this.#closed.signal })
+      .catch(() => undefined);
   }
 
-  /** A worker may have seen what a cluster restored from a backup has not: then what the API holds now is all there is to wait for. */
+  /**
+   * A worker may have seen what a cluster restored from a backup has not: then what the API holds now is all there is
+   * to wait for.
+   */
   async #reachable(wanted: bigint): Promise<bigint> {
     const { metadata } = await this.#options.client.list(pods, { limit: 1, signal: this.#closed.signal });
     const newest = /^\d+$/.test(metadata.resourceVersion ?? '') ? BigInt(metadata.resourceVersion ?? '0') : wanted;
@@ -159,17 +183,27 @@ export class NodeSession {
     this.#renewing = true;
     const begun_ms = clock.monotonic();
     this.#renewalBegun_ms = begun_ms;
-    void this.#nodes.renewLease().then(() => {
-      this.#leaseRenewed_ms = begun_ms;
-      this.#writesWork = true;
-      this.#contradict();
-    }, (error: unknown) => {
-      this.#writesWork = false;
-      logger.warn({ node: this.node, error: String(error) }, 'the lease of a node could not be renewed');
-    }).finally(() => { this.#renewing = false; });
+    void this.#nodes
+      .renewLease()
+      .then(
+        () => {
+          this.#leaseRenewed_ms = begun_ms;
+          this.#writesWork = true;
+          this.#contradict();
+        },
+        (error: unknown) => {
+          this.#writesWork = false;
+          logger.warn({ node: this.node, error: String(error) }, 'the lease of a node could not be renewed');
+        },
+      )
+      .finally(() => {
+        this.#renewing = false;
+      });
   }
 
-  /** A node that was found silent and lives says so: its worker sends a report only when something of its own changes. */
+  /**
+   * A node that was found silent and lives says so: its worker sends a report only when something of its own changes.
+   */
   #contradict(): void {
     if (!this.#options.catalog.isTakenForDead(this.node)) return;
     this.#backlog.nodeAgain();
@@ -180,7 +214,11 @@ export class NodeSession {
   #pump(): void {
     if (this.#pumping || !this.#primary) return;
     this.#pumping = true;
-    void this.#write().catch((error: unknown) => this.#fail(error)).finally(() => { this.#pumping = false; });
+    void this.#write()
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#pumping = false;
+      });
   }
 
   async #write(): Promise<void> {
@@ -190,7 +228,10 @@ export class NodeSession {
       try {
         await this.#writeOne(next);
       } catch (error) {
-        this.#options.logger.warn({ node: this.node, what: nameOf(next), error: String(error) }, 'a report of a node could not be written');
+        this.#options.logger.warn(
+          { node: this.node, what: nameOf(next), error: String(error) },
+          'a report of a node could not be written',
+        );
         // What the API refuses for its content will be refused again: the next report may be better, and others wait.
         if (error instanceof ReportError || (isApiError(error) && REFUSALS.has(error.code))) continue;
         this.#backlog.again(next);
@@ -201,9 +242,12 @@ export class NodeSession {
 
   #writeOne(waiting: Waiting): Promise<void> {
     switch (waiting.kind) {
-      case 'node': return this.#nodes.writeNode(readNodeReport(waiting.report));
-      case 'pod': return this.#writePod(waiting.entry);
-      case 'event': return writeEvent(this.#options.client, this.node, waiting.event);
+      case 'node':
+        return this.#nodes.writeNode(readNodeReport(waiting.report));
+      case 'pod':
+        return this.#writePod(waiting.entry);
+      case 'event':
+        return writeEvent(this.#options.client, this.node, waiting.event);
     }
   }
 
@@ -231,7 +275,9 @@ export class NodeSession {
     if (this.#closed.signal.aborted) return;
     const size = sizeOf(message);
     this.#unsent_bytes += size;
-    this.#options.call.write({ message }, () => { this.#unsent_bytes -= size; });
+    this.#options.call.write({ message }, () => {
+      this.#unsent_bytes -= size;
+    });
     if (this.#unsent_bytes > BUFFERED_BYTES_MAX) this.#fail(new Error('the worker takes nothing'));
   }
 
@@ -244,10 +290,14 @@ export class NodeSession {
 
 function sizeOf(message: NonNullable<SessionResponse['message']>): number {
   switch (message.$case) {
-    case 'podSpec': return message.value.pod.length + MESSAGE_BYTES;
-    case 'configObject': return message.value.object.length + MESSAGE_BYTES;
-    default: return MESSAGE_BYTES;
+    case 'podSpec':
+      return message.value.pod.length + MESSAGE_BYTES;
+    case 'configObject':
+      return message.value.object.length + MESSAGE_BYTES;
+    default:
+      return MESSAGE_BYTES;
   }
 }
 
-const nameOf = (waiting: Waiting) => (waiting.kind === 'pod' ? `pod ${waiting.entry.ref.namespace}/${waiting.entry.ref.name}` : waiting.kind);
+const nameOf = (waiting: Waiting) =>
+  waiting.kind === 'pod' ? `pod ${waiting.entry.ref.namespace}/${waiting.entry.ref.name}` : waiting.kind;

@@ -25,18 +25,39 @@ export interface TestApi {
 }
 
 export function testApi(objects?: NodeObjectTable): TestApi {
-  const service = new FakeObjectService({ clock: systemClock, random: systemRandom, withoutStatus: ['leases', 'events', 'configmaps', 'secrets'] });
+  const service = new FakeObjectService({
+    clock: systemClock,
+    random: systemRandom,
+    withoutStatus: ['leases', 'events', 'configmaps', 'secrets'],
+  });
   return { service, client: clientOf(service), objects };
 }
 
 /** `identity`: the node every caller is taken for. */
-export async function startMember(api: TestApi, id: string, identity: string, endpoints: string[], leaseRenewal_ms?: number): Promise<TestMember> {
-  const informers = new InformerFactory({ client: api.client, clock: systemClock, random: systemRandom, logger: silentLogger });
+export async function startMember(
+  api: TestApi,
+  id: string,
+  identity: string,
+  endpoints: string[],
+  leaseRenewal_ms?: number,
+): Promise<TestMember> {
+  const informers = new InformerFactory({
+    client: api.client,
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+  });
   const nodelink = createNodelink({
-    client: api.client, informers, clock: systemClock, random: systemRandom, logger: silentLogger,
+    client: api.client,
+    informers,
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
     certificates: {
       signNodeCertificate: (_csr, nodeName) => Promise.resolve({ certificate: `certificate of ${nodeName}`, ca: 'ca' }),
-      signServingCertificate: (_csr, nodeName, names) => Promise.resolve({ certificate: `serving ${nodeName} ${names.join()}`, ca: 'ca' }), reservedNames: () => [],
+      signServingCertificate: (_csr, nodeName, names) =>
+        Promise.resolve({ certificate: `serving ${nodeName} ${names.join()}`, ca: 'ca' }),
+      reservedNames: () => [],
     },
     tokens: { find: (token) => Promise.resolve(token === 'good' ? { spend: () => Promise.resolve(true) } : undefined) },
     members: { id, endpoints: () => endpoints, onChange: () => () => undefined },
@@ -49,12 +70,15 @@ export async function startMember(api: TestApi, id: string, identity: string, en
   const server = new Server();
   server.addService(nodelink.definition, nodelink.implementation);
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
   });
   const endpoint = `127.0.0.1:${port}`;
   endpoints.push(endpoint);
   return {
-    endpoint, nodelink,
+    endpoint,
+    nodelink,
     async stop() {
       server.forceShutdown();
       await nodelink.stop();

@@ -1,6 +1,6 @@
 /**
- * Streams to pods. A member asks for one over the node's session; the worker answers by opening a Tunnel call that names
- * the id. Ids are unguessable, valid once, and only for the node they were made for.
+ * Streams to pods. A member asks for one over the node's session; the worker answers by opening a Tunnel call that
+ * names the id. Ids are unguessable, valid once, and only for the node they were made for.
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { PushStream } from '../../platform/stream.js';
@@ -38,7 +38,11 @@ export class Tunnels {
   }
 
   /** Asks through `send` and waits until the worker has reached the pod. Rejects with an ApiError. */
-  open(node: string, request: PodStreamRequest, options: { readonly signal: AbortSignal; send(message: OpenTunnel): void }): Promise<PodStream> {
+  open(
+    node: string,
+    request: PodStreamRequest,
+    options: { readonly signal: AbortSignal; send(message: OpenTunnel): void },
+  ): Promise<PodStream> {
     const { signal } = options;
     const id = this.#random.bytes(24).toString('base64url');
     return new Promise((resolve, reject) => {
@@ -79,22 +83,41 @@ export class Tunnels {
 
 function requestMessage(request: PodStreamRequest): OpenTunnel['request'] {
   if (request.kind === 'node-port') return { $case: 'nodePort', value: { port: request.port } };
-  const target = { namespace: request.namespace, pod: request.pod, uid: request.uid, container: request.kind === 'port-forward' ? '' : request.container };
+  const target = {
+    namespace: request.namespace,
+    pod: request.pod,
+    uid: request.uid,
+    container: request.kind === 'port-forward' ? '' : request.container,
+  };
   switch (request.kind) {
     case 'exec':
     case 'attach': {
       const { command, stdin, stdout, stderr, tty } = request;
-      return { $case: 'exec', value: { target, attach: request.kind === 'attach', command: [...command], stdin, stdout, stderr, tty } };
+      return {
+        $case: 'exec',
+        value: { target, attach: request.kind === 'attach', command: [...command], stdin, stdout, stderr, tty },
+      };
     }
     case 'log': {
       const { follow, previous, timestamps, tailLines, limitBytes, sinceSeconds, sinceTime, stream } = request;
       const big = (value: number | undefined) => (value === undefined ? undefined : BigInt(Math.trunc(value)));
       return {
         $case: 'log',
-        value: { target, follow, previous, timestamps, tailLines: big(tailLines), limitBytes: big(limitBytes), sinceSeconds: big(sinceSeconds), sinceTime, stream },
+        value: {
+          target,
+          follow,
+          previous,
+          timestamps,
+          tailLines: big(tailLines),
+          limitBytes: big(limitBytes),
+          sinceSeconds: big(sinceSeconds),
+          sinceTime,
+          stream,
+        },
       };
     }
-    case 'port-forward': return { $case: 'portForward', value: { target, port: request.port, address: request.address ?? '' } };
+    case 'port-forward':
+      return { $case: 'portForward', value: { target, port: request.port, address: request.address ?? '' } };
   }
 }
 
@@ -110,13 +133,30 @@ class TunnelStream implements PodStream {
   constructor(call: TunnelCall, signal: AbortSignal, parent: Part) {
     this.#call = call;
     this.#signal = signal;
-    this.#frames = new PushStream({ limit: FRAMES_MAX, onOverflow: () => apiErrors.internal('a pod stream was not paused in time') });
-    const part = parent.child('node-tunnel', () => this.#over(apiErrors.internal('the stream to the node failed on this member')));
+    this.#frames = new PushStream({
+      limit: FRAMES_MAX,
+      onOverflow: () => apiErrors.internal('a pod stream was not paused in time'),
+    });
+    const part = parent.child('node-tunnel', () =>
+      this.#over(apiErrors.internal('the stream to the node failed on this member')),
+    );
     signal.addEventListener('abort', this.#onAbort, { once: true });
-    call.on('data', part.guard((message: TunnelRequest) => this.#receive(message.frame)));
-    call.on('end', part.guard(() => this.#over()));
-    call.on('cancelled', part.guard(() => this.#over(apiErrors.serviceUnavailable('the node closed the stream'))));
-    call.on('error', part.guard(() => this.#over(apiErrors.serviceUnavailable('the stream to the node broke'))));
+    call.on(
+      'data',
+      part.guard((message: TunnelRequest) => this.#receive(message.frame)),
+    );
+    call.on(
+      'end',
+      part.guard(() => this.#over()),
+    );
+    call.on(
+      'cancelled',
+      part.guard(() => this.#over(apiErrors.serviceUnavailable('the node closed the stream'))),
+    );
+    call.on(
+      'error',
+      part.guard(() => this.#over(apiErrors.serviceUnavailable('the stream to the node broke'))),
+    );
   }
 
   ready(): Promise<PodStream> {
@@ -164,12 +204,19 @@ class TunnelStream implements PodStream {
         this.#ready = undefined;
         return;
       case 'stdout':
-      case 'stderr': return this.#push({ kind: frame.$case, data: frame.value });
-      case 'exit': return this.#push({ kind: 'exit', code: frame.value.code, ...(frame.value.message === '' ? {} : { message: frame.value.message }) });
+      case 'stderr':
+        return this.#push({ kind: frame.$case, data: frame.value });
+      case 'exit':
+        return this.#push({
+          kind: 'exit',
+          code: frame.value.code,
+          ...(frame.value.message === '' ? {} : { message: frame.value.message }),
+        });
       case 'failure':
         this.#failure = failureOf(frame.value);
         return this.#over(this.#failure);
-      default: return undefined;
+      default:
+        return undefined;
     }
   }
 
@@ -190,9 +237,12 @@ class TunnelStream implements PodStream {
 
 function inputFrame(input: PodStreamInput): TunnelResponse['frame'] {
   switch (input.kind) {
-    case 'stdin': return { $case: 'stdin', value: Buffer.from(input.data) };
-    case 'stdin-end': return { $case: 'stdinEnd', value: {} };
-    case 'resize': return { $case: 'resize', value: { columns: input.columns, rows: input.rows } };
+    case 'stdin':
+      return { $case: 'stdin', value: Buffer.from(input.data) };
+    case 'stdin-end':
+      return { $case: 'stdinEnd', value: {} };
+    case 'resize':
+      return { $case: 'resize', value: { columns: input.columns, rows: input.rows } };
   }
 }
 
@@ -200,8 +250,21 @@ function inputFrame(input: PodStreamInput): TunnelResponse['frame'] {
 function failureOf(json: Uint8Array): ApiError {
   try {
     const status = JSON.parse(Buffer.from(json).toString('utf8')) as Partial<Status>;
-    if (typeof status.code === 'number' && status.code >= 400 && status.code < 600 && typeof status.message === 'string') {
-      return new ApiError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: status.message, reason: status.reason ?? 'InternalError', code: status.code });
+    if (
+      typeof status.code === 'number' &&
+      status.code >= 400 &&
+      status.code < 600 &&
+      typeof status.message === 'string'
+    ) {
+      return new ApiError({
+        kind: 'Status',
+        apiVersion: 'v1',
+        metadata: {},
+        status: 'Failure',
+        message: status.message,
+        reason: status.reason ?? 'InternalError',
+        code: status.code,
+      });
     }
   } catch {
     // Falls through to the general answer.

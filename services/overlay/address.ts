@@ -18,15 +18,15 @@ export function parseCidr(text: string): Cidr | undefined {
   const bits = Number(match?.[2]);
   if (!isIPv4(network) || !(bits >= 1 && bits <= 32)) return undefined;
   const mask = (0xffffffff << (32 - bits)) >>> 0;
-  return ((toNumber(network) & mask) >>> 0) === toNumber(network) ? { network, bits } : undefined;
+  return (toNumber(network) & mask) >>> 0 === toNumber(network) ? { network, bits } : undefined;
 }
 
 /** The first address of a network that a host may have: the pods' gateway. */
 export const firstHost = (cidr: Cidr): string => toAddress(toNumber(cidr.network) + 1);
 
 /**
- * The hardware address of a node's VXLAN device, derived from its IP: no exchange, no race between a node that registers
- * and its peers, and the same after a restart. `0e` marks it as locally administered.
+ * The hardware address of a node's VXLAN device, derived from its IP: no exchange, no race between a node that
+ * registers and its peers, and the same after a restart. `0e` marks it as locally administered.
  */
 export function vtepMac(address: string): string {
   const hex = address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'));

@@ -52,11 +52,27 @@ export const vxlan: Backend = {
     mac: vtepMac(self.address),
     mtu: underlay.mtu - VXLAN_OVERHEAD,
     address: `${networkOf(self)}/32`,
-    kind: ['type', 'vxlan', 'id', String(VXLAN_ID), 'dstport', String(VXLAN_PORT), 'local', self.address, 'dev', underlay.dev, 'nolearning'],
+    kind: [
+      'type',
+      'vxlan',
+      'id',
+      String(VXLAN_ID),
+      'dstport',
+      String(VXLAN_PORT),
+      'local',
+      self.address,
+      'dev',
+      underlay.dev,
+      'nolearning',
+    ],
     data: { id: VXLAN_ID, port: VXLAN_PORT, local: self.address, link: underlay.dev, learning: false },
   }),
   state(self, peers) {
-    const state = { routes: new Map<string, string>(), neighbours: new Map<string, string>(), forwarding: new Map<string, string>() };
+    const state = {
+      routes: new Map<string, string>(),
+      neighbours: new Map<string, string>(),
+      forwarding: new Map<string, string>(),
+    };
     for (const peer of peers) {
       if (peer.name === self.name) continue;
       const gateway = networkOf(peer);

@@ -1,4 +1,6 @@
-/** The CNI configuration that the container runtime reads. Written whole or not at all: the runtime watches the folder. */
+/**
+ * The CNI configuration that the container runtime reads. Written whole or not at all: the runtime watches the folder.
+ */
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { firstHost, parseCidr } from './address.js';
@@ -33,19 +35,30 @@ export function cniConfig(options: CniOptions & { readonly podCIDR: string; read
     ranges: [[{ subnet: options.podCIDR, gateway: firstHost(cidr) }]],
     routes: [{ dst: '0.0.0.0/0' }],
   };
-  const link = options.link === 'bridge'
-    ? { type: 'bridge', bridge: POD_BRIDGE, isGateway: true, hairpinMode: true, ipMasq: false, mtu: options.mtu, ipam }
-    : { type: 'ptp', ipMasq: false, mtu: options.mtu, ipam };
+  const link =
+    options.link === 'bridge'
+      ? {
+          type: 'bridge',
+          bridge: POD_BRIDGE,
+          isGateway: true,
+          hairpinMode: true,
+          ipMasq: false,
+          mtu: options.mtu,
+          ipam,
+        }
+      : { type: 'ptp', ipMasq: false, mtu: options.mtu, ipam };
   const plugins: object[] = [link];
   if (options.hostPorts === true) plugins.push({ type: 'portmap', capabilities: { portMappings: true }, snat: true });
   return { cniVersion: '1.0.0', name: 'navarch', plugins };
 }
 
 /** Writes the file unless it says the same already; true when it was written. */
-export async function writeCniConfig(options: CniOptions & { readonly podCIDR: string; readonly mtu: number }): Promise<boolean> {
+export async function writeCniConfig(
+  options: CniOptions & { readonly podCIDR: string; readonly mtu: number },
+): Promise<boolean> {
   const text = `${JSON.stringify(cniConfig(options), undefined, 2)}\n`;
   const path = join(options.confDir, CNI_FILE);
-  if (await readFile(path, 'utf8').catch(() => undefined) === text) return false;
+  if ((await readFile(path, 'utf8').catch(() => undefined)) === text) return false;
   await mkdir(options.confDir, { recursive: true });
   await mkdir(options.dataDir, { recursive: true });
   // The runtime takes any file that ends in .conflist: the temporary one must not.

@@ -1,6 +1,6 @@
 /**
- * What the overlay keeps in the kernel, as a map from what an entry is about to what it says; and the commands that lead
- * from one such state to another. Pure.
+ * What the overlay keeps in the kernel, as a map from what an entry is about to what it says; and the commands that
+ * lead from one such state to another. Pure.
  */
 
 export interface KernelState {
@@ -23,7 +23,10 @@ export interface Commands {
   readonly bridge: readonly string[];
 }
 
-function changes(actual: ReadonlyMap<string, string>, desired: ReadonlyMap<string, string>): { set: [string, string][]; gone: string[] } {
+function changes(
+  actual: ReadonlyMap<string, string>,
+  desired: ReadonlyMap<string, string>,
+): { set: [string, string][]; gone: string[] } {
   return {
     set: [...desired].filter(([key, value]) => actual.get(key) !== value),
     gone: [...actual.keys()].filter((key) => !desired.has(key)),
@@ -49,17 +52,44 @@ export function commandsBetween(actual: KernelState, desired: KernelState): Comm
   };
 }
 
-interface RouteRow { readonly dst?: string; readonly gateway?: string; readonly dev?: string; readonly prefsrc?: string; readonly flags?: string[] }
-interface NeighbourRow { readonly dst?: string; readonly lladdr?: string; readonly state?: string[] }
-interface ForwardingRow { readonly mac?: string; readonly dst?: string; readonly state?: string }
+interface RouteRow {
+  readonly dst?: string;
+  readonly gateway?: string;
+  readonly dev?: string;
+  readonly prefsrc?: string;
+  readonly flags?: string[];
+}
+interface NeighbourRow {
+  readonly dst?: string;
+  readonly lladdr?: string;
+  readonly state?: string[];
+}
+interface ForwardingRow {
+  readonly mac?: string;
+  readonly dst?: string;
+  readonly state?: string;
+}
 
-/** Reads what `ip -j route show protocol N`, `ip -j neighbour show dev D nud permanent` and `bridge -j fdb show dev D` print. */
-export function parseState(output: { readonly routes: string; readonly neighbours: string; readonly forwarding: string; readonly dev: string }): KernelState {
-  const rows = <T>(text: string): T[] => (text.trim() === '' ? [] : JSON.parse(text) as T[]);
+/**
+ * Reads what `ip -j route show protocol N`, `ip -j neighbour show dev D nud permanent` and `bridge -j fdb show dev D`
+ * print.
+ */
+export function parseState(output: {
+  readonly routes: string;
+  readonly neighbours: string;
+  readonly forwarding: string;
+  readonly dev: string;
+}): KernelState {
+  const rows = <T>(text: string): T[] => (text.trim() === '' ? [] : (JSON.parse(text) as T[]));
   const routes = new Map<string, string>();
   for (const { dst, gateway, dev, prefsrc, flags } of rows<RouteRow>(output.routes)) {
     if (dst === undefined) continue;
-    const way = [gateway && `via ${gateway}`, dev && `dev ${dev}`, flags?.includes('onlink') === true && 'onlink', prefsrc && `src ${prefsrc}`];
+    const way = [
+      gateway && `via ${gateway}`,
+      dev && `dev ${dev}`,
+      flags?.includes('onlink') === true && 'onlink',
+      prefsrc && `src ${prefsrc}`,
+    ];
     routes.set(dst, way.filter((part) => typeof part === 'string' && part !== '').join(' '));
   }
   const neighbours = new Map<string, string>();
@@ -68,7 +98,8 @@ export function parseState(output: { readonly routes: string; readonly neighbour
   }
   const forwarding = new Map<string, string>();
   for (const { mac, dst, state } of rows<ForwardingRow>(output.forwarding)) {
-    if (mac !== undefined && dst !== undefined && state === 'permanent') forwarding.set(`${mac} dev ${output.dev}`, dst);
+    if (mac !== undefined && dst !== undefined && state === 'permanent')
+      forwarding.set(`${mac} dev ${output.dev}`, dst);
   }
   return { routes, neighbours, forwarding };
 }

@@ -28,12 +28,16 @@ export class OverlayKernel {
 
   /** The link that has `address`; undefined when none has. */
   async underlay(address: string): Promise<Underlay | undefined> {
-    const rows = JSON.parse(await mustRun(this.#executor, 'ip', ['-j', '-4', 'address', 'show', 'to', `${address}/32`])) as LinkRow[];
+    const rows = JSON.parse(
+      await mustRun(this.#executor, 'ip', ['-j', '-4', 'address', 'show', 'to', `${address}/32`]),
+    ) as LinkRow[];
     const row = rows.find((candidate) => candidate.addr_info?.some(({ local }) => local === address));
     return row?.ifname === undefined || row.mtu === undefined ? undefined : { dev: row.ifname, mtu: row.mtu };
   }
 
-  /** Makes the device as it should be; one that differs in what cannot be changed is made anew. True when it changed. */
+  /**
+   * Makes the device as it should be; one that differs in what cannot be changed is made anew. True when it changed.
+   */
   async ensureDevice(device: Device): Promise<boolean> {
     const found = await this.#executor.run('ip', ['-j', '-d', 'link', 'show', 'dev', device.name]);
     const row = found.code === 0 ? (JSON.parse(found.stdout) as LinkRow[])[0] : undefined;
@@ -50,10 +54,11 @@ export class OverlayKernel {
 
   /** Addresses that this node answers itself. Host scope: the kernel never picks one as a sender's address. */
   async ensureLocalAddresses(addresses: readonly string[]): Promise<void> {
-    await this.#batch('ip', [
-      'link set lo up',
-      ...addresses.map((address) => `address replace ${address}/32 dev lo scope host`),
-    ], []);
+    await this.#batch(
+      'ip',
+      ['link set lo up', ...addresses.map((address) => `address replace ${address}/32 dev lo scope host`)],
+      [],
+    );
   }
 
   /** Of a backend that was used before. Not there: fine. */
@@ -66,7 +71,9 @@ export class OverlayKernel {
   async enableBridgeFiltering(): Promise<void> {
     const result = await this.#executor.run('sysctl', ['-q', '-w', `${BRIDGE_FILTERING}=1`]);
     if (result.code !== 0) {
-      throw new Error(`pods on a bridge cannot reach Services without ${BRIDGE_FILTERING}: load the kernel module br_netfilter, or choose --cni-link ptp (${result.stderr.trim()})`);
+      throw new Error(
+        `pods on a bridge cannot reach Services without ${BRIDGE_FILTERING}: load the kernel module br_netfilter, or choose --cni-link ptp (${result.stderr.trim()})`,
+      );
     }
   }
 
@@ -76,9 +83,25 @@ export class OverlayKernel {
 
   /** What the kernel holds of ours. `dev` undefined: the backend has no device. */
   async observe(dev: string | undefined): Promise<KernelState> {
-    const routes = await mustRun(this.#executor, 'ip', ['-j', '-4', 'route', 'show', 'protocol', String(ROUTE_PROTOCOL)]);
+    const routes = await mustRun(this.#executor, 'ip', [
+      '-j',
+      '-4',
+      'route',
+      'show',
+      'protocol',
+      String(ROUTE_PROTOCOL),
+    ]);
     if (dev === undefined) return parseState({ routes, neighbours: '', forwarding: '', dev: '' });
-    const neighbours = await mustRun(this.#executor, 'ip', ['-j', '-4', 'neighbour', 'show', 'dev', dev, 'nud', 'permanent']);
+    const neighbours = await mustRun(this.#executor, 'ip', [
+      '-j',
+      '-4',
+      'neighbour',
+      'show',
+      'dev',
+      dev,
+      'nud',
+      'permanent',
+    ]);
     const forwarding = await mustRun(this.#executor, 'bridge', ['-j', 'fdb', 'show', 'dev', dev]);
     return parseState({ routes, neighbours, forwarding, dev });
   }
@@ -115,6 +138,10 @@ export class OverlayKernel {
 
 function isRight(row: LinkRow, device: Device): boolean {
   const data = { ...row.linkinfo?.info_data };
-  return row.address === device.mac && row.mtu === device.mtu && row.flags?.includes('UP') === true
-    && Object.entries(device.data).every(([key, value]) => data[key] === value);
+  return (
+    row.address === device.mac &&
+    row.mtu === device.mtu &&
+    row.flags?.includes('UP') === true &&
+    Object.entries(device.data).every(([key, value]) => data[key] === value)
+  );
 }

@@ -20,7 +20,11 @@ export function nodePeerSource(informers: InformerFactory): PeerSource {
         if (peer !== undefined) listener.upsert(peer);
         else listener.remove(node.metadata?.name ?? '');
       };
-      const detach = informer.addHandler({ add: (node) => tell(node), update: tell, delete: (node) => listener.remove(node.metadata?.name ?? '') });
+      const detach = informer.addHandler({
+        add: (node) => tell(node),
+        update: tell,
+        delete: (node) => listener.remove(node.metadata?.name ?? ''),
+      });
       try {
         await informer.whenSynced(signal);
         listener.synced();

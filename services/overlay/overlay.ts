@@ -3,8 +3,8 @@
  *
  * In: peers (this node among them) from a PeerSource. Out: by way of the Executor a VXLAN device, routes, permanent
  * neighbours and forwarding entries, forwarding switched on, and the CNI configuration for the runtime. backend.ts says
- * what the kernel should hold and kernel-state.ts what leads there; changes are written as deltas. Every half minute, and
- * after a failure, the kernel itself is looked at and what differs is mended.
+ * what the kernel should hold and kernel-state.ts what leads there; changes are written as deltas. Every half minute,
+ * and after a failure, the kernel itself is looked at and what differs is mended.
  *
  * It must never delete anything before its source is complete, nor touch a route without its own protocol number, nor
  * write a CNI configuration before the kernel can carry what pods send.
@@ -39,12 +39,16 @@ export interface OverlayOptions {
    * reach Services: the proxy translates what is sent.
    */
   readonly serviceCIDR: string;
-  /** Addresses that this node answers itself, such as that of the cluster's DNS; they are put on the loopback device. */
+  /**
+   * Addresses that this node answers itself, such as that of the cluster's DNS; they are put on the loopback device.
+   */
   readonly ownAddresses?: readonly string[];
 }
 
 export interface Overlay extends Service {
-  /** Resolves when pods can be made: the kernel is set up for what is known now and the CNI configuration is written. */
+  /**
+   * Resolves when pods can be made: the kernel is set up for what is known now and the CNI configuration is written.
+   */
   whenReady(): Promise<void>;
 }
 
@@ -53,15 +57,17 @@ const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 10_000;
 
 /**
- * `start` puts the node's own addresses in place and does not wait for peers: what an earlier run left in the kernel goes
- * on working.
+ * `start` puts the node's own addresses in place and does not wait for peers: what an earlier run left in the kernel
+ * goes on working.
  */
 export function createOverlay(options: OverlayOptions): Overlay {
   return new NodeOverlay(options);
 }
 
 /** Takes the overlay off this machine (or network namespace). */
-export async function removeOverlay(options: Pick<OverlayOptions, 'executor' | 'ownAddresses'> & { readonly cni: Pick<CniOptions, 'confDir'> }): Promise<void> {
+export async function removeOverlay(
+  options: Pick<OverlayOptions, 'executor' | 'ownAddresses'> & { readonly cni: Pick<CniOptions, 'confDir'> },
+): Promise<void> {
   await removeCniConfig(options.cni);
   await new OverlayKernel(options.executor).remove(options.ownAddresses ?? []);
 }
@@ -111,23 +117,28 @@ class NodeOverlay implements Overlay {
     const { source, clock, logger } = this.#options;
     // Who listens on these addresses starts after us, and cannot wait for the node's subnet.
     await this.#kernel.ensureLocalAddresses(this.#options.ownAddresses ?? []);
-    this.#following = source.run({
-      upsert: (peer) => {
-        this.#peers.set(peer.name, peer);
-        this.#touch();
-      },
-      remove: (name) => {
-        this.#peers.delete(name);
-        this.#touch();
-      },
-      synced: () => {
-        this.#complete = true;
-        this.#touch();
-      },
-    }, this.#stop.signal).catch((error: unknown) => {
-      logger.error({ error }, 'peers are not followed any more');
-      this.#options.part?.fault(error);
-    });
+    this.#following = source
+      .run(
+        {
+          upsert: (peer) => {
+            this.#peers.set(peer.name, peer);
+            this.#touch();
+          },
+          remove: (name) => {
+            this.#peers.delete(name);
+            this.#touch();
+          },
+          synced: () => {
+            this.#complete = true;
+            this.#touch();
+          },
+        },
+        this.#stop.signal,
+      )
+      .catch((error: unknown) => {
+        logger.error({ error }, 'peers are not followed any more');
+        this.#options.part?.fault(error);
+      });
     this.#timer = clock.every(CHECK_INTERVAL_MS, () => {
       this.#known = undefined;
       this.#touch();
@@ -180,11 +191,14 @@ class NodeOverlay implements Overlay {
     if (this.#known === undefined || this.#ground?.self !== self) this.#ground = await this.#prepare(self);
     const { backend, underlay } = this.#ground;
     const device = backend.device(self, underlay);
-    const actual = this.#known ?? await this.#kernel.observe(device?.name);
+    const actual = this.#known ?? (await this.#kernel.observe(device?.name));
     const desired = this.#desired(this.#ground);
     const commands = commandsBetween(actual, desired);
     if (commands.ip.length + commands.bridge.length > 0) {
-      this.#options.logger.info({ ip: commands.ip.length, bridge: commands.bridge.length, peers: this.#peers.size }, 'overlay changed');
+      this.#options.logger.info(
+        { ip: commands.ip.length, bridge: commands.bridge.length, peers: this.#peers.size },
+        'overlay changed',
+      );
     }
     await this.#kernel.apply(commands);
     this.#known = desired;

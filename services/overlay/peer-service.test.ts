@@ -13,15 +13,16 @@ const peer = (n: number): Peer => ({ name: `n${n}`, address: `198.18.0.${n}`, po
 function talkative(peers: Map<string, Peer>) {
   const listeners = new Set<PeerListener>();
   const source: PeerSource = {
-    run: (listener, signal) => new Promise((resolve) => {
-      listeners.add(listener);
-      for (const known of peers.values()) listener.upsert(known);
-      listener.synced();
-      signal.addEventListener('abort', () => {
-        listeners.delete(listener);
-        resolve();
-      });
-    }),
+    run: (listener, signal) =>
+      new Promise((resolve) => {
+        listeners.add(listener);
+        for (const known of peers.values()) listener.upsert(known);
+        listener.synced();
+        signal.addEventListener('abort', () => {
+          listeners.delete(listener);
+          resolve();
+        });
+      }),
   };
   return { source, listeners };
 }
@@ -34,7 +35,11 @@ afterEach(async () => {
 async function serve(source: PeerSource): Promise<number> {
   const server = new Server();
   server.addService(PeerServiceService, peerServer(source, silentLogger));
-  const port = await new Promise<number>((resolve, reject) => server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error))));
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    ),
+  );
   stops.push(() => server.forceShutdown());
   return port;
 }
@@ -46,23 +51,44 @@ async function until(condition: () => boolean): Promise<void> {
 
 describe('PeerService', () => {
   it('tells what is there, then changes; over a reconnect what has gone is removed', async () => {
-    const first = talkative(new Map([['n1', peer(1)], ['n2', peer(2)]]));
-    const second = talkative(new Map([['n2', peer(2)], ['bad', { ...peer(9), name: 'bad', podCIDR: 'x; reboot' }]]));
+    const first = talkative(
+      new Map([
+        ['n1', peer(1)],
+        ['n2', peer(2)],
+      ]),
+    );
+    const second = talkative(
+      new Map([
+        ['n2', peer(2)],
+        ['bad', { ...peer(9), name: 'bad', podCIDR: 'x; reboot' }],
+      ]),
+    );
     const ports = [await serve(first.source), await serve(second.source)];
     const clients: PeerServiceClient[] = [];
     const seen: string[] = [];
     const stop = new AbortController();
     const source = streamPeerSource({
-      nodeName: 'n1', clock: systemClock, random: seededRandom(1), logger: silentLogger,
+      nodeName: 'n1',
+      clock: systemClock,
+      random: seededRandom(1),
+      logger: silentLogger,
       connect: () => {
-        const client = new PeerServiceClient(`127.0.0.1:${ports[Math.min(clients.length, 1)] ?? 0}`, credentials.createInsecure());
+        const client = new PeerServiceClient(
+          `127.0.0.1:${ports[Math.min(clients.length, 1)] ?? 0}`,
+          credentials.createInsecure(),
+        );
         clients.push(client);
         return client;
       },
     });
-    const running = source.run({
-      upsert: ({ name }) => seen.push(`+${name}`), remove: (name) => seen.push(`-${name}`), synced: () => seen.push('synced'),
-    }, stop.signal);
+    const running = source.run(
+      {
+        upsert: ({ name }) => seen.push(`+${name}`),
+        remove: (name) => seen.push(`-${name}`),
+        synced: () => seen.push('synced'),
+      },
+      stop.signal,
+    );
     stops.push(async () => {
       stop.abort();
       await running;

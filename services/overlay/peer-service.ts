@@ -1,10 +1,19 @@
-/** `navarch.overlay.v1.PeerService`: a member's end, which tells peers from any source, and a worker's end, which is one. */
+/**
+ * `navarch.overlay.v1.PeerService`: a member's end, which tells peers from any source, and a worker's end, which is
+ * one.
+ */
 import { Metadata, status } from '@grpc/grpc-js';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
-import type { Peer as WirePeer, PeerServiceClient, PeerServiceServer, WatchPeersRequest, WatchPeersResponse } from '../../proto/gen/navarch/overlay/v1/peers.js';
+import type {
+  Peer as WirePeer,
+  PeerServiceClient,
+  PeerServiceServer,
+  WatchPeersRequest,
+  WatchPeersResponse,
+} from '../../proto/gen/navarch/overlay/v1/peers.js';
 import { isIPv4 } from 'node:net';
 import { parseCidr } from './address.js';
 import type { Peer, PeerListener, PeerSource } from './peers.js';
@@ -41,17 +50,29 @@ export function peerServer(source: PeerSource, logger: Logger): PeerServiceServe
       });
       call.on('cancelled', () => stop.abort());
       call.on('error', () => stop.abort());
-      source.run({
-        upsert: (peer) => tell(peer.name, { $case: 'upsert', value: { name: peer.name, address: peer.address, podCidr: peer.podCIDR } }),
-        remove: (name) => tell(name, { $case: 'removed', value: name }),
-        synced: () => {
-          synced = { $case: 'synced', value: {} };
-          flush();
-        },
-      }, stop.signal).then(() => call.end(), (error: unknown) => {
-        logger.warn({ error, node: call.request.nodeName }, 'a stream of peers broke');
-        call.emit('error', Object.assign(new Error('peers cannot be told now'), { code: status.UNAVAILABLE }));
-      });
+      source
+        .run(
+          {
+            upsert: (peer) =>
+              tell(peer.name, {
+                $case: 'upsert',
+                value: { name: peer.name, address: peer.address, podCidr: peer.podCIDR },
+              }),
+            remove: (name) => tell(name, { $case: 'removed', value: name }),
+            synced: () => {
+              synced = { $case: 'synced', value: {} };
+              flush();
+            },
+          },
+          stop.signal,
+        )
+        .then(
+          () => call.end(),
+          (error: unknown) => {
+            logger.warn({ error, node: call.request.nodeName }, 'a stream of peers broke');
+            call.emit('error', Object.assign(new Error('peers cannot be told now'), { code: status.UNAVAILABLE }));
+          },
+        );
     },
   };
 }
@@ -94,7 +115,10 @@ function checkedPeer({ name, address, podCidr: podCIDR }: WirePeer): Peer | unde
 }
 
 /** One call; true when it came as far as `synced`. */
-async function follow(options: PeerStreamOptions, to: { listener: PeerListener; known: Set<string>; signal: AbortSignal }): Promise<boolean> {
+async function follow(
+  options: PeerStreamOptions,
+  to: { listener: PeerListener; known: Set<string>; signal: AbortSignal },
+): Promise<boolean> {
   const call = options.connect().watchPeers({ nodeName: options.nodeName }, new Metadata());
   const cancel = () => call.cancel();
   to.signal.addEventListener('abort', cancel, { once: true });

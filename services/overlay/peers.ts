@@ -15,8 +15,12 @@ export interface Peer {
 /** Undefined while the node has no subnet or no usable address yet. */
 export function peerOf(node: Node): Peer | undefined {
   const name = node.metadata?.name ?? '';
-  const podCIDR = [node.spec?.podCIDR ?? '', ...(node.spec?.podCIDRs ?? [])].find((cidr) => parseCidr(cidr) !== undefined);
-  const address = node.status?.addresses?.find(({ type, address: text }) => type === 'InternalIP' && isIPv4(text))?.address;
+  const podCIDR = [node.spec?.podCIDR ?? '', ...(node.spec?.podCIDRs ?? [])].find(
+    (cidr) => parseCidr(cidr) !== undefined,
+  );
+  const address = node.status?.addresses?.find(
+    ({ type, address: text }) => type === 'InternalIP' && isIPv4(text),
+  )?.address;
   return name === '' || podCIDR === undefined || address === undefined ? undefined : { name, address, podCIDR };
 }
 

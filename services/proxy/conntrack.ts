@@ -6,7 +6,13 @@ import type { StaleFlow } from './table.js';
 export function conntrackArgs(flow: StaleFlow): string[] {
   const { at } = flow;
   return [
-    '-D', '-f', 'ipv4', '-p', at.protocol, '--orig-port-dst', String(at.port),
+    '-D',
+    '-f',
+    'ipv4',
+    '-p',
+    at.protocol,
+    '--orig-port-dst',
+    String(at.port),
     ...(at.kind === 'address' ? ['--orig-dst', at.address] : []),
     ...(flow.backend === undefined ? [] : ['--dst-nat', flow.backend]),
   ];
@@ -22,16 +28,34 @@ export function strayFlows(listing: string, backends: ReadonlyMap<string, Readon
     // src dst sport dport as sent, then the same four as the answer is expected.
     const fields = [...line.matchAll(/\b(src|dst|sport|dport)=([0-9.]+)/g)].map((match) => match[2] ?? '');
     const [src, dst, sport, dport, answerer, , answererPort] = fields;
-    if (fields.length !== 8 || src === undefined || dst === undefined || sport === undefined || dport === undefined) continue;
+    if (fields.length !== 8 || src === undefined || dst === undefined || sport === undefined || dport === undefined)
+      continue;
     const allowed = backends.get(`${dst} . udp . ${dport}`) ?? backends.get(`udp . ${dport}`);
     if (allowed === undefined || allowed.has(`${answerer} . ${answererPort}`)) continue;
-    stray.push(['-D', '-f', 'ipv4', '-p', 'udp', '--orig-src', src, '--orig-dst', dst, '--orig-port-src', sport, '--orig-port-dst', dport]);
+    stray.push([
+      '-D',
+      '-f',
+      'ipv4',
+      '-p',
+      'udp',
+      '--orig-src',
+      src,
+      '--orig-dst',
+      dst,
+      '--orig-port-src',
+      sport,
+      '--orig-port-dst',
+      dport,
+    ]);
   }
   return stray;
 }
 
 /** Compares all UDP flows with the backends there are: for when it is not known what changed. */
-export async function forgetStrayFlows(executor: Executor, backends: ReadonlyMap<string, ReadonlySet<string>>): Promise<string[]> {
+export async function forgetStrayFlows(
+  executor: Executor,
+  backends: ReadonlyMap<string, ReadonlySet<string>>,
+): Promise<string[]> {
   if (backends.size === 0) return [];
   const listing = await executor.run('conntrack', ['-L', '-f', 'ipv4', '-p', 'udp']);
   if (listing.code !== 0) return [listing.stderr.trim()];

@@ -27,7 +27,10 @@ export interface Frontend {
   readonly balance: 'random' | 'client';
   /** The backend sees this node's address, so that its answers come back this way. */
   readonly masquerade: boolean;
-  /** What happens when there are no backends: 'drop' when others than this node's might have some (traffic policy Local). */
+  /**
+   * What happens when there are no backends: 'drop' when others than this node's might have some (traffic policy
+   * Local).
+   */
   readonly empty: 'reject' | 'drop';
 }
 
@@ -42,7 +45,8 @@ export interface NodeContext {
   readonly ownAddresses: ReadonlySet<string>;
 }
 
-const isPort = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65535;
+const isPort = (value: unknown): value is number =>
+  Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65535;
 
 /** Undefined for SCTP and for what is unknown. */
 function protocolOf(protocol: string | undefined): Protocol | undefined {
@@ -109,7 +113,9 @@ function externalAddresses(service: Service): string[] {
   return addresses;
 }
 
-/** All frontends of a Service, given its EndpointSlices. Malformed parts are left out, never passed on to the kernel. */
+/**
+ * All frontends of a Service, given its EndpointSlices. Malformed parts are left out, never passed on to the kernel.
+ */
 export function frontendsOf(service: Service, slices: readonly EndpointSlice[], context: NodeContext): Frontend[] {
   if (!isProxied(service)) return [];
   const spec = service.spec ?? {};
@@ -124,15 +130,21 @@ export function frontendsOf(service: Service, slices: readonly EndpointSlice[], 
     const candidates = candidatesOf(port, slices, context);
     const policy = (local: boolean) => ({
       backends: willing(local ? candidates.filter((candidate) => candidate.local) : candidates),
-      empty: local && candidates.length > 0 ? 'drop' as const : 'reject' as const,
+      empty: local && candidates.length > 0 ? ('drop' as const) : ('reject' as const),
     });
     const internal = policy(spec.internalTrafficPolicy === 'Local');
     const keepsClient = spec.externalTrafficPolicy === 'Local';
     const external = { ...policy(keepsClient), balance, masquerade: !keepsClient } as const;
     for (const address of inside) {
-      frontends.push({ at: { kind: 'address', address, protocol, port: port.port }, ...internal, balance, masquerade: false });
+      frontends.push({
+        at: { kind: 'address', address, protocol, port: port.port },
+        ...internal,
+        balance,
+        masquerade: false,
+      });
     }
-    for (const address of outside) frontends.push({ at: { kind: 'address', address, protocol, port: port.port }, ...external });
+    for (const address of outside)
+      frontends.push({ at: { kind: 'address', address, protocol, port: port.port }, ...external });
     if (isPort(port.nodePort)) frontends.push({ at: { kind: 'nodePort', protocol, port: port.nodePort }, ...external });
   }
   return frontends;

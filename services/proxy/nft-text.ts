@@ -1,6 +1,6 @@
 /**
- * The table as text for `nft -f -`: one file is one transaction of the kernel. Only addresses, ports and names made here
- * come into the text, all of them checked before.
+ * The table as text for `nft -f -`: one file is one transaction of the kernel. Only addresses, ports and names made
+ * here come into the text, all of them checked before.
  */
 import type { Protocol } from './frontends.js';
 import { drawName, slotSet } from './table.js';
@@ -9,7 +9,9 @@ import type { Draw, Element, SetName } from './table.js';
 export interface TableConfig {
   /** Name of the table; family ip. */
   readonly table: string;
-  /** Addresses of all pods, as `10.244.0.0/16`: others come to Services masqueraded, pods leave the cluster masqueraded. */
+  /**
+   * Addresses of all pods, as `10.244.0.0/16`: others come to Services masqueraded, pods leave the cluster masqueraded.
+   */
   readonly clusterCIDR: string;
   /** Addresses of all ClusterIPs, as `10.96.0.0/12`. */
   readonly serviceCIDR: string;
@@ -49,7 +51,10 @@ const HASH_SEED = '0x6e617661';
 /** The rules of the chain that draws a slot. */
 function drawRules(draw: Draw): string[] {
   const key = `${draw.at === 'nodePort' ? '' : 'ip daddr . '}${draw.protocol} dport`;
-  const slot = draw.balance === 'client' ? `jhash ip saddr mod ${draw.slots} seed ${HASH_SEED}` : `numgen random mod ${draw.slots}`;
+  const slot =
+    draw.balance === 'client'
+      ? `jhash ip saddr mod ${draw.slots} seed ${HASH_SEED}`
+      : `numgen random mod ${draw.slots}`;
   return [
     ...(draw.masquerade ? [`meta mark set meta mark or ${MASQUERADE_MARK}`] : []),
     `dnat ip to ${key} . ${slot} map @${slotSet(draw)}`,
@@ -69,15 +74,23 @@ function* elementStatements(verb: 'add' | 'delete', table: string, elements: rea
   for (const set of SET_NAMES) {
     const members = elements.filter((element) => element.set === set);
     for (let start = 0; start < members.length; start += ELEMENTS_PER_STATEMENT_MAX) {
-      const list = members.slice(start, start + ELEMENTS_PER_STATEMENT_MAX)
-        .map((element) => (verb === 'add' && element.data !== undefined ? `${element.key} : ${element.data}` : element.key));
+      const list = members
+        .slice(start, start + ELEMENTS_PER_STATEMENT_MAX)
+        .map((element) =>
+          verb === 'add' && element.data !== undefined ? `${element.key} : ${element.data}` : element.key,
+        );
       yield `${verb} element ip ${table} ${set} { ${list.join(', ')} }`;
     }
   }
 }
 
-/** The transaction that replaces whatever the table holds by `elements`. Connections are tracked elsewhere and live on. */
-export function fullText(config: TableConfig, contents: { readonly elements: readonly Element[]; readonly draws: readonly Draw[] }): string {
+/**
+ * The transaction that replaces whatever the table holds by `elements`. Connections are tracked elsewhere and live on.
+ */
+export function fullText(
+  config: TableConfig,
+  contents: { readonly elements: readonly Element[]; readonly draws: readonly Draw[] },
+): string {
   const { table, clusterCIDR, serviceCIDR } = config;
   const frame = `table ip ${table} {
   ${Object.values(SETS).join('\n  ')}
@@ -102,20 +115,28 @@ export function fullText(config: TableConfig, contents: { readonly elements: rea
 }`;
   return [
     // Adding it first makes the deletion succeed whether it was there or not.
-    `add table ip ${table}`, `delete table ip ${table}`, frame,
-    ...addDraws(table, contents.draws), ...elementStatements('add', table, contents.elements), '',
+    `add table ip ${table}`,
+    `delete table ip ${table}`,
+    frame,
+    ...addDraws(table, contents.draws),
+    ...elementStatements('add', table, contents.elements),
+    '',
   ].join('\n');
 }
 
 /** The transaction that takes the table from one state to the next. Chains come before elements that lead to them. */
-export function deltaText(table: string, change: {
-  readonly removed: readonly Element[];
-  readonly added: readonly Element[];
-  readonly draws: readonly Draw[];
-}): string {
+export function deltaText(
+  table: string,
+  change: {
+    readonly removed: readonly Element[];
+    readonly added: readonly Element[];
+    readonly draws: readonly Draw[];
+  },
+): string {
   return [
     ...addDraws(table, change.draws),
     ...elementStatements('delete', table, change.removed),
-    ...elementStatements('add', table, change.added), '',
+    ...elementStatements('add', table, change.added),
+    '',
   ].join('\n');
 }

@@ -17,7 +17,10 @@ import { FakeObjectService } from '../../sdk/testing/fake-object-service.js';
 import { createProxy, removeProxyTable } from './proxy.js';
 import type { Proxy } from './proxy.js';
 
-const why = process.getuid?.() !== 0 ? 'not root' : ['nft', 'ip', 'conntrack'].find((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
+const why =
+  process.getuid?.() !== 0
+    ? 'not root'
+    : ['nft', 'ip', 'conntrack'].find((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
 if (why !== undefined) process.stderr.write(`skipped: the proxy against real nftables (${why})\n`);
 
 const id = `nvp${process.pid}`;
@@ -63,19 +66,30 @@ describe.skipIf(why !== undefined)('the proxy on real nftables', () => {
       },
     };
     proxy = createProxy({
-      informers, executor, clock, logger: createLogger('proxy', { level: 'warn' }), nodeName: 'node', clusterCIDR: '10.244.0.0/16', serviceCIDR: '10.96.0.0/12',
+      informers,
+      executor,
+      clock,
+      logger: createLogger('proxy', { level: 'warn' }),
+      nodeName: 'node',
+      clusterCIDR: '10.244.0.0/16',
+      serviceCIDR: '10.96.0.0/12',
     });
     await informers.start();
     await proxy.start();
     await proxy.whenSettled();
   };
-  const putService = (name: string, ip4: string, more: object = {}, port: object = {}) => client.create<Service>(services, {
-    metadata: { name, namespace: 'd' }, spec: { clusterIP: ip4, ports: [{ port: 80, ...port }], ...more },
-  });
-  const putSlice = (name: string, addresses: string[], protocol = 'TCP') => client.create<EndpointSlice>(endpointSlices, {
-    metadata: { name, namespace: 'd', labels: { 'kubernetes.io/service-name': name } }, addressType: 'IPv4', ports: [{ port: 8080, protocol }],
-    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true }, nodeName: 'node' })),
-  });
+  const putService = (name: string, ip4: string, more: object = {}, port: object = {}) =>
+    client.create<Service>(services, {
+      metadata: { name, namespace: 'd' },
+      spec: { clusterIP: ip4, ports: [{ port: 80, ...port }], ...more },
+    });
+  const putSlice = (name: string, addresses: string[], protocol = 'TCP') =>
+    client.create<EndpointSlice>(endpointSlices, {
+      metadata: { name, namespace: 'd', labels: { 'kubernetes.io/service-name': name } },
+      addressType: 'IPv4',
+      ports: [{ port: 8080, protocol }],
+      endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true }, nodeName: 'node' })),
+    });
   /** Lets the informers' events arrive, then waits for the transaction. */
   const settled = async (until: () => boolean) => {
     for (let i = 0; i < 500 && !until(); i++) await clock.sleep(5);
@@ -99,7 +113,11 @@ describe.skipIf(why !== undefined)('the proxy on real nftables', () => {
     await ip(inOut, 'route add 10.96.0.0/12 via 198.18.77.1');
     await ip(inNode, 'route add 10.96.0.0/12 dev lo src 198.18.77.1');
     await mustRun(inNode, 'sh', ['-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward']);
-    server = spawn('nsenter', [`--net=/run/netns/${pods}`, process.execPath, '-e', SERVER, '10.244.0.2', '10.244.0.3', '10.244.0.4'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    server = spawn(
+      'nsenter',
+      [`--net=/run/netns/${pods}`, process.execPath, '-e', SERVER, '10.244.0.2', '10.244.0.3', '10.244.0.4'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     await new Promise((resolve) => server.stdout?.once('data', resolve));
     await putService('web', '10.96.0.1', { type: 'NodePort', externalIPs: [] }, { nodePort: 30080 });
     await putSlice('web', ['10.244.0.2', '10.244.0.3', '10.244.0.4']);
@@ -117,7 +135,9 @@ describe.skipIf(why !== undefined)('the proxy on real nftables', () => {
   it('a ClusterIP is answered by all backends, from outside and from the node', async () => {
     for (const from of [inOut, inNode]) {
       const answers = await ask(from, '10.96.0.1', 80, 40);
-      expect(new Set(answers.map((line) => line.split(' ')[0]))).toEqual(new Set(['10.244.0.2', '10.244.0.3', '10.244.0.4']));
+      expect(new Set(answers.map((line) => line.split(' ')[0]))).toEqual(
+        new Set(['10.244.0.2', '10.244.0.3', '10.244.0.4']),
+      );
     }
   });
 
@@ -141,16 +161,35 @@ describe.skipIf(why !== undefined)('the proxy on real nftables', () => {
   });
 
   it('a rolling change fails no request and breaks no connection, nor does a new proxy', async () => {
-    const hold = spawn('nsenter', [`--net=/run/netns/${out}`, process.execPath, '-e', `
+    const hold = spawn(
+      'nsenter',
+      [
+        `--net=/run/netns/${out}`,
+        process.execPath,
+        '-e',
+        `
       const s = require('net').connect(80, '10.96.0.1', () => s.write('stay')); s.on('data', (d) => process.stdout.write(d));
-      process.stdin.on('data', () => s.write('stay')); s.on('close', () => process.exit(9)); s.on('error', () => process.exit(8));`], { stdio: ['pipe', 'pipe', 'inherit'] });
-    const reply = () => new Promise<string>((resolve) => hold.stdout.once('data', (data: Buffer) => resolve(data.toString())));
+      process.stdin.on('data', () => s.write('stay')); s.on('close', () => process.exit(9)); s.on('error', () => process.exit(8));`,
+      ],
+      { stdio: ['pipe', 'pipe', 'inherit'] },
+    );
+    const reply = () =>
+      new Promise<string>((resolve) => hold.stdout.once('data', (data: Buffer) => resolve(data.toString())));
     const first = await reply();
     const asking = ask(inOut, '10.96.0.1', 80, 600);
-    for (const addresses of [['10.244.0.2'], ['10.244.0.3', '10.244.0.4'], ['10.244.0.4'], ['10.244.0.2', '10.244.0.3', '10.244.0.4'], ['10.244.0.3']]) {
+    for (const addresses of [
+      ['10.244.0.2'],
+      ['10.244.0.3', '10.244.0.4'],
+      ['10.244.0.4'],
+      ['10.244.0.2', '10.244.0.3', '10.244.0.4'],
+      ['10.244.0.3'],
+    ]) {
       const deltas = proxy.stats.delta;
       const slice = await client.get(endpointSlices, { namespace: 'd', name: 'web' });
-      await client.update(endpointSlices, { ...slice, endpoints: addresses.map((address) => ({ addresses: [address], nodeName: 'node' })) });
+      await client.update(endpointSlices, {
+        ...slice,
+        endpoints: addresses.map((address) => ({ addresses: [address], nodeName: 'node' })),
+      });
       await settled(() => proxy.stats.delta > deltas);
     }
     await proxy.stop();
@@ -158,7 +197,9 @@ describe.skipIf(why !== undefined)('the proxy on real nftables', () => {
     await startProxy();
     const answers = await asking;
     expect(answers.filter((line) => !line.startsWith('10.244.0.'))).toEqual([]);
-    expect(new Set((await ask(inOut, '10.96.0.1', 80, 10)).map((line) => line.split(' ')[0]))).toEqual(new Set(['10.244.0.3']));
+    expect(new Set((await ask(inOut, '10.96.0.1', 80, 10)).map((line) => line.split(' ')[0]))).toEqual(
+      new Set(['10.244.0.3']),
+    );
     const again = reply();
     hold.stdin.write('x');
     expect(await again).toBe(first);
@@ -178,8 +219,17 @@ describe.skipIf(why !== undefined)('the proxy on real nftables', () => {
     const slice = await putSlice('udp', ['10.244.0.2'], 'UDP');
     await putService('udp', '10.96.0.6', {}, { protocol: 'UDP' });
     await settled(() => proxy.stats.delta > before);
-    const sender = spawn('nsenter', [`--net=/run/netns/${out}`, process.execPath, '-e', `
-      const u = require('dgram').createSocket('udp4'); u.on('message', (m) => process.stdout.write(m + '\\n')); setInterval(() => u.send('hi', 80, '10.96.0.6'), 20);`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const sender = spawn(
+      'nsenter',
+      [
+        `--net=/run/netns/${out}`,
+        process.execPath,
+        '-e',
+        `
+      const u = require('dgram').createSocket('udp4'); u.on('message', (m) => process.stdout.write(m + '\\n')); setInterval(() => u.send('hi', 80, '10.96.0.6'), 20);`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     const seen: string[] = [];
     sender.stdout.on('data', (data: Buffer) => seen.push(...data.toString().trim().split('\n')));
     for (let i = 0; i < 500 && seen.length === 0; i++) await clock.sleep(5);

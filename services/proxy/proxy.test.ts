@@ -27,15 +27,26 @@ async function setUp() {
     },
   };
   const proxy = createProxy({
-    informers, executor, clock, logger: silentLogger, nodeName: 'n1', clusterCIDR: '10.244.0.0/16', serviceCIDR: '10.96.0.0/12',
+    informers,
+    executor,
+    clock,
+    logger: silentLogger,
+    nodeName: 'n1',
+    clusterCIDR: '10.244.0.0/16',
+    serviceCIDR: '10.96.0.0/12',
   });
-  const service = (name: string, ip: string, protocol = 'TCP') => client.create<Service>(services, {
-    metadata: { name, namespace: 'd' }, spec: { clusterIP: ip, ports: [{ port: 80, protocol }] },
-  });
-  const slice = (name: string, addresses: string[], protocol = 'TCP') => client.create<EndpointSlice>(endpointSlices, {
-    metadata: { name, namespace: 'd', labels: { 'kubernetes.io/service-name': name } }, addressType: 'IPv4',
-    ports: [{ port: 8080, protocol }], endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
-  });
+  const service = (name: string, ip: string, protocol = 'TCP') =>
+    client.create<Service>(services, {
+      metadata: { name, namespace: 'd' },
+      spec: { clusterIP: ip, ports: [{ port: 80, protocol }] },
+    });
+  const slice = (name: string, addresses: string[], protocol = 'TCP') =>
+    client.create<EndpointSlice>(endpointSlices, {
+      metadata: { name, namespace: 'd', labels: { 'kubernetes.io/service-name': name } },
+      addressType: 'IPv4',
+      ports: [{ port: 8080, protocol }],
+      endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+    });
   await service('a', '10.96.0.1');
   await slice('a', ['10.244.0.1']);
   return { clock, client, informers, proxy, texts, answers, commands, service, slice };
@@ -101,7 +112,10 @@ describe('the proxy', () => {
     t.commands.length = 0;
     await t.client.update(endpointSlices, { ...slice, endpoints: (slice.endpoints ?? []).slice(0, 1) });
     await t.clock.advance(10);
-    expect(t.commands).toEqual(['nft -f -', 'conntrack -D -f ipv4 -p udp --orig-port-dst 80 --orig-dst 10.96.0.3 --dst-nat 10.244.0.2']);
+    expect(t.commands).toEqual([
+      'nft -f -',
+      'conntrack -D -f ipv4 -p udp --orig-port-dst 80 --orig-dst 10.96.0.3 --dst-nat 10.244.0.2',
+    ]);
     await t.proxy.stop();
     await t.informers.stop();
   });

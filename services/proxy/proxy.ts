@@ -2,13 +2,13 @@
  * The proxy makes Services work on one node: what a client sends to a ClusterIP or a node port reaches a ready backend.
  *
  * In: Services and EndpointSlices from the worker's informers. Out: one nftables table (family ip), written through the
- * Executor, and deleted UDP flows. Between them everything is pure: frontends.ts (what a Service means), table.ts (which
- * elements change), nft-text.ts (the transaction). At start the table is replaced in one transaction; from then on only
- * what changes is written. A transaction that fails, or a table that is gone, leads to a full one. Established
+ * Executor, and deleted UDP flows. Between them everything is pure: frontends.ts (what a Service means), table.ts
+ * (which elements change), nft-text.ts (the transaction). At start the table is replaced in one transaction; from then
+ * on only what changes is written. A transaction that fails, or a table that is gone, leads to a full one. Established
  * connections live in the kernel's tracking table and survive all of it, and the proxy's own death as well.
  *
- * It must never write rules from caches that are not complete, nor put text from an object into a transaction unchecked,
- * nor do work that grows with the number of Services when one of them changes.
+ * It must never write rules from caches that are not complete, nor put text from an object into a transaction
+ * unchecked, nor do work that grows with the number of Services when one of them changes.
  */
 import { Coalesced } from '../../platform/coalesced.js';
 import type { Clock, Timer } from '../../platform/clock.js';
@@ -102,7 +102,11 @@ class NftProxy implements Proxy {
 
   constructor(options: ProxyOptions) {
     this.#options = options;
-    this.#config = { table: options.table ?? PROXY_TABLE, clusterCIDR: options.clusterCIDR, serviceCIDR: options.serviceCIDR };
+    this.#config = {
+      table: options.table ?? PROXY_TABLE,
+      clusterCIDR: options.clusterCIDR,
+      serviceCIDR: options.serviceCIDR,
+    };
     this.#context = { nodeName: options.nodeName, ownAddresses: new Set(options.ownAddresses) };
     this.#services = options.informers.informer(services);
     this.#slices = options.informers.informer(endpointSlices);
@@ -115,7 +119,8 @@ class NftProxy implements Proxy {
     this.#detach = [
       this.#services.addHandler({ add: service, update: service, delete: service }),
       this.#slices.addHandler({
-        add: slice, delete: slice,
+        add: slice,
+        delete: slice,
         update: (object, old) => this.#touch([...serviceKeysOf(old), ...serviceKeysOf(object)]),
       }),
     ];
@@ -172,8 +177,10 @@ class NftProxy implements Proxy {
     if (this.#stop.signal.aborted) return;
     this.stats.failed++;
     this.#stale = true;
-    this.#options.logger.error({ error: error instanceof CommandError ? error.message : error, retry_ms: this.#retry_ms },
-      'the service rules could not be written');
+    this.#options.logger.error(
+      { error: error instanceof CommandError ? error.message : error, retry_ms: this.#retry_ms },
+      'the service rules could not be written',
+    );
     this.#retry = this.#options.clock.after(this.#retry_ms, () => {
       this.#retry = undefined;
       this.#kick();
@@ -185,7 +192,8 @@ class NftProxy implements Proxy {
     const queue = new Set(keys);
     for (const key of queue) {
       const service = this.#services.lister.get(key);
-      const frontends = service === undefined ? [] : frontendsOf(service, this.#slices.lister.byIndex(BY_SERVICE, key), this.#context);
+      const frontends =
+        service === undefined ? [] : frontendsOf(service, this.#slices.lister.byIndex(BY_SERVICE, key), this.#context);
       const change = this.#table.set(key, frontends);
       transaction.add(change);
       for (const freed of change.freed) {
@@ -203,7 +211,10 @@ class NftProxy implements Proxy {
     await this.#apply(fullText(this.#config, contents));
     this.#stale = false;
     this.stats.full++;
-    this.#options.logger.info({ services: this.#services.lister.size, elements: contents.elements.length }, 'service rules written');
+    this.#options.logger.info(
+      { services: this.#services.lister.size, elements: contents.elements.length },
+      'service rules written',
+    );
     this.#complain(await forgetStrayFlows(this.#options.executor, this.#table.udpBackends()));
   }
 
@@ -223,7 +234,8 @@ class NftProxy implements Proxy {
   }
 
   #complain(complaints: readonly string[]): void {
-    for (const complaint of complaints) this.#options.logger.warn({ complaint }, 'stale UDP flows could not be deleted');
+    for (const complaint of complaints)
+      this.#options.logger.warn({ complaint }, 'stale UDP flows could not be deleted');
   }
 
   /** Somebody may have flushed the ruleset: the dispatching chain stands for the table. */

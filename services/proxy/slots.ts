@@ -1,18 +1,20 @@
 /**
- * Which backend sits in which slot of a frontend. The kernel picks a slot; what counts is that few slots change when the
- * backends do, since each changed slot is an element to write.
+ * Which backend sits in which slot of a frontend. The kernel picks a slot; what counts is that few slots change when
+ * the backends do, since each changed slot is an element to write.
  */
 import { createHash } from 'node:crypto';
 import type { Backend } from './frontends.js';
 
-/** Slots that clients' addresses are hashed to: enough to be fair to a dozen backends, few enough to rewrite at once. */
+/**
+ * Slots that clients' addresses are hashed to: enough to be fair to a dozen backends, few enough to rewrite at once.
+ */
 export const CLIENT_SLOTS = 128;
 
 export const backendKey = (backend: Backend): string => `${backend.address} . ${backend.port}`;
 
 /**
- * One slot for each backend: an even chance each. Those that stay keep their slot; newcomers take over the slots of those
- * who left; what is still empty is filled from the end.
+ * One slot for each backend: an even chance each. Those that stay keep their slot; newcomers take over the slots of
+ * those who left; what is still empty is filled from the end.
  */
 export function randomSlots(before: readonly Backend[], backends: readonly Backend[]): Backend[] {
   const wanted = new Map(backends.map((backend) => [backendKey(backend), backend]));

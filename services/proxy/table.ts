@@ -1,10 +1,10 @@
 /**
  * The desired contents of the nftables table, and how they change. Pure: services in, element changes out.
  *
- * Every frontend is one element in a verdict map, `address . protocol . port -> chain`, and one element for each slot in a
- * data map of the protocol, `address . port . slot -> backend`. The chain only says how to draw a slot, for example at random
- * of three, so services with equally many backends share it. A change therefore touches the elements of one Service and
- * nothing that grows with the number of Services.
+ * Every frontend is one element in a verdict map, `address . protocol . port -> chain`, and one element for each slot
+ * in a data map of the protocol, `address . port . slot -> backend`. The chain only says how to draw a slot, for
+ * example at random of three, so services with equally many backends share it. A change therefore touches the elements
+ * of one Service and nothing that grows with the number of Services.
  */
 import { backendKey, clientSlots, randomSlots } from './slots.js';
 import { frontendKey } from './frontends.js';
@@ -56,7 +56,13 @@ export function drawName(draw: Draw): string {
 }
 
 function drawOf({ frontend, slots }: Held): Draw {
-  return { at: frontend.at.kind, protocol: frontend.at.protocol, balance: frontend.balance, masquerade: frontend.masquerade, slots: slots.length };
+  return {
+    at: frontend.at.kind,
+    protocol: frontend.at.protocol,
+    balance: frontend.balance,
+    masquerade: frontend.masquerade,
+    slots: slots.length,
+  };
 }
 
 /** The map in which a draw looks up the backend of a slot. */
@@ -67,11 +73,14 @@ export function slotSet(draw: Pick<Draw, 'at' | 'protocol'>): SetName {
 function elementsOf(held: Held): Element[] {
   const key = frontendKey(held.frontend.at);
   const verdict = held.slots.length === 0 ? `goto do-${held.frontend.empty}` : `goto ${drawName(drawOf(held))}`;
-  const elements: Element[] = [{ set: held.frontend.at.kind === 'nodePort' ? 'node-ports' : 'services', key, data: verdict }];
+  const elements: Element[] = [
+    { set: held.frontend.at.kind === 'nodePort' ? 'node-ports' : 'services', key, data: verdict },
+  ];
   const { at } = held.frontend;
   const set = slotSet({ at: at.kind, protocol: at.protocol });
   const prefix = at.kind === 'nodePort' ? `${at.port}` : `${at.address} . ${at.port}`;
-  for (const [slot, backend] of held.slots.entries()) elements.push({ set, key: `${prefix} . ${slot}`, data: backendKey(backend) });
+  for (const [slot, backend] of held.slots.entries())
+    elements.push({ set, key: `${prefix} . ${slot}`, data: backendKey(backend) });
   return elements;
 }
 
@@ -107,7 +116,8 @@ export class ProxyTable {
       if (!this.#claim(id, service)) continue;
       const old = before.get(id);
       const kept = old?.frontend.balance === 'random' ? old.slots : [];
-      const slots = frontend.balance === 'client' ? clientSlots(frontend.backends) : randomSlots(kept, frontend.backends);
+      const slots =
+        frontend.balance === 'client' ? clientSlots(frontend.backends) : randomSlots(kept, frontend.backends);
       after.set(id, { frontend, slots });
     }
     const freed = this.#release(service, before, after);
@@ -140,7 +150,8 @@ export class ProxyTable {
     const backends = new Map<string, Set<string>>();
     for (const frontends of this.#services.values()) {
       for (const { frontend } of frontends.values()) {
-        if (frontend.at.protocol === 'udp') backends.set(frontendKey(frontend.at), new Set(frontend.backends.map(backendKey)));
+        if (frontend.at.protocol === 'udp')
+          backends.set(frontendKey(frontend.at), new Set(frontend.backends.map(backendKey)));
       }
     }
     return backends;
@@ -181,7 +192,11 @@ export class ProxyTable {
     return fresh;
   }
 
-  #countHairpins(before: ReadonlySet<string>, after: ReadonlySet<string>, change: { removed: Element[]; added: Element[] }): void {
+  #countHairpins(
+    before: ReadonlySet<string>,
+    after: ReadonlySet<string>,
+    change: { removed: Element[]; added: Element[] },
+  ): void {
     for (const address of after) {
       if (before.has(address)) continue;
       const count = this.#hairpins.get(address) ?? 0;
@@ -228,7 +243,8 @@ function staleFlows(before: ReadonlyMap<string, Held>, after: ReadonlyMap<string
   }
   for (const [id, { frontend }] of after) {
     if (frontend.at.protocol !== 'udp' || frontend.backends.length === 0) continue;
-    // Packets that were sent on while there was nobody to translate to left entries that keep later ones from the rules.
+    // Packets that were sent on while there was nobody to translate to left entries that keep later ones from the
+    // rules.
     if ((before.get(id)?.frontend.backends.length ?? 0) === 0) stale.push({ at: frontend.at });
   }
   return stale;

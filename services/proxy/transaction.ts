@@ -41,7 +41,9 @@ export class Transaction {
   }
 
   #changed(): Net[] {
-    return [...this.#net.values()].filter(({ before, after }) => before?.data !== after?.data || (before === undefined) !== (after === undefined));
+    return [...this.#net.values()].filter(
+      ({ before, after }) => before?.data !== after?.data || (before === undefined) !== (after === undefined),
+    );
   }
 
   #netOf(element: Element, before: Element | undefined): Net {

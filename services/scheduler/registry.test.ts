@@ -25,11 +25,15 @@ it('binds on the real registry, and says why it cannot', async () => {
   await client.create<Pod>(pods, podOf('small', { requests: { cpu: '500m' } }));
   await client.create<Pod>(pods, podOf('big', { requests: { cpu: '2' } }));
   const until = async (name: string, holds: (pod: Pod) => boolean): Promise<Pod> => {
-    for await (const { object } of client.watch(pods, { fieldSelector: `metadata.name=${name}` })) if (holds(object)) return object;
+    for await (const { object } of client.watch(pods, { fieldSelector: `metadata.name=${name}` }))
+      if (holds(object)) return object;
     throw new Error('the watch ended');
   };
   const small = await until('small', (pod) => (pod.spec?.nodeName ?? '') !== '');
-  expect([small.spec?.nodeName, small.status?.conditions?.map(({ type, status }) => `${type} ${status}`)]).toEqual(['n1', ['PodScheduled True']]);
+  expect([small.spec?.nodeName, small.status?.conditions?.map(({ type, status }) => `${type} ${status}`)]).toEqual([
+    'n1',
+    ['PodScheduled True'],
+  ]);
   const big = await until('big', (pod) => (pod.status?.conditions ?? []).length > 0);
   expect(big.status?.conditions).toMatchObject([{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable' }]);
   await recorder.flush();

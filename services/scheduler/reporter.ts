@@ -1,4 +1,6 @@
-/** What people and other components see of a decision: events and the condition PodScheduled. Never holds up scheduling. */
+/**
+ * What people and other components see of a decision: events and the condition PodScheduled. Never holds up scheduling.
+ */
 import type { Clock } from '../../platform/clock.js';
 import { toTime } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
@@ -33,7 +35,13 @@ export class Reporter {
   }
 
   scheduled({ pod, key }: PodInfo, node: string): void {
-    this.#options.events.event({ resource: pods, object: pod }, 'Normal', 'Scheduled', `Successfully assigned ${key} to ${node}`, 'Binding');
+    this.#options.events.event(
+      { resource: pods, object: pod },
+      'Normal',
+      'Scheduled',
+      `Successfully assigned ${key} to ${node}`,
+      'Binding',
+    );
   }
 
   /** `nominatedNode`: where room is being made, '' for nowhere; undefined leaves what is there. */
@@ -47,10 +55,20 @@ export class Reporter {
   }
 
   preempted(victim: PodInfo, by: PodInfo, node: string): void {
-    this.#options.events.event({ resource: pods, object: victim.pod }, 'Normal', 'Preempted', `Preempted by pod ${by.uid} on node ${node}`, 'Preempting');
+    this.#options.events.event(
+      { resource: pods, object: victim.pod },
+      'Normal',
+      'Preempted',
+      `Preempted by pod ${by.uid} on node ${node}`,
+      'Preempting',
+    );
   }
 
-  async #writeCondition(pod: Pod, what: { readonly reason: FailureReason; readonly message: string }, nominatedNode: string | undefined): Promise<void> {
+  async #writeCondition(
+    pod: Pod,
+    what: { readonly reason: FailureReason; readonly message: string },
+    nominatedNode: string | undefined,
+  ): Promise<void> {
     const { client, clock, logger, signal } = this.#options;
     const { namespace, name = '' } = pod.metadata ?? {};
     const old = pod.status?.conditions?.find((condition) => condition.type === 'PodScheduled');
@@ -62,7 +80,12 @@ export class Reporter {
     const condition = { type: 'PodScheduled', status: 'False', ...what, lastProbeTime: null, lastTransitionTime };
     const body = { metadata: { uid: pod.metadata?.uid }, status: { conditions: [condition], ...nomination } };
     try {
-      await client.patch(pods, namespace === undefined ? { name } : { namespace, name }, { type: 'strategic', body }, { subresource: 'status', signal });
+      await client.patch(
+        pods,
+        namespace === undefined ? { name } : { namespace, name },
+        { type: 'strategic', body },
+        { subresource: 'status', signal },
+      );
     } catch (error) {
       if (signal.aborted || isApiError(error, 'NotFound') || isApiError(error, 'Conflict')) return;
       logger.warn({ pod: name, namespace, error: String(error) }, 'the condition PodScheduled could not be written');

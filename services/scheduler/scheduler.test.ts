@@ -25,13 +25,19 @@ async function setUp() {
   await informers.start();
   await scheduler.start();
   return {
-    clock, service, client, scheduler,
+    clock,
+    service,
+    client,
+    scheduler,
     settle: () => clock.advance(0),
     node: (name: string, wish?: NodeWish) => client.create<Node>(nodes, nodeOf(name, wish)),
     pod: (name: string, wish?: PodWish) => client.create<Pod>(pods, podOf(name, wish)),
     get: (name: string) => client.get(pods, { namespace: 'default', name }),
     nodeNameOf: async (name: string) => (await client.get(pods, { namespace: 'default', name })).spec?.nodeName ?? '',
-    messages: async () => (await client.list(events)).items.map((event) => `${event.type ?? ''} ${event.reason ?? ''}: ${event.message ?? ''}`),
+    messages: async () =>
+      (await client.list(events)).items.map(
+        (event) => `${event.type ?? ''} ${event.reason ?? ''}: ${event.message ?? ''}`,
+      ),
     binds: () => service.calls.filter((call) => call.subresource === 'binding').length,
     stop: async () => {
       await scheduler.stop();
@@ -60,8 +66,11 @@ describe('Scheduler', () => {
     await t.node('n2', { allocatable: { cpu: '1' } });
     await t.pod('big', { requests: { cpu: '2' } });
     await t.settle();
-    const message = '0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.';
-    expect((await t.get('big')).status?.conditions).toMatchObject([{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }]);
+    const message =
+      '0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.';
+    expect((await t.get('big')).status?.conditions).toMatchObject([
+      { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message },
+    ]);
     expect(await t.messages()).toEqual([`Warning FailedScheduling: ${message}`]);
     expect(t.scheduler.queued).toEqual({ active: 0, backoff: 0, unschedulable: 1, gated: 0 });
     await t.clock.advance(20_000);
@@ -109,7 +118,10 @@ describe('Scheduler', () => {
     await t.clock.advance(20_000);
     const tries = () => t.service.calls.filter((call) => call.verb === 'patch' && call.resource === 'events').length;
     const before = tries();
-    await t.client.updateStatus(nodes, { ...node, status: { ...node.status, allocatable: { cpu: '8', memory: '8Gi', pods: '110' } } });
+    await t.client.updateStatus(nodes, {
+      ...node,
+      status: { ...node.status, allocatable: { cpu: '8', memory: '8Gi', pods: '110' } },
+    });
     await t.clock.advance(20_000);
     expect([tries() - before, t.scheduler.queued.unschedulable]).toEqual([0, 1]);
     const current = await t.client.get(nodes, { name: 'n1' });
@@ -133,12 +145,20 @@ describe('Scheduler', () => {
     const t = await setUp();
     await t.pod('theirs', { spec: { schedulerName: 'other' } });
     await t.pod('bound', { spec: { nodeName: 'elsewhere' } });
-    await t.client.create<Pod>(pods, { ...podOf('ending'), metadata: { ...podOf('ending').metadata, finalizers: ['example.com/hold'] } });
+    await t.client.create<Pod>(pods, {
+      ...podOf('ending'),
+      metadata: { ...podOf('ending').metadata, finalizers: ['example.com/hold'] },
+    });
     await t.client.delete(pods, { namespace: 'default', name: 'ending' });
     await t.settle();
     await t.node('n1');
     await t.clock.advance(10_000);
-    expect([await t.nodeNameOf('theirs'), await t.nodeNameOf('bound'), await t.nodeNameOf('ending'), t.binds()]).toEqual(['', 'elsewhere', '', 0]);
+    expect([
+      await t.nodeNameOf('theirs'),
+      await t.nodeNameOf('bound'),
+      await t.nodeNameOf('ending'),
+      t.binds(),
+    ]).toEqual(['', 'elsewhere', '', 0]);
     await t.stop();
   });
 
@@ -159,11 +179,16 @@ describe('Scheduler', () => {
   it('spreads the replicas of a ReplicaSet over the nodes', async () => {
     const t = await setUp();
     for (const name of ['n1', 'n2', 'n3']) await t.node(name);
-    const set = await t.client.create(replicaSets, { metadata: { name: 'web', namespace: 'default' }, spec: { selector: { matchLabels: { app: 'web' } } } });
+    const set = await t.client.create(replicaSets, {
+      metadata: { name: 'web', namespace: 'default' },
+      spec: { selector: { matchLabels: { app: 'web' } } },
+    });
     await t.settle();
     for (const name of ['w1', 'w2', 'w3']) {
       const pod = podOf(name, { labels: { app: 'web' } });
-      const ownerReferences = [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: set.metadata?.uid ?? '', controller: true }];
+      const ownerReferences = [
+        { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: set.metadata?.uid ?? '', controller: true },
+      ];
       await t.client.create<Pod>(pods, { ...pod, metadata: { ...pod.metadata, ownerReferences } });
     }
     await t.settle();
@@ -191,7 +216,9 @@ describe('Scheduler', () => {
     await t.settle();
     expect((await t.get('low')).metadata?.deletionTimestamp).toBeDefined();
     expect((await t.get('low')).status?.conditions?.find(({ type }) => type === 'DisruptionTarget')).toMatchObject({
-      status: 'True', reason: 'PreemptionByScheduler', message: 'default-scheduler: preempting to accommodate a higher priority pod',
+      status: 'True',
+      reason: 'PreemptionByScheduler',
+      message: 'default-scheduler: preempting to accommodate a higher priority pod',
     });
     expect((await t.get('high')).status?.nominatedNodeName).toBe('n1');
     expect((await t.messages()).filter((text) => text.includes('Preempted'))).toHaveLength(1);
@@ -211,7 +238,11 @@ describe('Scheduler', () => {
     await t.pod('b', { requests: { cpu: '1' } });
     const common = { client: t.client, clock: t.clock, random: seededRandom(2), logger: silentLogger };
     const informers = new InformerFactory(common);
-    const next = new Scheduler({ ...common, informers, events: new EventRecorder({ ...common, component: 'default-scheduler' }) });
+    const next = new Scheduler({
+      ...common,
+      informers,
+      events: new EventRecorder({ ...common, component: 'default-scheduler' }),
+    });
     await informers.start();
     await next.start();
     await t.settle();

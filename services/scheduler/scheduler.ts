@@ -1,17 +1,25 @@
 /**
  * The scheduler: gives each pod that has no node the node that suits it best, as kube-scheduler does.
  *
- * In: informers of pods, nodes, namespaces, Services, owners and PodDisruptionBudgets. Out: pods/binding, events, the condition PodScheduled.
- * A cycle decides without an await on state that is kept incrementally; the binding is written while the next cycles run,
- * on the assumption that it will succeed. Runs in one process at a time, under leader election by whoever composes it;
- * two at once do no harm, since a pod is bound once.
+ * In: informers of pods, nodes, namespaces, Services, owners and PodDisruptionBudgets. Out: pods/binding, events, the
+ * condition PodScheduled. A cycle decides without an await on state that is kept incrementally; the binding is written
+ * while the next cycles run, on the assumption that it will succeed. Runs in one process at a time, under leader
+ * election by whoever composes it; two at once do no harm, since a pod is bound once.
  */
 import type { Clock } from '../../platform/clock.js';
 import type { Logger } from '../../platform/log.js';
 import type { Random } from '../../platform/random.js';
 import type { Service } from '../../platform/service.js';
 import { encodeJson } from '../../apimachinery/json-value.js';
-import { namespaces, nodes, podDisruptionBudgets, pods, replicaSets, services, statefulSets } from '../../apimachinery/gen/resources.js';
+import {
+  namespaces,
+  nodes,
+  podDisruptionBudgets,
+  pods,
+  replicaSets,
+  services,
+  statefulSets,
+} from '../../apimachinery/gen/resources.js';
 import type { Binding, Namespace, Node, Pod } from '../../apimachinery/gen/types.js';
 import type { Resource } from '../../apimachinery/object.js';
 import type { Client } from '../../sdk/client.js';
@@ -48,7 +56,13 @@ export interface SchedulerOptions {
   readonly plugins?: (groupSelector: GroupSelector) => readonly Plugin[];
 }
 
-const podBindings: Resource<Binding> = { group: '', version: 'v1', resource: 'pods', kind: 'Binding', namespaced: true };
+const podBindings: Resource<Binding> = {
+  group: '',
+  version: 'v1',
+  resource: 'pods',
+  kind: 'Binding',
+  namespaced: true,
+};
 
 /** After this much work other tasks of the process get their turn. */
 const SLICE_MS = 10;
@@ -79,14 +93,20 @@ export class Scheduler implements Service {
     this.#pods = informers.informer(pods);
     this.#nodes = informers.informer(nodes);
     this.#namespaces = informers.informer(namespaces);
-    const groups = { services: informers.informer(services), replicaSets: informers.informer(replicaSets), statefulSets: informers.informer(statefulSets) };
+    const groups = {
+      services: informers.informer(services),
+      replicaSets: informers.informer(replicaSets),
+      statefulSets: informers.informer(statefulSets),
+    };
     groups.services.addIndex('namespace', byNamespace);
     const budgets = informers.informer(podDisruptionBudgets);
     budgets.addIndex('namespace', byNamespace);
     this.#budgets = (namespace) => budgets.lister.byIndex('namespace', namespace);
     this.#others = [...Object.values(groups), budgets];
     const groupSelector = groupSelectorOf({
-      services: groups.services.lister, replicaSets: groups.replicaSets.lister, statefulSets: groups.statefulSets.lister,
+      services: groups.services.lister,
+      replicaSets: groups.replicaSets.lister,
+      statefulSets: groups.statefulSets.lister,
     });
     this.#plugins = (options.plugins ?? defaultPlugins)(groupSelector);
     this.#state = new ClusterState((namespace) => this.#namespaces.lister.get(namespace)?.metadata?.labels);
@@ -103,7 +123,9 @@ export class Scheduler implements Service {
   async start(): Promise<void> {
     const { signal } = this.#stop;
     this.#attach();
-    await Promise.all([this.#pods, this.#nodes, this.#namespaces, ...this.#others].map((informer) => informer.whenSynced(signal)));
+    await Promise.all(
+      [this.#pods, this.#nodes, this.#namespaces, ...this.#others].map((informer) => informer.whenSynced(signal)),
+    );
     this.#running = this.#run();
   }
 
@@ -133,7 +155,8 @@ export class Scheduler implements Service {
       }),
       this.#namespaces.addHandler({
         update: (namespace, old) => {
-          if (JSON.stringify(namespace.metadata?.labels) !== JSON.stringify(old.metadata?.labels)) this.#notice({ kind: 'namespace-changed' });
+          if (JSON.stringify(namespace.metadata?.labels) !== JSON.stringify(old.metadata?.labels))
+            this.#notice({ kind: 'namespace-changed' });
         },
       }),
     ];
@@ -155,7 +178,10 @@ export class Scheduler implements Service {
       if (known !== undefined && !this.#state.isAssumed(key) && sameForScheduling(known.pod, pod)) return;
       const info = this.#infoOf(pod);
       if (info !== undefined) this.#notice(this.#state.setPod(info, node));
-    } else if (pod.metadata?.deletionTimestamp !== undefined || (pod.spec?.schedulerName ?? 'default-scheduler') !== this.#schedulerName) {
+    } else if (
+      pod.metadata?.deletionTimestamp !== undefined ||
+      (pod.spec?.schedulerName ?? 'default-scheduler') !== this.#schedulerName
+    ) {
       this.#queue.delete(key);
     } else if (!this.#state.isAssumed(key)) {
       this.#enqueue(pod);
@@ -209,11 +235,15 @@ export class Scheduler implements Service {
       const promised = this.#nominations.viewFor(queued.pod, this.#state);
       const decision = schedulePod(queued.pod, promised ?? this.#state, { plugins: this.#plugins, random });
       if (decision.kind === 'unschedulable') this.#unschedulable(queued, decision);
-      else if (promised === undefined || this.#fitsNow(queued.pod, decision.node.name)) this.#place(queued, decision.node.name);
+      else if (promised === undefined || this.#fitsNow(queued.pod, decision.node.name))
+        this.#place(queued, decision.node.name);
       // It fits only beside a pod that is not there yet.
       else this.#queue.retry(queued);
     } catch (error) {
-      logger.error({ pod: queued.pod.key, error: error instanceof Error ? error.stack : String(error) }, 'a scheduling cycle failed');
+      logger.error(
+        { pod: queued.pod.key, error: error instanceof Error ? error.stack : String(error) },
+        'a scheduling cycle failed',
+      );
       this.#queue.retry(queued);
       this.#reporter.failed(queued.pod, 'SchedulerError', String(error));
     }
@@ -258,11 +288,16 @@ export class Scheduler implements Service {
   async #bind({ pod, key, uid, namespace }: PodInfo, node: string): Promise<void> {
     const name = pod.metadata?.name ?? '';
     const binding: Binding = {
-      apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target: { apiVersion: 'v1', kind: 'Node', name: node },
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name, namespace, uid },
+      target: { apiVersion: 'v1', kind: 'Node', name: node },
     };
     this.#options.logger.debug({ pod: key, node }, 'binding');
     await this.#options.client.create(podBindings, binding, {
-      subresource: 'binding', ref: { namespace, name }, signal: this.#stop.signal,
+      subresource: 'binding',
+      ref: { namespace, name },
+      signal: this.#stop.signal,
     });
   }
 
@@ -273,11 +308,21 @@ export class Scheduler implements Service {
     this.#notice(this.#state.forget(pod));
     const current = this.#pods.lister.get(pod.key);
     // Gone, replaced, or bound after all: the informer has said, or will say, what to do.
-    if (this.#stop.signal.aborted || current === undefined || current.metadata?.uid !== pod.uid || (current.spec?.nodeName ?? '') !== '') return;
+    if (
+      this.#stop.signal.aborted ||
+      current === undefined ||
+      current.metadata?.uid !== pod.uid ||
+      (current.spec?.nodeName ?? '') !== ''
+    )
+      return;
     this.#options.logger.warn({ pod: pod.key, node: nodeName, error: String(error) }, 'binding failed');
     const fresh = this.#infoOf(current) ?? pod;
     this.#queue.retry({ ...queued, pod: fresh });
-    this.#reporter.failed(fresh, 'SchedulerError', `binding rejected: ${error instanceof Error ? error.message : String(error)}`);
+    this.#reporter.failed(
+      fresh,
+      'SchedulerError',
+      `binding rejected: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 
   #unschedulable(queued: QueuedPod, decision: Extract<Decision, { kind: 'unschedulable' }>): void {
@@ -288,7 +333,9 @@ export class Scheduler implements Service {
     // Without a node there is nobody to make room.
     for (const plugin of this.#state.nodeCount === 0 ? [] : this.#plugins) {
       const result = plugin.postFilter?.(pod, {
-        cluster: this.#state, rejections: decision.rejections, budgets: this.#budgets,
+        cluster: this.#state,
+        rejections: decision.rejections,
+        budgets: this.#budgets,
         fits: (candidate, cluster, node) => fits(this.#plugins, candidate, cluster, node),
       });
       if (result === undefined) continue;
@@ -313,7 +360,8 @@ export class Scheduler implements Service {
     const { client, clock, logger } = this.#options;
     const { signal } = this.#stop;
     const disruption = {
-      reason: 'PreemptionByScheduler', message: `${by.pod.spec?.schedulerName ?? 'default-scheduler'}: preempting to accommodate a higher priority pod`,
+      reason: 'PreemptionByScheduler',
+      message: `${by.pod.spec?.schedulerName ?? 'default-scheduler'}: preempting to accommodate a higher priority pod`,
     };
     for (const victim of victims) {
       const ref = { namespace: victim.namespace, name: victim.pod.metadata?.name ?? '' };
@@ -335,6 +383,7 @@ export class Scheduler implements Service {
 
 /** Status updates of running pods are many, and change nothing here. */
 function sameForScheduling(a: Pod, b: Pod): boolean {
-  const essence = ({ spec, metadata }: Pod) => encodeJson([spec, metadata?.uid, metadata?.labels, metadata?.deletionTimestamp]);
+  const essence = ({ spec, metadata }: Pod) =>
+    encodeJson([spec, metadata?.uid, metadata?.labels, metadata?.deletionTimestamp]);
   return essence(a) === essence(b);
 }

@@ -15,4 +15,5 @@ export interface ExternalBacking {
 
 export type Backing = { readonly kind: 'member'; readonly member: StoreMember } | ExternalBacking;
 
-export const memberOf = (backing: Backing): StoreMember | undefined => (backing.kind === 'member' ? backing.member : undefined);
+export const memberOf = (backing: Backing): StoreMember | undefined =>
+  backing.kind === 'member' ? backing.member : undefined;

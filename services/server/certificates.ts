@@ -1,10 +1,16 @@
 /**
- * A member's own certificates, issued by itself from the authorities it holds and replaced at two thirds of their life without a
- * restart. Nothing is written: what is lost with the process is issued anew.
+ * A member's own certificates, issued by itself from the authorities it holds and replaced at two thirds of their life
+ * without a restart. Nothing is written: what is lost with the process is issued anew.
  */
 import type { Timer } from '../../platform/clock.js';
 import type { ClusterPki } from '../../platform/pki/cluster-pki.js';
-import { certificateValidity, issueCertificate, type CertificateRequest, type KeyPair, type PkiContext } from '../../platform/pki/x509.js';
+import {
+  certificateValidity,
+  issueCertificate,
+  type CertificateRequest,
+  type KeyPair,
+  type PkiContext,
+} from '../../platform/pki/x509.js';
 
 const DAY_MS = 24 * 3_600_000;
 const LIFETIME_MS = 90 * DAY_MS;
@@ -28,7 +34,11 @@ export class RotatingCertificate {
     this.#schedule();
   }
 
-  static async issue(authority: KeyPair, request: CertificateRequest, context: PkiContext): Promise<RotatingCertificate> {
+  static async issue(
+    authority: KeyPair,
+    request: CertificateRequest,
+    context: PkiContext,
+  ): Promise<RotatingCertificate> {
     return new RotatingCertificate(authority, request, context, await issueCertificate(authority, request, context));
   }
 
@@ -89,11 +99,20 @@ export async function issueMemberCertificates(options: MemberCertificateOptions)
   const { pki, name, context } = options;
   const names = [...new Set(options.names)];
   const [peer, serving] = await Promise.all([
-    RotatingCertificate.issue(pki.peerAuthority, { subject: { commonName: name }, usages: ['server', 'client'], names, lifetime_ms: LIFETIME_MS }, context),
-    RotatingCertificate.issue(pki.clusterAuthority, { subject: { commonName: 'navarch-apiserver' }, usages: ['server'], names, lifetime_ms: LIFETIME_MS }, context),
+    RotatingCertificate.issue(
+      pki.peerAuthority,
+      { subject: { commonName: name }, usages: ['server', 'client'], names, lifetime_ms: LIFETIME_MS },
+      context,
+    ),
+    RotatingCertificate.issue(
+      pki.clusterAuthority,
+      { subject: { commonName: 'navarch-apiserver' }, usages: ['server'], names, lifetime_ms: LIFETIME_MS },
+      context,
+    ),
   ]);
   return {
-    peer, serving,
+    peer,
+    serving,
     stop() {
       peer.stop();
       serving.stop();
@@ -102,9 +121,18 @@ export async function issueMemberCertificates(options: MemberCertificateOptions)
 }
 
 /** The administrator's certificate, as it goes into a kubeconfig: a year, in the group that may do everything. */
-export function issueAdminCertificate(pki: ClusterPki, context: PkiContext, commonName = 'kubernetes-admin'): Promise<KeyPair> {
-  return issueCertificate(pki.clusterAuthority, {
-    subject: { commonName, organizations: ['system:masters'] }, usages: ['client'], lifetime_ms: 365 * DAY_MS,
-  }, context);
+export function issueAdminCertificate(
+  pki: ClusterPki,
+  context: PkiContext,
+  commonName = 'kubernetes-admin',
+): Promise<KeyPair> {
+  return issueCertificate(
+    pki.clusterAuthority,
+    {
+      subject: { commonName, organizations: ['system:masters'] },
+      usages: ['client'],
+      lifetime_ms: 365 * DAY_MS,
+    },
+    context,
+  );
 }
-

@@ -30,11 +30,22 @@ beforeAll(async () => {
   ca = pem(certificates.ca);
   own = { cert: pem(client.cert), key: pem(client.key) };
   server = new GrpcServer({
-    host: '127.0.0.1', port: 0, clock: { ...systemClock, now: () => systemClock.now() + ahead_ms }, logger: silentLogger, authenticates: async () => false,
+    host: '127.0.0.1',
+    port: 0,
+    clock: { ...systemClock, now: () => systemClock.now() + ahead_ms },
+    logger: silentLogger,
+    authenticates: async () => false,
     credentials: rotatingServerCredentials({
-      current: () => ({ certificate: pem(certificates.cert).toString(), key: pem(certificates.key).toString(), clientCa: ca.toString() }), onChange: () => () => undefined,
+      current: () => ({
+        certificate: pem(certificates.cert).toString(),
+        key: pem(certificates.key).toString(),
+        clientCa: ca.toString(),
+      }),
+      onChange: () => () => undefined,
     }),
-    endpoints: etcdServices({ backend: store, tls: true, authorize: () => true }).map(({ definition, implementation }) => ({ definition, implementation })),
+    endpoints: etcdServices({ backend: store, tls: true, authorize: () => true }).map(
+      ({ definition, implementation }) => ({ definition, implementation }),
+    ),
     http: async ({ method, url, identity }) => {
       seen.push(`${method} ${url} ${identity?.name ?? '-'} ${identity?.roles.join() ?? ''}`);
       return { status: 200, type: 'text/plain; charset=utf-8', body: `answer to ${url}` };
@@ -47,13 +58,34 @@ afterAll(async () => {
   await store.close();
 });
 
-function get(options: { readonly cert?: Buffer; readonly key?: Buffer; readonly ALPNProtocols?: string[]; readonly method?: string; readonly agent?: Agent } = {}): Promise<{ status: number; body: string }> {
+function get(
+  options: {
+    readonly cert?: Buffer;
+    readonly key?: Buffer;
+    readonly ALPNProtocols?: string[];
+    readonly method?: string;
+    readonly agent?: Agent;
+  } = {},
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    request({ host: '127.0.0.1', port: server.port, path: '/health?x=1', ca, agent: false, checkServerIdentity: () => undefined, ...options }, (response: IncomingMessage) => {
-      let body = '';
-      response.on('data', (chunk: Buffer) => void (body += chunk.toString()));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
-    }).on('error', reject).end();
+    request(
+      {
+        host: '127.0.0.1',
+        port: server.port,
+        path: '/health?x=1',
+        ca,
+        agent: false,
+        checkServerIdentity: () => undefined,
+        ...options,
+      },
+      (response: IncomingMessage) => {
+        let body = '';
+        response.on('data', (chunk: Buffer) => void (body += chunk.toString()));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      },
+    )
+      .on('error', reject)
+      .end();
   });
 }
 
@@ -62,7 +94,11 @@ it.each([[['http/1.1']], [undefined]])('HTTP/1.1, by ALPN %j', async (ALPNProtoc
   expect(await get({ ...alpn, ...own })).toEqual({ status: 200, body: 'answer to /health?x=1' });
   expect(await get(alpn)).toEqual({ status: 200, body: 'answer to /health?x=1' });
   expect(await get({ ...alpn, method: 'HEAD' })).toEqual({ status: 200, body: '' });
-  expect(seen.splice(0)).toEqual(['GET /health?x=1 alice system:monitoring', 'GET /health?x=1 - ', 'HEAD /health?x=1 - ']);
+  expect(seen.splice(0)).toEqual([
+    'GET /health?x=1 alice system:monitoring',
+    'GET /health?x=1 - ',
+    'HEAD /health?x=1 - ',
+  ]);
 });
 
 it('HTTP/2 that is not gRPC', async () => {
@@ -79,7 +115,8 @@ it('HTTP/2 that is not gRPC', async () => {
 it('looks at the certificate for each request of a connection (row 8)', async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const session = connect(`https://127.0.0.1:${server.port}`, { ca, ...own, checkServerIdentity: () => undefined });
-  const overHttp2 = () => new Promise((resolve) => session.request({ ':path': '/2' }).on('response', resolve).resume().end());
+  const overHttp2 = () =>
+    new Promise((resolve) => session.request({ ':path': '/2' }).on('response', resolve).resume().end());
   await get({ ...own, agent });
   await overHttp2();
   ahead_ms = 1000 * 365 * 86_400_000;
@@ -89,13 +126,22 @@ it('looks at the certificate for each request of a connection (row 8)', async ()
   agent.destroy();
   session.close();
   // Over HTTP/2 the guard of the listener has refused it already.
-  expect(seen.splice(0)).toEqual(['GET /health?x=1 alice system:monitoring', 'GET /2 alice system:monitoring', 'GET /health?x=1 - ']);
+  expect(seen.splice(0)).toEqual([
+    'GET /health?x=1 alice system:monitoring',
+    'GET /2 alice system:monitoring',
+    'GET /health?x=1 - ',
+  ]);
 });
 
 it('and gRPC goes on as before', async () => {
-  const client = new MaintenanceClient(`127.0.0.1:${server.port}`, ChannelCredentials.createSsl(ca, own.key, own.cert, { checkServerIdentity: () => undefined }));
+  const client = new MaintenanceClient(
+    `127.0.0.1:${server.port}`,
+    ChannelCredentials.createSsl(ca, own.key, own.cert, { checkServerIdentity: () => undefined }),
+  );
   const found = await new Promise<StatusResponse>((resolve, reject) => {
-    client.status({}, new Metadata(), (error: ServiceError | null, response) => (error === null ? resolve(response) : reject(error)));
+    client.status({}, new Metadata(), (error: ServiceError | null, response) =>
+      error === null ? resolve(response) : reject(error),
+    );
   });
   expect(found.version).toMatch(/^3\.5/);
   client.close();

@@ -1,6 +1,7 @@
 /**
- * Who may use the etcd API, by the organization in the client's certificate: administrators everything, monitors the state of the
- * members. Workers and users of the Kubernetes API have no business in the store: they would pass its rights by.
+ * Who may use the etcd API, by the organization in the client's certificate: administrators everything, monitors the
+ * state of the members. Workers and users of the Kubernetes API have no business in the store: they would pass its
+ * rights by.
  */
 import type { EtcdAuthorizer, EtcdOperation } from '../store/etcd/index.js';
 

@@ -6,14 +6,18 @@ import { StoreError } from '../store/store.js';
 import type { Store } from '../store/store.js';
 import { externalStore } from './external-store.js';
 
-const open = (store: Store, clusterId: string, clock = systemClock) => externalStore({ store, endpoints: ['etcd:2379'], clusterId, clock, logger: silentLogger });
+const open = (store: Store, clusterId: string, clock = systemClock) =>
+  externalStore({ store, endpoints: ['etcd:2379'], clusterId, clock, logger: silentLogger });
 
 describe('a store elsewhere', () => {
   it('belongs to the cluster that came first; a server with other secrets is fenced', async () => {
     const store = new MemoryStore();
     await open(store, 'cluster-a').start();
     await open(store, 'cluster-a').start();
-    await expect(open(store, 'cluster-b').start()).rejects.toMatchObject({ exitCode: 3, message: expect.stringContaining('belongs to the cluster cluster-a') as string });
+    await expect(open(store, 'cluster-b').start()).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining('belongs to the cluster cluster-a') as string,
+    });
     await store.close();
   });
 
@@ -22,7 +26,8 @@ describe('a store elsewhere', () => {
     const store = new MemoryStore();
     let down = true;
     const flaky = {
-      txn: (...request: Parameters<Store['txn']>) => (down ? Promise.reject(new StoreError('unavailable', 'no connection')) : store.txn(...request)),
+      txn: (...request: Parameters<Store['txn']>) =>
+        down ? Promise.reject(new StoreError('unavailable', 'no connection')) : store.txn(...request),
       close: () => store.close(),
     } as Store;
     const first = open(flaky, 'cluster-a', clock);
@@ -40,7 +45,9 @@ describe('a store elsewhere', () => {
   });
 
   it('that refuses this server for good is not asked again', async () => {
-    const refusing = { txn: () => Promise.reject(new StoreError('invalid', 'etcdserver: permission denied')) } as unknown as Store;
+    const refusing = {
+      txn: () => Promise.reject(new StoreError('invalid', 'etcdserver: permission denied')),
+    } as unknown as Store;
     await expect(open(refusing, 'cluster-a').start()).rejects.toThrow('--store-cert');
   });
 });

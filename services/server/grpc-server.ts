@@ -1,5 +1,10 @@
 /** The gRPC port of a member: etcd's API, the SDK's objects, workers and the cluster service share one listener. */
-import { Server, type ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import {
+  Server,
+  type ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import type { Clock } from '../../platform/clock.js';
 import { GUARD_LIMITS } from '../../platform/grpc/limits.js';
 import { http2ServersOf, ServerGuard } from '../../platform/grpc/server-guard.js';
@@ -18,7 +23,9 @@ export interface GrpcServerOptions {
   readonly port: number;
   readonly credentials: ServerCredentials;
   readonly endpoints: readonly GrpcEndpoint[];
-  /** Whether the value of an `authorization` header is good: until then a caller without a certificate may send little. */
+  /**
+   * Whether the value of an `authorization` header is good: until then a caller without a certificate may send little.
+   */
   readonly authenticates: (authorization: string) => Promise<boolean>;
   /** Answers what comes over HTTP/1.1 on the same port. */
   readonly http?: (request: HttpRequest) => Promise<HttpAnswer>;
@@ -99,5 +106,7 @@ export class GrpcServer implements Service {
 /** grpc-js reports a port in use as text. */
 function withCode(error: Error, host: string, port: number): Error {
   const code = /\b(EADDRINUSE|EADDRNOTAVAIL|EACCES)\b/.exec(error.message)?.[1];
-  return code === undefined ? error : Object.assign(new Error(error.message), { code, address: host, port, syscall: 'listen' });
+  return code === undefined
+    ? error
+    : Object.assign(new Error(error.message), { code, address: host, port, syscall: 'listen' });
 }

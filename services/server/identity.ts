@@ -21,7 +21,9 @@ export const hostPort = (host: string, port: number) => (host.includes(':') ? `[
 
 export function peerInfoOf(clusterId: string, member: MemberAddress): PeerInfo {
   return {
-    id: memberIdOf(clusterId, member.name), name: member.name, learner: false,
+    id: memberIdOf(clusterId, member.name),
+    name: member.name,
+    learner: false,
     peerAddress: hostPort(member.host, member.peerPort),
     clientAddresses: [hostPort(member.host, member.grpcPort)],
   };

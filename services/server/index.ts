@@ -1,7 +1,7 @@
 /**
- * A server: API server and nodelink, and, when elected, scheduler and controllers, on a store that is a member in this process or lies
- * elsewhere; one process of a cluster, or one of several in a test. Composes the services and starts them in the order in which they need
- * each other; holds no logic of its own.
+ * A server: API server and nodelink, and, when elected, scheduler and controllers, on a store that is a member in this
+ * process or lies elsewhere; one process of a cluster, or one of several in a test. Composes the services and starts
+ * them in the order in which they need each other; holds no logic of its own.
  */
 import type { Dialer } from '../../apimachinery/dialer.js';
 import type { UserInfo } from '../../apimachinery/object-service.js';
@@ -17,7 +17,13 @@ import { startAll, stopAll, type Service } from '../../platform/service.js';
 import type { Client } from '../../sdk/client.js';
 import { InformerFactory } from '../../sdk/informer/informer-factory.js';
 import { clientOf } from '../../sdk/object-client.js';
-import { createApiServer, type ApiServer, type ApiServerContext, type Authenticator, type TlsProvider } from '../apiserver/index.js';
+import {
+  createApiServer,
+  type ApiServer,
+  type ApiServerContext,
+  type Authenticator,
+  type TlsProvider,
+} from '../apiserver/index.js';
 import { StartProgress } from '../apiserver/rest/start-checks.js';
 import { createAdmission } from '../apiserver/admission/index.js';
 import { ANONYMOUS, ClusterAuthenticator } from '../apiserver/auth/authenticator.js';
@@ -103,7 +109,9 @@ function tlsProvider(certificates: MemberCertificates, pki: ClusterPki): TlsProv
 
 /** As in Kubernetes: 10 s of 40 s. */
 const LEASE_RENEWALS_IN_GRACE = 4;
-/** How often a server says that it is there. Members hear each other by Raft: theirs is for those that hold no store. */
+/**
+ * How often a server says that it is there. Members hear each other by Raft: theirs is for those that hold no store.
+ */
 const PRESENCE_MS = { member: 10_000, external: 2_000 } as const;
 
 class MemberServer implements Server {
@@ -134,12 +142,23 @@ class MemberServer implements Server {
     this.#informers = new InformerFactory({ client: systemClient, clock, random, logger });
     const identity = `${address.name}_${random.uuid()}`;
     this.#presence = new Presence({
-      client: this.clientFor(TRUSTED_USERS.apiserver), name: address.name, identity, grpcAddress: hostPort(address.host, address.grpcPort),
-      renewal_ms: PRESENCE_MS[backing.kind], saysGoodbye: backing.kind === 'external', clock, logger,
+      client: this.clientFor(TRUSTED_USERS.apiserver),
+      name: address.name,
+      identity,
+      grpcAddress: hostPort(address.host, address.grpcPort),
+      renewal_ms: PRESENCE_MS[backing.kind],
+      saysGoodbye: backing.kind === 'external',
+      clock,
+      logger,
     });
     this.#directory = new MemberDirectory({ member, presence: this.#presence, address, clock });
     this.nodelink = createNodelink({
-      part: this.#containment.part('nodelink'), client: systemClient, informers: this.#informers, clock, random, logger: logger.child({ component: 'nodelink' }),
+      part: this.#containment.part('nodelink'),
+      client: systemClient,
+      informers: this.#informers,
+      clock,
+      random,
+      logger: logger.child({ component: 'nodelink' }),
       certificates: nodeCertificates(pki, () => options.certificates.serving.current.certificate, { clock, random }),
       tokens: new BootstrapJoinTokens(systemClient, clock),
       members: this.#directory,
@@ -147,18 +166,36 @@ class MemberServer implements Server {
     });
     this.dialer = createDialer({ reader: this.apiServer.reader, streamer: this.nodelink, clock, random });
     this.#grpc = new GrpcServer({
-      host: options.listenHost, port: address.grpcPort, credentials: rotatingServerCredentials(tls), endpoints: this.#grpcEndpoints(), clock,
-      authenticates: (authorization) => knowsCaller(this.apiServer.authenticator, authorization), logger: logger.child({ component: 'grpc' }),
+      host: options.listenHost,
+      port: address.grpcPort,
+      credentials: rotatingServerCredentials(tls),
+      endpoints: this.#grpcEndpoints(),
+      clock,
+      authenticates: (authorization) => knowsCaller(this.apiServer.authenticator, authorization),
+      logger: logger.child({ component: 'grpc' }),
       ...this.#clientHttp(),
     });
     this.#endpoints = new ApiEndpoints({
-      client: this.clientFor(TRUSTED_USERS.apiserver), member, presence: this.#presence, name: address.name, host: address.host, port: address.apiPort, clock, logger,
+      client: this.clientFor(TRUSTED_USERS.apiserver),
+      member,
+      presence: this.#presence,
+      name: address.name,
+      host: address.host,
+      port: address.apiPort,
+      clock,
+      logger,
     });
     this.#elected = createElected({
       parts: options.elects ?? { scheduler: true, controllers: CONTROLLERS },
-      clientFor: (user) => clientOf(authorizedObjects(this.apiServer.registry.as(user), { user, authorizer: this.apiServer.authorizer })),
-      identity, network,
-      clusterAuthority: () => pki.clusterAuthority.certificate, nodeGrace_ms: options.nodeGrace_ms, clock, random, logger,
+      clientFor: (user) =>
+        clientOf(authorizedObjects(this.apiServer.registry.as(user), { user, authorizer: this.apiServer.authorizer })),
+      identity,
+      network,
+      clusterAuthority: () => pki.clusterAuthority.certificate,
+      nodeGrace_ms: options.nodeGrace_ms,
+      clock,
+      random,
+      logger,
     });
   }
 
@@ -175,11 +212,16 @@ class MemberServer implements Server {
     const { backing } = this.#options;
     if (backing.kind === 'external') await backing.start();
     await startAll([this.apiServer, this.#informers, this.nodelink, this.#directory, this.#grpc]);
-    // Until a leader is known nothing can be written: wait for it here, and let everything above find a store that works.
+    // Until a leader is known nothing can be written: wait for it here, and let everything above find a store that
+    // works.
     for (let attempt = 0; ; attempt++) {
       try {
         await bootstrapCluster(this.apiServer.registry.as(TRUSTED_USERS.apiserver), {
-          network, apiPort: address.apiPort, clientAuthority: pki.clusterAuthority.certificate, clock, served: builtInKinds(this.apiServer.scheme),
+          network,
+          apiPort: address.apiPort,
+          clientAuthority: pki.clusterAuthority.certificate,
+          clock,
+          served: builtInKinds(this.apiServer.scheme),
           progress: this.#progress,
         });
         break;
@@ -209,24 +251,48 @@ class MemberServer implements Server {
     let rbac: RbacAuthorizer | undefined;
     let authenticator: ClusterAuthenticator | undefined;
     const rights = (context: ApiServerContext) => (rbac ??= new RbacAuthorizer(context.reader));
-    const identities = (context: ApiServerContext) => (authenticator ??= new ClusterAuthenticator({
-      reader: context.reader, authorizer: rights(context), tokens, audiences, clock, logger,
-    }));
+    const identities = (context: ApiServerContext) =>
+      (authenticator ??= new ClusterAuthenticator({
+        reader: context.reader,
+        authorizer: rights(context),
+        tokens,
+        audiences,
+        clock,
+        logger,
+      }));
     return createApiServer({
-      store: backing.kind === 'member' ? backing.member.store : backing.store, clock, random, logger: logger.child({ component: 'apiserver' }),
-      listen: { host: listenHost, port: address.apiPort, tls }, serverAddress: hostPort(address.host, address.apiPort), progress: this.#progress,
+      store: backing.kind === 'member' ? backing.member.store : backing.store,
+      clock,
+      random,
+      logger: logger.child({ component: 'apiserver' }),
+      listen: { host: listenHost, port: address.apiPort, tls },
+      serverAddress: hostPort(address.host, address.apiPort),
+      progress: this.#progress,
       authorizer: rights,
       authenticator: identities,
-      admission: (context) => createAdmission(context, rights(context), {
-        hasController: actedOn(),
-        ...(this.#options.defaultTolerationSeconds === undefined ? {} : { tolerationSeconds: this.#options.defaultTolerationSeconds }),
-      }),
+      admission: (context) =>
+        createAdmission(context, rights(context), {
+          hasController: actedOn(),
+          ...(this.#options.defaultTolerationSeconds === undefined
+            ? {}
+            : { tolerationSeconds: this.#options.defaultTolerationSeconds }),
+        }),
       reviews: (context) => ({ rbac: rights(context), authenticator: identities(context), tokens, audiences }),
       network,
-      streamer: { reach: (node) => this.nodelink.reach(node), open: (node, request, call) => this.nodelink.open(node, request, call) },
+      streamer: {
+        reach: (node) => this.nodelink.reach(node),
+        open: (node, request, call) => this.nodelink.open(node, request, call),
+      },
       streaming: createStreamingFront(),
-      openId: { issuer: tokens.issuer, address: `https://${hostPort(address.host, address.apiPort)}`, algorithm: tokens.algorithm, keySet: () => tokens.keySet() },
-      ...(backing.kind === 'member' ? { metrics: async () => memberMetrics(await backing.member.raftStatus(), this.#containment.faults()) } : {}),
+      openId: {
+        issuer: tokens.issuer,
+        address: `https://${hostPort(address.host, address.apiPort)}`,
+        algorithm: tokens.algorithm,
+        keySet: () => tokens.keySet(),
+      },
+      ...(backing.kind === 'member'
+        ? { metrics: async () => memberMetrics(await backing.member.raftStatus(), this.#containment.faults()) }
+        : {}),
     });
   }
 
@@ -236,8 +302,12 @@ class MemberServer implements Server {
     if (backing.kind !== 'member') return {};
     const { member } = backing;
     const http = new EtcdHttp({
-      status: () => member.store.status(), raftStatus: () => member.raftStatus(), confirm: () => member.store.readRevision(), authorize: authorizeEtcd,
-      resident_bytes: () => process.memoryUsage.rss(), metrics: async () => memberMetrics(await member.raftStatus(), this.#containment.faults()),
+      status: () => member.store.status(),
+      raftStatus: () => member.raftStatus(),
+      confirm: () => member.store.readRevision(),
+      authorize: authorizeEtcd,
+      resident_bytes: () => process.memoryUsage.rss(),
+      metrics: async () => memberMetrics(await member.raftStatus(), this.#containment.faults()),
     });
     return { http: (request) => http.answer(request) };
   }
@@ -246,23 +316,45 @@ class MemberServer implements Server {
     const { clock, random, logger, address, pki, backing, txnOps_max, request_bytes } = this.#options;
     const apiAddress = hostPort(address.host, address.apiPort);
     const objects = createObjectFront({
-      as: (user) => this.apiServer.registry.as(user), authenticator: this.apiServer.authenticator, authorizer: this.apiServer.authorizer,
-      heavy: this.apiServer.heavy, clock, logger: logger.child({ component: 'grpc' }),
+      as: (user) => this.apiServer.registry.as(user),
+      authenticator: this.apiServer.authenticator,
+      authorizer: this.apiServer.authorizer,
+      heavy: this.apiServer.heavy,
+      clock,
+      logger: logger.child({ component: 'grpc' }),
     });
     const common = [objects as unknown as GrpcEndpoint, this.nodelink].map(answeringUnreadable);
     if (backing.kind === 'external') {
-      const members = createExternalClusterService({ backing, name: address.name, clusterId: pki.clusterId, apiAddress, grpcAddress: hostPort(address.host, address.grpcPort), clock });
+      const members = createExternalClusterService({
+        backing,
+        name: address.name,
+        clusterId: pki.clusterId,
+        apiAddress,
+        grpcAddress: hostPort(address.host, address.grpcPort),
+        clock,
+      });
       return [...common, answeringUnreadable(members)];
     }
     const { member } = backing;
     const leaderCalls = new LeaderCalls(pki, { clock, random });
     return [
       ...etcdServices({
-        backend: member.store, member: { ...member, askLeader: (raft, change) => leaderCalls.ask(raft, change) }, authorize: authorizeEtcd, tls: true,
-        ...(txnOps_max === undefined ? {} : { txnOps_max }), ...(request_bytes === undefined ? {} : { request_bytes }),
+        backend: member.store,
+        member: { ...member, askLeader: (raft, change) => leaderCalls.ask(raft, change) },
+        authorize: authorizeEtcd,
+        tls: true,
+        ...(txnOps_max === undefined ? {} : { txnOps_max }),
+        ...(request_bytes === undefined ? {} : { request_bytes }),
         onWork: (work) => this.apiServer.heavy.note(work),
       }),
-      answeringUnreadable(writeService({ backend: member.store, authorize: authorizeEtcd, clock, ...(request_bytes === undefined ? {} : { request_bytes }) })),
+      answeringUnreadable(
+        writeService({
+          backend: member.store,
+          authorize: authorizeEtcd,
+          clock,
+          ...(request_bytes === undefined ? {} : { request_bytes }),
+        }),
+      ),
       ...common,
       answeringUnreadable(createClusterService({ member, pki, apiAddress, clock, logger })),
     ];

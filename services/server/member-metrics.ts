@@ -1,4 +1,7 @@
-/** What a member's Raft tells of itself, in the text format of metrics. Histograms are kept by the Raft thread: they are told, not observed here. */
+/**
+ * What a member's Raft tells of itself, in the text format of metrics. Histograms are kept by the Raft thread: they are
+ * told, not observed here.
+ */
 import type { PartFaults } from '../../platform/containment.js';
 import type { HeartbeatIntervals, RaftStatus } from '../../raft/contract.js';
 
@@ -17,7 +20,11 @@ export function memberMetrics(status: RaftStatus, faults: readonly PartFaults[] 
   ].join('\n');
 }
 
-const gauge = (name: string, help: string, value: number): string[] => [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name} ${value}`];
+const gauge = (name: string, help: string, value: number): string[] => [
+  `# HELP ${name} ${help}`,
+  `# TYPE ${name} gauge`,
+  `${name} ${value}`,
+];
 
 function heartbeats({ bounds_ms, counts, sum_ms }: HeartbeatIntervals): string[] {
   const name = 'navarch_raft_heartbeat_interval_seconds';
@@ -27,5 +34,11 @@ function heartbeats({ bounds_ms, counts, sum_ms }: HeartbeatIntervals): string[]
     const bound_ms = bounds_ms[i];
     return `${name}_bucket{le="${bound_ms === undefined ? '+Inf' : bound_ms / 1000}"} ${total}`;
   });
-  return [`# HELP ${name} Time between heartbeats of one leader, as this member worked on them.`, `# TYPE ${name} histogram`, ...buckets, `${name}_sum ${sum_ms / 1000}`, `${name}_count ${total}`];
+  return [
+    `# HELP ${name} Time between heartbeats of one leader, as this member worked on them.`,
+    `# TYPE ${name} histogram`,
+    ...buckets,
+    `${name}_sum ${sum_ms / 1000}`,
+    `${name}_count ${total}`,
+  ];
 }

@@ -1,6 +1,7 @@
 /**
- * Who the components inside a member are. Those that are part of the API itself are trusted, and the registry asks nobody whether they
- * may; scheduler and controllers have the rights of Kubernetes' roles for them, and every call of theirs is authorized.
+ * Who the components inside a member are. Those that are part of the API itself are trusted, and the registry asks
+ * nobody whether they may; scheduler and controllers have the rights of Kubernetes' roles for them, and every call of
+ * theirs is authorized.
  */
 import type { UserInfo } from '../../apimachinery/object-service.js';
 import { COMPONENT_USERS } from '../../apimachinery/well-known.js';
@@ -25,6 +26,9 @@ export function accountUser(account: string): UserInfo {
 }
 
 /** The subject of a certificate that shows its holder to be the user; that he is authenticated nobody needs to say. */
-export function userSubject({ name, groups }: UserInfo): { readonly commonName: string; readonly organizations: readonly string[] } {
+export function userSubject({ name, groups }: UserInfo): {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+} {
   return { commonName: name, organizations: groups.filter((group) => group !== AUTHENTICATED) };
 }

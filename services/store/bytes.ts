@@ -1,4 +1,7 @@
-/** Compact binary writing and reading: the form of commands in the log, of records on disk and of frames between threads. */
+/**
+ * Compact binary writing and reading: the form of commands in the log, of records on disk and of frames between
+ * threads.
+ */
 import { StoreError } from './store.js';
 
 const TWO_32 = 2 ** 32;
@@ -210,7 +213,8 @@ export class ByteReader {
 
   #advance(count: number): number {
     const start = this.#offset;
-    if (start + count > this.#buffer.length) throw new StoreError('corrupt', `${count} bytes wanted at ${start}, ${this.remaining} left`);
+    if (start + count > this.#buffer.length)
+      throw new StoreError('corrupt', `${count} bytes wanted at ${start}, ${this.remaining} left`);
     this.#offset = start + count;
     return start;
   }

@@ -1,12 +1,21 @@
 /**
- * What every Store promises, as tests. Call it from a test file with something that opens a store. The store may be shared
- * and old: each test has keys of its own and counts from the revision it finds.
+ * What every Store promises, as tests. Call it from a test file with something that opens a store. The store may be
+ * shared and old: each test has keys of its own and counts from the revision it finds.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { present } from '../../platform/assert.js';
 import { systemRandom } from '../../platform/random.js';
 import { StoreError } from './store.js';
-import type { Compare, Op, Revision, Store, StoreErrorCode, StoreEvent, StoreWatchRequest, WatchBatch } from './store.js';
+import type {
+  Compare,
+  Op,
+  Revision,
+  Store,
+  StoreErrorCode,
+  StoreEvent,
+  StoreWatchRequest,
+  WatchBatch,
+} from './store.js';
 
 export interface ConformanceTarget {
   readonly store: Store;
@@ -47,7 +56,8 @@ class Scope {
   }
 
   async delete(name: string): Promise<Revision> {
-    return (await this.store.txn({ compare: [], success: [{ kind: 'delete', key: this.key(name) }], failure: [] })).revision;
+    return (await this.store.txn({ compare: [], success: [{ kind: 'delete', key: this.key(name) }], failure: [] }))
+      .revision;
   }
 
   async get(name: string, revision?: Revision): Promise<string | undefined> {
@@ -72,7 +82,11 @@ async function codeOf(promise: Promise<unknown>): Promise<StoreErrorCode | 'ok'>
 }
 
 /** Reads batches until `count` events have come, then leaves. */
-async function take(scope: Scope, request: Partial<StoreWatchRequest>, count: number): Promise<{ events: StoreEvent[]; batches: WatchBatch[] }> {
+async function take(
+  scope: Scope,
+  request: Partial<StoreWatchRequest>,
+  count: number,
+): Promise<{ events: StoreEvent[]; batches: WatchBatch[] }> {
   const controller = new AbortController();
   const events: StoreEvent[] = [];
   const batches: WatchBatch[] = [];
@@ -107,7 +121,11 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
         await s.delete('a');
         expect(await s.get('a')).toBeUndefined();
         const third = await s.put('a', '3');
-        expect((await s.store.range({ key: s.key('a') })).kvs[0]).toMatchObject({ createRevision: third, modRevision: third, version: 1 });
+        expect((await s.store.range({ key: s.key('a') })).kvs[0]).toMatchObject({
+          createRevision: third,
+          modRevision: third,
+          version: 1,
+        });
       });
 
       it('sorts keys as unsigned bytes and cuts at the limit, counting all', async () => {
@@ -143,7 +161,10 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
         await s.put('a', 'x');
         await s.put('b', 'y');
         const keys = await s.store.range({ ...s.all, keysOnly: true });
-        expect(keys.kvs.map((kv) => [text(kv.key), kv.value.length])).toEqual([[text(s.key('a')), 0], [text(s.key('b')), 0]]);
+        expect(keys.kvs.map((kv) => [text(kv.key), kv.value.length])).toEqual([
+          [text(s.key('a')), 0],
+          [text(s.key('b')), 0],
+        ]);
         const count = await s.store.range({ ...s.all, countOnly: true });
         expect([count.kvs.length, count.count]).toEqual([0, 2]);
       });
@@ -169,7 +190,9 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
         const empty = new Uint8Array(0);
         const s = scope();
         expect(await codeOf(s.store.range({ key: empty }))).toBe('invalid');
-        expect(await codeOf(s.store.txn({ compare: [], success: [{ kind: 'put', key: empty, value: empty }], failure: [] }))).toBe('invalid');
+        expect(
+          await codeOf(s.store.txn({ compare: [], success: [{ kind: 'put', key: empty, value: empty }], failure: [] })),
+        ).toBe('invalid');
       });
     });
 
@@ -177,13 +200,29 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
       it('takes one branch, in order, all at one revision', async () => {
         const s = scope();
         const create: Compare = { target: 'modRevision', key: s.key('a'), op: '=', value: 0 };
-        const put = (name: string, value: string): Op => ({ kind: 'put', key: s.key(name), value: bytes(value), prevKv: true });
-        const won = await s.store.txn({ compare: [create], success: [put('a', '1'), put('b', '2'), { kind: 'range', request: s.all }], failure: [] });
+        const put = (name: string, value: string): Op => ({
+          kind: 'put',
+          key: s.key(name),
+          value: bytes(value),
+          prevKv: true,
+        });
+        const won = await s.store.txn({
+          compare: [create],
+          success: [put('a', '1'), put('b', '2'), { kind: 'range', request: s.all }],
+          failure: [],
+        });
         expect(won.succeeded).toBe(true);
         expect(won.results.map((r) => r.kind)).toEqual(['put', 'put', 'range']);
         const seen = won.results[2];
-        expect(seen?.kind === 'range' && seen.range.kvs.map((kv) => [text(kv.value), kv.modRevision])).toEqual([['1', won.revision], ['2', won.revision]]);
-        const lost = await s.store.txn({ compare: [create], success: [put('a', 'x')], failure: [{ kind: 'range', request: { key: s.key('a') } }] });
+        expect(seen?.kind === 'range' && seen.range.kvs.map((kv) => [text(kv.value), kv.modRevision])).toEqual([
+          ['1', won.revision],
+          ['2', won.revision],
+        ]);
+        const lost = await s.store.txn({
+          compare: [create],
+          success: [put('a', 'x')],
+          failure: [{ kind: 'range', request: { key: s.key('a') } }],
+        });
         expect(lost.succeeded).toBe(false);
         const found = lost.results[0];
         expect(found?.kind === 'range' && text(first(found.range.kvs).value)).toBe('1');
@@ -194,7 +233,8 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
         const s = scope();
         const revision = await s.put('a', 'm');
         const key = s.key('a');
-        const holds = async (compare: Compare) => (await s.store.txn({ compare: [compare], success: [], failure: [] })).succeeded;
+        const holds = async (compare: Compare) =>
+          (await s.store.txn({ compare: [compare], success: [], failure: [] })).succeeded;
         expect(await holds({ target: 'version', key, op: '=', value: 1 })).toBe(true);
         expect(await holds({ target: 'version', key, op: '>', value: 1 })).toBe(false);
         expect(await holds({ target: 'createRevision', key, op: '<', value: revision + 1 })).toBe(true);
@@ -212,12 +252,18 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
         await s.put('b', '2');
         const result = await s.store.txn({
           compare: [],
-          success: [{ kind: 'put', key: s.key('c'), value: bytes('3'), prevKv: true }, { kind: 'delete', key: s.key('a'), rangeEnd: s.key('c'), prevKv: true }],
+          success: [
+            { kind: 'put', key: s.key('c'), value: bytes('3'), prevKv: true },
+            { kind: 'delete', key: s.key('a'), rangeEnd: s.key('c'), prevKv: true },
+          ],
           failure: [],
         });
         const [put, deleted] = result.results;
         expect(put).toEqual({ kind: 'put' });
-        expect(deleted?.kind === 'delete' && [deleted.deleted, deleted.prevKvs.map((kv) => text(kv.value))]).toEqual([2, ['1', '2']]);
+        expect(deleted?.kind === 'delete' && [deleted.deleted, deleted.prevKvs.map((kv) => text(kv.value))]).toEqual([
+          2,
+          ['1', '2'],
+        ]);
       });
 
       it('makes no revision when nothing is written', async () => {
@@ -231,7 +277,9 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
         const s = scope();
         const put: Op = { kind: 'put', key: s.key('a'), value: bytes('1') };
         expect(await codeOf(s.store.txn({ compare: [], success: [put, put], failure: [] }))).toBe('invalid');
-        expect(await codeOf(s.store.txn({ compare: [], success: [put, { kind: 'delete', ...s.all }], failure: [] }))).toBe('invalid');
+        expect(
+          await codeOf(s.store.txn({ compare: [], success: [put, { kind: 'delete', ...s.all }], failure: [] })),
+        ).toBe('invalid');
         expect(await s.get('a')).toBeUndefined();
       });
 
@@ -240,10 +288,13 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
         const old = await s.put('a', '1');
         await s.put('a', '2');
         await s.store.compact(await s.put('a', '3'));
-        const request = (revision: number) => ({ kind: 'range', request: { key: s.key('a'), revision: revision as Revision } }) as const;
+        const request = (revision: number) =>
+          ({ kind: 'range', request: { key: s.key('a'), revision: revision as Revision } }) as const;
         const put: Op = { kind: 'put', key: s.key('a'), value: bytes('4') };
         expect(await codeOf(s.store.txn({ compare: [], success: [put, request(old)], failure: [] }))).toBe('compacted');
-        expect(await codeOf(s.store.txn({ compare: [], success: [put, request(2 ** 40)], failure: [] }))).toBe('future-revision');
+        expect(await codeOf(s.store.txn({ compare: [], success: [put, request(2 ** 40)], failure: [] }))).toBe(
+          'future-revision',
+        );
         expect(await s.get('a')).toBe('3');
       });
     });
@@ -271,12 +322,24 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
         const s = scope();
         const start = await s.put('a', '1');
         await s.put('b', '2');
-        await s.store.txn({ compare: [], success: [{ kind: 'put', key: s.key('c'), value: bytes('3') }, { kind: 'delete', key: s.key('a') }], failure: [] });
+        await s.store.txn({
+          compare: [],
+          success: [
+            { kind: 'put', key: s.key('c'), value: bytes('3') },
+            { kind: 'delete', key: s.key('a') },
+          ],
+          failure: [],
+        });
         const watching = take(s, { startRevision: start }, 5);
         await s.put('d', '4');
         const { events, batches } = await watching;
         expect(events.map((e) => s.show(e)).slice(0, 2)).toEqual(['a=1', 'b=2']);
-        expect(events.map((e) => s.show(e)).slice(2, 4).sort()).toEqual(['-a', 'c=3']);
+        expect(
+          events
+            .map((e) => s.show(e))
+            .slice(2, 4)
+            .sort(),
+        ).toEqual(['-a', 'c=3']);
         expect(s.show(first(events.slice(4)))).toBe('d=4');
         const revisions = batches.map((batch) => batch.revision);
         expect(revisions).toEqual([...revisions].sort((a, b) => a - b));
@@ -302,7 +365,9 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
         const s = scope();
         await s.put('a', 'old');
         const controller = new AbortController();
-        const iterator = s.store.watch({ ...s.all, progressInterval_ms: 100 }, { signal: controller.signal })[Symbol.asyncIterator]();
+        const iterator = s.store
+          .watch({ ...s.all, progressInterval_ms: 100 }, { signal: controller.signal })
+          [Symbol.asyncIterator]();
         // The first progress says that the watch stands.
         const standing = await iterator.next();
         expect(standing.done === false && standing.value.events).toEqual([]);
@@ -334,7 +399,10 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
         await s.put('a', '2');
         const controller = new AbortController();
         const seen: string[] = [];
-        for await (const batch of s.store.watch({ key: s.key('a'), startRevision: start }, { signal: controller.signal })) {
+        for await (const batch of s.store.watch(
+          { key: s.key('a'), startRevision: start },
+          { signal: controller.signal },
+        )) {
           seen.push(...batch.events.map((e) => s.show(e)));
           if (seen.length === 2) controller.abort();
         }
@@ -376,7 +444,10 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
         const s = scope();
         const start = await s.put('a', '1');
         const controller = new AbortController();
-        for await (const batch of s.store.watch({ key: s.key('nothing'), progressInterval_ms: 100 }, { signal: controller.signal })) {
+        for await (const batch of s.store.watch(
+          { key: s.key('nothing'), progressInterval_ms: 100 },
+          { signal: controller.signal },
+        )) {
           expect(batch.events).toEqual([]);
           expect(batch.revision).toBeGreaterThanOrEqual(start);
           controller.abort();
@@ -389,7 +460,10 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
         const s = scope();
         const start = await s.put('k', '0');
         const watching = Array.from({ length: 20 }, () => take(s, { startRevision: start }, 31));
-        const [ones, others] = [Array.from({ length: 15 }, (_, i) => `a${i}`), Array.from({ length: 15 }, (_, i) => `b${i}`)];
+        const [ones, others] = [
+          Array.from({ length: 15 }, (_, i) => `a${i}`),
+          Array.from({ length: 15 }, (_, i) => `b${i}`),
+        ];
         const writing = [ones, others].map(async (names) => {
           for (const name of names) await s.put(name, '1');
         });
@@ -406,8 +480,12 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
         let told = 0;
         let last = start;
         const watching = (async () => {
-          for await (const batch of s.store.watch({ ...s.all, startRevision: start, progressInterval_ms: 5 }, { signal: controller.signal })) {
-            for (const event of batch.events) expect(event.kind === 'put' ? event.kv.modRevision : event.modRevision).toBeGreaterThan(told);
+          for await (const batch of s.store.watch(
+            { ...s.all, startRevision: start, progressInterval_ms: 5 },
+            { signal: controller.signal },
+          )) {
+            for (const event of batch.events)
+              expect(event.kind === 'put' ? event.kv.modRevision : event.modRevision).toBeGreaterThan(told);
             told = batch.revision;
             if (batch.events.some((event) => s.show(event) === 'last=1')) controller.abort();
           }
@@ -436,10 +514,16 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
       it('keeps the events of one transaction together, however large', async () => {
         const s = scope();
         const start = await s.put('first', '1');
-        const success = Array.from({ length: 12 }, (_, i): Op => ({ kind: 'put', key: s.key(`big${i}`), value: Buffer.alloc(100_000, i) }));
+        const success = Array.from({ length: 12 }, (_, i): Op => ({
+          kind: 'put',
+          key: s.key(`big${i}`),
+          value: Buffer.alloc(100_000, i),
+        }));
         const { revision } = await s.store.txn({ compare: [], success, failure: [] });
         const { batches } = await take(s, { startRevision: (start + 1) as Revision }, 12);
-        expect(batches.filter(({ events }) => events.length > 0).map((batch) => [batch.events.length, batch.revision])).toEqual([[12, revision]]);
+        expect(
+          batches.filter(({ events }) => events.length > 0).map((batch) => [batch.events.length, batch.revision]),
+        ).toEqual([[12, revision]]);
       });
     });
 
@@ -484,7 +568,9 @@ export function storeConformance(name: string, open: () => Promise<ConformanceTa
 
     it('serves an aborted call with an error, not with silence', async () => {
       const s = scope();
-      expect(['unavailable', 'unknown-outcome']).toContain(await codeOf(s.store.range({ key: s.key('a') }, { signal: AbortSignal.abort() })));
+      expect(['unavailable', 'unknown-outcome']).toContain(
+        await codeOf(s.store.range({ key: s.key('a') }, { signal: AbortSignal.abort() })),
+      );
     });
   });
 }

@@ -6,7 +6,8 @@ export const revisionOf = (value: number): Revision => value as Revision;
 
 export const compactedError = (compactRevision: number) =>
   new StoreError('compacted', 'etcdserver: mvcc: required revision has been compacted', revisionOf(compactRevision));
-export const futureRevisionError = () => new StoreError('future-revision', 'etcdserver: mvcc: required revision is a future revision');
+export const futureRevisionError = () =>
+  new StoreError('future-revision', 'etcdserver: mvcc: required revision is a future revision');
 export const leaseNotFoundError = () => new StoreError('lease-not-found', 'etcdserver: requested lease not found');
 export const leaseExistsError = () => new StoreError('lease-exists', 'etcdserver: lease already exists');
 export const leaseTtlError = () => new StoreError('invalid', 'etcdserver: too large lease TTL');
@@ -21,4 +22,5 @@ export const noSpaceError = () => new StoreError('no-space', 'etcdserver: mvcc: 
 /** What a member answers that was found to differ from the others. */
 export const fencedError = () => new StoreError('corrupt', 'etcdserver: corrupt cluster');
 export const closedError = () => new StoreError('closed', 'the store is closed');
-export const overflowError = () => new StoreError('overflow', 'the watcher fell too far behind; resume from the last revision it received');
+export const overflowError = () =>
+  new StoreError('overflow', 'the watcher fell too far behind; resume from the last revision it received');

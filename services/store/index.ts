@@ -1,8 +1,22 @@
 /** Public entry point: navarch/store. */
 export { StoreError } from './store.js';
 export type {
-  Compare, KeyValue, Op, OpResult, RangeRequest, RangeResult, Revision, Store, StoreCallOptions, StoreErrorCode, StoreEvent,
-  StoreStatus, StoreWatchRequest, TxnRequest, TxnResult, WatchBatch,
+  Compare,
+  KeyValue,
+  Op,
+  OpResult,
+  RangeRequest,
+  RangeResult,
+  Revision,
+  Store,
+  StoreCallOptions,
+  StoreErrorCode,
+  StoreEvent,
+  StoreStatus,
+  StoreWatchRequest,
+  TxnRequest,
+  TxnResult,
+  WatchBatch,
 } from './store.js';
 export { MemoryStore } from './backend/memory-store.js';
 export type { MemoryStoreOptions } from './backend/memory-store.js';
@@ -14,6 +28,13 @@ export type { StoreMember } from './member/start.js';
 export type { InlineMemberOptions, StoreMemberData, StoreMemberOptions } from './member/options.js';
 export type { AutoCompactionOptions } from './member/auto-compaction.js';
 export { etcdServices } from './etcd/index.js';
-export type { EtcdAuthorizer, EtcdIdentity, EtcdMember, EtcdOperation, EtcdServicesOptions, GrpcService } from './etcd/index.js';
+export type {
+  EtcdAuthorizer,
+  EtcdIdentity,
+  EtcdMember,
+  EtcdOperation,
+  EtcdServicesOptions,
+  GrpcService,
+} from './etcd/index.js';
 export { EtcdStore } from './external/etcd-store.js';
 export type { EtcdStoreOptions } from './external/etcd-store.js';

@@ -3,7 +3,10 @@
 export const LIMITS = {
   /** Operations of one level of a transaction that any member applies. */
   txnOps: 2048,
-  /** Those that a client may send, with those of the levels above, unless the member's options say otherwise; etcd's default. */
+  /**
+   * Those that a client may send, with those of the levels above, unless the member's options say otherwise; etcd's
+   * default.
+   */
   clientTxnOps: 128,
   /** Those that it may send in all, guards and nested ones included: they are read in one piece. */
   clientTxnOpsTotal: 8192,
@@ -36,7 +39,10 @@ export const LIMITS = {
   slice_keys: 500,
   /** Pages of long results that clients have not taken yet; beyond it all reads but the oldest wait. */
   pagesAhead_bytes: 48 * 1024 * 1024,
-  /** Beyond them, the answer of a transaction that writes is not kept for its client: it was applied, and its outcome is then unknown there. */
+  /**
+   * Beyond them, the answer of a transaction that writes is not kept for its client: it was applied, and its outcome is
+   * then unknown there.
+   */
   pagesAheadOfWrites_bytes: 128 * 1024 * 1024,
   /** How long a turn of such work takes there. */
   turn_ms: 4,

@@ -47,12 +47,28 @@ export interface RangeResult {
 }
 
 export type Compare =
-  | { readonly target: 'modRevision' | 'createRevision' | 'version'; readonly key: Uint8Array; readonly op: '=' | '!=' | '<' | '>'; readonly value: number }
-  | { readonly target: 'value'; readonly key: Uint8Array; readonly op: '=' | '!=' | '<' | '>'; readonly value: Uint8Array }
+  | {
+      readonly target: 'modRevision' | 'createRevision' | 'version';
+      readonly key: Uint8Array;
+      readonly op: '=' | '!=' | '<' | '>';
+      readonly value: number;
+    }
+  | {
+      readonly target: 'value';
+      readonly key: Uint8Array;
+      readonly op: '=' | '!=' | '<' | '>';
+      readonly value: Uint8Array;
+    }
   | { readonly target: 'lease'; readonly key: Uint8Array; readonly op: '=' | '!=' | '<' | '>'; readonly value: bigint };
 
 export type Op =
-  | { readonly kind: 'put'; readonly key: Uint8Array; readonly value: Uint8Array; readonly lease?: bigint; readonly prevKv?: boolean }
+  | {
+      readonly kind: 'put';
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+      readonly lease?: bigint;
+      readonly prevKv?: boolean;
+    }
   | { readonly kind: 'delete'; readonly key: Uint8Array; readonly rangeEnd?: Uint8Array; readonly prevKv?: boolean }
   | { readonly kind: 'range'; readonly request: RangeRequest };
 
@@ -84,8 +100,8 @@ export interface StoreWatchRequest {
   /** Send an empty batch with the current revision at least this often while nothing happens. Absent: never. */
   readonly progressInterval_ms?: number;
   /**
-   * The newest revision that the consumer waits for, asked now and then. An external etcd whose progress cannot be trusted makes
-   * something happen when it does not come; others need not look.
+   * The newest revision that the consumer waits for, asked now and then. An external etcd whose progress cannot be
+   * trusted makes something happen when it does not come; others need not look.
    */
   readonly awaited?: () => number;
 }
@@ -121,8 +137,8 @@ export interface StoreStatus {
 }
 
 /**
- * Fails with StoreError alone. A write whose outcome is unknown (timeout, lost leader) fails with code 'unknown-outcome':
- * it may or may not have happened. 'unavailable' means it did not happen, and may be tried again.
+ * Fails with StoreError alone. A write whose outcome is unknown (timeout, lost leader) fails with code
+ * 'unknown-outcome': it may or may not have happened. 'unavailable' means it did not happen, and may be tried again.
  */
 export interface Store {
   range(request: RangeRequest, options?: StoreCallOptions): Promise<RangeResult>;
@@ -133,7 +149,10 @@ export interface Store {
    */
   watch(request: StoreWatchRequest, options: { readonly signal: AbortSignal }): AsyncIterable<WatchBatch>;
   /** `id` 0n: the store chooses. `ttl_s` is a minimum. */
-  leaseGrant(request: { readonly id?: bigint; readonly ttl_s: number }, options?: StoreCallOptions): Promise<{ id: bigint; ttl_s: number }>;
+  leaseGrant(
+    request: { readonly id?: bigint; readonly ttl_s: number },
+    options?: StoreCallOptions,
+  ): Promise<{ id: bigint; ttl_s: number }>;
   leaseKeepAlive(id: bigint, options?: StoreCallOptions): Promise<{ ttl_s: number }>;
   leaseRevoke(id: bigint, options?: StoreCallOptions): Promise<void>;
   /** Drops history at and below the revision, except what is still the newest version of its key. */
@@ -148,8 +167,19 @@ export interface Store {
 }
 
 export type StoreErrorCode =
-  | 'compacted' | 'future-revision' | 'lease-not-found' | 'lease-exists' | 'no-space' | 'corrupt' | 'too-large'
-  | 'invalid' | 'unavailable' | 'unknown-outcome' | 'overflow' | 'closed' | 'unsupported';
+  | 'compacted'
+  | 'future-revision'
+  | 'lease-not-found'
+  | 'lease-exists'
+  | 'no-space'
+  | 'corrupt'
+  | 'too-large'
+  | 'invalid'
+  | 'unavailable'
+  | 'unknown-outcome'
+  | 'overflow'
+  | 'closed'
+  | 'unsupported';
 
 export class StoreError extends Error {
   override readonly name = 'StoreError';

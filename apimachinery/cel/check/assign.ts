@@ -13,11 +13,16 @@ export function substitute(type: CelType, subs: Substitution, free: 'keep' | 'dy
       if (bound !== undefined) return substitute(bound, subs, free);
       return free === 'dyn' ? DYN : type;
     }
-    case 'list': return listOf(substitute(type.item, subs, free));
-    case 'map': return mapOf(substitute(type.key, subs, free), substitute(type.value, subs, free));
-    case 'optional': return optionalOf(substitute(type.of, subs, free));
-    case 'type': return typeOfType(substitute(type.of, subs, free));
-    default: return type;
+    case 'list':
+      return listOf(substitute(type.item, subs, free));
+    case 'map':
+      return mapOf(substitute(type.key, subs, free), substitute(type.value, subs, free));
+    case 'optional':
+      return optionalOf(substitute(type.of, subs, free));
+    case 'type':
+      return typeOfType(substitute(type.of, subs, free));
+    default:
+      return type;
   }
 }
 
@@ -48,12 +53,19 @@ function fits(trial: Trial, declaredTo: CelType, declaredFrom: CelType): boolean
   if (from.kind === 'null') return isNullable(to);
   if (to.kind === 'null') return isNullable(from);
   switch (to.kind) {
-    case 'list': return from.kind === 'list' && fits(trial, to.item, from.item);
-    case 'map': return from.kind === 'map' && fits(trial, to.key, from.key) && fits(trial, to.value, from.value);
-    case 'optional': return from.kind === 'optional' && fits(trial, to.of, from.of);
-    case 'type': return from.kind === 'type';
-    case 'object': case 'opaque': return from.kind === to.kind && from.name === to.name;
-    default: return from.kind === to.kind;
+    case 'list':
+      return from.kind === 'list' && fits(trial, to.item, from.item);
+    case 'map':
+      return from.kind === 'map' && fits(trial, to.key, from.key) && fits(trial, to.value, from.value);
+    case 'optional':
+      return from.kind === 'optional' && fits(trial, to.of, from.of);
+    case 'type':
+      return from.kind === 'type';
+    case 'object':
+    case 'opaque':
+      return from.kind === to.kind && from.name === to.name;
+    default:
+      return from.kind === to.kind;
   }
 }
 
@@ -77,13 +89,20 @@ function bind({ subs, bound }: Trial, name: string, type: CelType): boolean {
 function occurs(subs: Substitution, name: string, type: CelType): boolean {
   const resolved = substitute(type, subs);
   switch (resolved.kind) {
-    case 'param': return resolved.name === name;
-    case 'list': return occurs(subs, name, resolved.item);
-    case 'map': return occurs(subs, name, resolved.key) || occurs(subs, name, resolved.value);
-    case 'optional': case 'type': return occurs(subs, name, resolved.of);
-    default: return false;
+    case 'param':
+      return resolved.name === name;
+    case 'list':
+      return occurs(subs, name, resolved.item);
+    case 'map':
+      return occurs(subs, name, resolved.key) || occurs(subs, name, resolved.value);
+    case 'optional':
+    case 'type':
+      return occurs(subs, name, resolved.of);
+    default:
+      return false;
   }
 }
 
 /** Null may stand where an object, a time or a library's value is wanted. */
-const isNullable = (type: CelType): boolean => ['object', 'opaque', 'timestamp', 'duration', 'null', 'optional'].includes(type.kind);
+const isNullable = (type: CelType): boolean =>
+  ['object', 'opaque', 'timestamp', 'duration', 'null', 'optional'].includes(type.kind);

@@ -1,4 +1,7 @@
-/** Types of all parts of an expression (cel-spec, "Gradual type checking"), which overloads a call may mean, and what is wrong. */
+/**
+ * Types of all parts of an expression (cel-spec, "Gradual type checking"), which overloads a call may mean, and what is
+ * wrong.
+ */
 import { SliceMeter } from '../../../platform/slices.js';
 import type { Work } from '../../../platform/work.js';
 import type { Call, Comprehension, Expr, ListExpr, MapExpr, Select, StructExpr } from '../syntax/ast.js';
@@ -10,7 +13,20 @@ import type { Library, Overload } from './declare.js';
 import { typeOfLiteral, TYPE_NAMES } from './names.js';
 import type { CelType } from '../values/types.js';
 import type { Substitution } from './assign.js';
-import { BOOL, DYN, ERROR, INT, STRING, isDyn, listOf, mapOf, optionalOf, paramOf, typeName, typeOfType } from '../values/types.js';
+import {
+  BOOL,
+  DYN,
+  ERROR,
+  INT,
+  STRING,
+  isDyn,
+  listOf,
+  mapOf,
+  optionalOf,
+  paramOf,
+  typeName,
+  typeOfType,
+} from '../values/types.js';
 import { assign, assignAll, substitute } from './assign.js';
 
 export interface Declarations {
@@ -84,7 +100,13 @@ class Checker {
       if (this.#meter.spend(TYPE_UNITS)) yield YIELD_UNITS;
     }
     return {
-      expr, type: types.get(expr) ?? ERROR, types, calls: this.#calls, constants: this.#constants, variables: this.#used, issues: this.#issues,
+      expr,
+      type: types.get(expr) ?? ERROR,
+      types,
+      calls: this.#calls,
+      constants: this.#constants,
+      variables: this.#used,
+      issues: this.#issues,
     };
   }
 
@@ -97,19 +119,30 @@ class Checker {
 
   #leaf(expr: Leaf): CelType {
     switch (expr.kind) {
-      case 'literal': return typeOfLiteral(expr.value);
-      case 'ident': return this.#ident(expr, expr.name) ?? this.#complain(expr, `undeclared reference to '${expr.name}' (in container '')`);
+      case 'literal':
+        return typeOfLiteral(expr.value);
+      case 'ident':
+        return (
+          this.#ident(expr, expr.name) ??
+          this.#complain(expr, `undeclared reference to '${expr.name}' (in container '')`)
+        );
     }
   }
 
   #branch(expr: Exclude<Expr, Leaf>): Work<CelType> {
     switch (expr.kind) {
-      case 'select': return this.#select(expr);
-      case 'call': return this.#call(expr);
-      case 'list': return this.#list(expr);
-      case 'map': return this.#map(expr);
-      case 'struct': return this.#struct(expr);
-      case 'comprehension': return this.#comprehension(expr);
+      case 'select':
+        return this.#select(expr);
+      case 'call':
+        return this.#call(expr);
+      case 'list':
+        return this.#list(expr);
+      case 'map':
+        return this.#map(expr);
+      case 'struct':
+        return this.#struct(expr);
+      case 'comprehension':
+        return this.#comprehension(expr);
     }
   }
 
@@ -157,15 +190,21 @@ class Checker {
   /** The type of a field; of an optional object an optional field. */
   #field(expr: Expr, operand: CelType, name: string): CelType {
     switch (operand.kind) {
-      case 'error': return ERROR;
-      case 'dyn': return DYN;
+      case 'error':
+        return ERROR;
+      case 'dyn':
+        return DYN;
       case 'param':
         assign(this.#subs, DYN, operand);
         return DYN;
-      case 'optional': return optionalOf(this.#field(expr, operand.of, name));
-      case 'map': return operand.value;
-      case 'object': return operand.fields.get(name) ?? operand.other ?? this.#complain(expr, `undefined field '${name}'`);
-      default: return this.#complain(expr, `type '${typeName(operand)}' does not support field selection`);
+      case 'optional':
+        return optionalOf(this.#field(expr, operand.of, name));
+      case 'map':
+        return operand.value;
+      case 'object':
+        return operand.fields.get(name) ?? operand.other ?? this.#complain(expr, `undefined field '${name}'`);
+      default:
+        return this.#complain(expr, `type '${typeName(operand)}' does not support field selection`);
     }
   }
 
@@ -187,7 +226,12 @@ class Checker {
   /** What is joined is judged part by part, not as a call. */
   #logical(expr: Call, types: readonly CelType[]): CelType {
     for (const [index, arg] of expr.args.entries()) this.#expect(arg, BOOL, types[index] ?? ERROR);
-    this.#calls.set(expr, { fn: expr.fn, target: undefined, args: expr.args, overloads: this.#functions[expr.fn] ?? [] });
+    this.#calls.set(expr, {
+      fn: expr.fn,
+      target: undefined,
+      args: expr.args,
+      overloads: this.#functions[expr.fn] ?? [],
+    });
     return BOOL;
   }
 
@@ -197,7 +241,12 @@ class Checker {
     const operand = substitute(yield* this.#visit(operandExpr), this.#subs);
     this.#types.set(fieldExpr, STRING);
     const field = this.#field(expr, operand, typeof fieldExpr.value === 'string' ? fieldExpr.value : '');
-    this.#calls.set(expr, { fn: expr.fn, target: undefined, args: expr.args, overloads: this.#functions['_?._'] ?? [] });
+    this.#calls.set(expr, {
+      fn: expr.fn,
+      target: undefined,
+      args: expr.args,
+      overloads: this.#functions['_?._'] ?? [],
+    });
     return field.kind === 'optional' ? field : optionalOf(field);
   }
 
@@ -215,14 +264,16 @@ class Checker {
       if (result === undefined) result = type;
       else if (!isDyn(result) && typeName(result) !== typeName(type)) result = DYN;
     }
-    if (result === undefined) return args.some(({ kind }) => kind === 'error') ? ERROR : this.#noOverload(expr, call, args);
+    if (result === undefined)
+      return args.some(({ kind }) => kind === 'error') ? ERROR : this.#noOverload(expr, call, args);
     this.#calls.set(expr, { ...call, overloads });
     return result;
   }
 
   #noOverload(expr: Call, call: Omit<ResolvedCall, 'overloads'>, args: readonly CelType[]): CelType {
     const names = args.map((type) => typeName(substitute(type, this.#subs, 'keep')));
-    const signature = call.target === undefined ? `(${names.join(', ')})` : `${names[0] ?? ''}.(${names.slice(1).join(', ')})`;
+    const signature =
+      call.target === undefined ? `(${names.join(', ')})` : `${names[0] ?? ''}.(${names.slice(1).join(', ')})`;
     return this.#complain(expr, `found no matching overload for '${call.fn}' applied to '${signature}'`);
   }
 
@@ -231,15 +282,28 @@ class Checker {
     const fresh: Substitution = new Map();
     const rename = (type: CelType): void => {
       switch (type.kind) {
-        case 'param': if (!fresh.has(type.name)) fresh.set(type.name, this.#param()); break;
-        case 'list': rename(type.item); break;
-        case 'map': rename(type.key); rename(type.value); break;
-        case 'optional': case 'type': rename(type.of); break;
-        default: break;
+        case 'param':
+          if (!fresh.has(type.name)) fresh.set(type.name, this.#param());
+          break;
+        case 'list':
+          rename(type.item);
+          break;
+        case 'map':
+          rename(type.key);
+          rename(type.value);
+          break;
+        case 'optional':
+        case 'type':
+          rename(type.of);
+          break;
+        default:
+          break;
       }
     };
     for (const type of [...overload.args, overload.result]) rename(type);
-    return fresh.size === 0 ? overload : { args: overload.args.map((type) => substitute(type, fresh)), result: substitute(overload.result, fresh) };
+    return fresh.size === 0
+      ? overload
+      : { args: overload.args.map((type) => substitute(type, fresh)), result: substitute(overload.result, fresh) };
   }
 
   #param(): CelType {
@@ -256,7 +320,9 @@ class Checker {
   #unwrapped(expr: Expr, type: CelType): CelType {
     const resolved = substitute(type, this.#subs);
     if (resolved.kind === 'optional') return resolved.of;
-    return isDyn(resolved) ? DYN : this.#complain(expr, `expected type 'optional_type(${typeName(resolved)})' but found '${typeName(resolved)}'`);
+    return isDyn(resolved)
+      ? DYN
+      : this.#complain(expr, `expected type 'optional_type(${typeName(resolved)})' but found '${typeName(resolved)}'`);
   }
 
   *#list(expr: ListExpr): Work<CelType> {
@@ -287,7 +353,10 @@ class Checker {
       const given = yield* this.#visit(value);
       const type = optional ? this.#unwrapped(value, given) : given;
       if (wanted === undefined || assign(this.#subs, wanted, type)) continue;
-      this.#issues.push({ at, message: `expected type of field '${name}' is '${typeName(wanted)}' but provided type is '${typeName(substitute(type, this.#subs))}'` });
+      this.#issues.push({
+        at,
+        message: `expected type of field '${name}' is '${typeName(wanted)}' but provided type is '${typeName(substitute(type, this.#subs))}'`,
+      });
     }
     return made;
   }
@@ -298,7 +367,13 @@ class Checker {
     const made = this.#messages(name);
     if (made !== undefined) return made;
     const known = this.#ident(expr, name);
-    return known && this.#complain(expr, known.kind === 'type' ? `'${typeName(known.of)}' is not a message type` : `'${typeName(known)}' is not a type`);
+    return (
+      known &&
+      this.#complain(
+        expr,
+        known.kind === 'type' ? `'${typeName(known.of)}' is not a message type` : `'${typeName(known)}' is not a type`,
+      )
+    );
   }
 
   *#comprehension(expr: Comprehension): Work<CelType> {
@@ -320,23 +395,32 @@ class Checker {
 
   #expect(expr: Expr, wanted: CelType, type: CelType): void {
     if (assign(this.#subs, wanted, type)) return;
-    this.#complain(expr, `expected type '${typeName(substitute(wanted, this.#subs))}' but found '${typeName(substitute(type, this.#subs))}'`);
+    this.#complain(
+      expr,
+      `expected type '${typeName(substitute(wanted, this.#subs))}' but found '${typeName(substitute(type, this.#subs))}'`,
+    );
   }
 
   /** Types of index or key, and of item or value. */
   #loopTypes(expr: Comprehension, range: CelType): readonly [CelType, CelType] {
     switch (range.kind) {
-      case 'list': return [INT, range.item];
-      case 'map': return [range.key, range.value];
-      case 'dyn': return [DYN, DYN];
-      case 'error': return [ERROR, ERROR];
+      case 'list':
+        return [INT, range.item];
+      case 'map':
+        return [range.key, range.value];
+      case 'dyn':
+        return [DYN, DYN];
+      case 'error':
+        return [ERROR, ERROR];
       case 'param':
         assign(this.#subs, DYN, range);
         return [DYN, DYN];
       default:
-        this.#complain(expr.range, `expression of type '${typeName(range)}' cannot be range of a comprehension (must be list, map, or dynamic)`);
+        this.#complain(
+          expr.range,
+          `expression of type '${typeName(range)}' cannot be range of a comprehension (must be list, map, or dynamic)`,
+        );
         return [ERROR, ERROR];
     }
   }
 }
-

@@ -2,7 +2,24 @@
 import type { Value } from '../values/values.js';
 import { guardOf } from '../values/type-of.js';
 import type { CelType } from '../values/types.js';
-import { BOOL, BYTES, DOUBLE, DURATION, DYN, INT, NULL, STRING, TIMESTAMP, UINT, listOf, mapOf, opaqueOf, optionalOf, paramOf, typeOfType } from '../values/types.js';
+import {
+  BOOL,
+  BYTES,
+  DOUBLE,
+  DURATION,
+  DYN,
+  INT,
+  NULL,
+  STRING,
+  TIMESTAMP,
+  UINT,
+  listOf,
+  mapOf,
+  opaqueOf,
+  optionalOf,
+  paramOf,
+  typeOfType,
+} from '../values/types.js';
 
 export interface Overload {
   readonly id: string;
@@ -23,28 +40,59 @@ export type Library = Readonly<Record<string, readonly Overload[]>>;
 type Implementation = (...args: never[]) => Value;
 
 const AUTHORIZATION = {
-  Authorizer: opaqueOf('kubernetes.authorization.Authorizer'), PathCheck: opaqueOf('kubernetes.authorization.PathCheck'),
-  GroupCheck: opaqueOf('kubernetes.authorization.GroupCheck'), ResourceCheck: opaqueOf('kubernetes.authorization.ResourceCheck'),
+  Authorizer: opaqueOf('kubernetes.authorization.Authorizer'),
+  PathCheck: opaqueOf('kubernetes.authorization.PathCheck'),
+  GroupCheck: opaqueOf('kubernetes.authorization.GroupCheck'),
+  ResourceCheck: opaqueOf('kubernetes.authorization.ResourceCheck'),
   Decision: opaqueOf('kubernetes.authorization.Decision'),
 } as const;
 
 export const OPAQUE = {
-  URL: opaqueOf('kubernetes.URL'), Quantity: opaqueOf('kubernetes.Quantity'), IP: opaqueOf('net.IP'), CIDR: opaqueOf('net.CIDR'),
-  Semver: opaqueOf('kubernetes.Semver'), Format: opaqueOf('kubernetes.NamedFormat'),
+  URL: opaqueOf('kubernetes.URL'),
+  Quantity: opaqueOf('kubernetes.Quantity'),
+  IP: opaqueOf('net.IP'),
+  CIDR: opaqueOf('net.CIDR'),
+  Semver: opaqueOf('kubernetes.Semver'),
+  Format: opaqueOf('kubernetes.NamedFormat'),
   ...AUTHORIZATION,
 } as const;
 
 const NAMED: Readonly<Record<string, CelType>> = {
-  dyn: DYN, null: NULL, bool: BOOL, int: INT, uint: UINT, double: DOUBLE, string: STRING, bytes: BYTES, timestamp: TIMESTAMP, duration: DURATION,
+  dyn: DYN,
+  null: NULL,
+  bool: BOOL,
+  int: INT,
+  uint: UINT,
+  double: DOUBLE,
+  string: STRING,
+  bytes: BYTES,
+  timestamp: TIMESTAMP,
+  duration: DURATION,
   ...OPAQUE,
 };
 
-export const member = (id: string, signature: string, impl: Implementation): Overload => declare(id, { signature, impl, isMember: true });
-export const global = (id: string, signature: string, impl: Implementation): Overload => declare(id, { signature, impl, isMember: false });
+export const member = (id: string, signature: string, impl: Implementation): Overload =>
+  declare(id, { signature, impl, isMember: true });
+export const global = (id: string, signature: string, impl: Implementation): Overload =>
+  declare(id, { signature, impl, isMember: false });
 
-function declare(id: string, { signature, impl, isMember }: { readonly signature: string; readonly impl: Implementation; readonly isMember: boolean }): Overload {
+function declare(
+  id: string,
+  {
+    signature,
+    impl,
+    isMember,
+  }: { readonly signature: string; readonly impl: Implementation; readonly isMember: boolean },
+): Overload {
   const { args, result } = parseSignature(signature);
-  return { id, member: isMember, args, result, guards: args.map(guardOf), impl: impl as unknown as (...args: Value[]) => Value };
+  return {
+    id,
+    member: isMember,
+    args,
+    result,
+    guards: args.map(guardOf),
+    impl: impl as unknown as (...args: Value[]) => Value,
+  };
 }
 
 function parseSignature(signature: string): { readonly args: readonly CelType[]; readonly result: CelType } {
@@ -58,10 +106,14 @@ function parseType(text: string): CelType {
   const inner = splitTop(text.slice(open + 1, -1)).map(parseType);
   const [first = DYN, second = DYN] = inner;
   switch (text.slice(0, open)) {
-    case 'list': return listOf(first);
-    case 'map': return mapOf(first, second);
-    case 'optional': return optionalOf(first);
-    default: return typeOfType(first);
+    case 'list':
+      return listOf(first);
+    case 'map':
+      return mapOf(first, second);
+    case 'optional':
+      return optionalOf(first);
+    default:
+      return typeOfType(first);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The worst case of one call: Kubernetes' EstimateCallCost first, then cel-go's own. Each number decides which rules a custom
- * resource may have, so they are upstream's, also where they are odd.
+ * The worst case of one call: Kubernetes' EstimateCallCost first, then cel-go's own. Each number decides which rules a
+ * custom resource may have, so they are upstream's, also where they are odd.
  */
 import type { CelType } from '../values/types.js';
 import { REGEX_FACTOR, TRAVERSAL } from './factors.js';
@@ -12,12 +12,15 @@ import { UNBOUNDED, UNKNOWN, ZERO, add, fixed, scale, times } from './range.js';
 type Estimator = (shape: CallShape) => Estimate | undefined;
 
 /** The receiver's size, or else the first argument's. */
-const sizeAt = ({ target, args }: CallShape, index: number): Range => (index === -1 ? target : args[index])?.size ?? UNKNOWN;
+const sizeAt = ({ target, args }: CallShape, index: number): Range =>
+  (index === -1 ? target : args[index])?.size ?? UNKNOWN;
 const ONE: Estimator = () => ({ cost: fixed(1) });
-const traverse = (index: number, { factor = 1, sized = false } = {}): Estimator => (shape) => {
-  const size = sizeAt(shape, index);
-  return { cost: scale(size, factor * TRAVERSAL), ...(sized ? { size } : {}) };
-};
+const traverse =
+  (index: number, { factor = 1, sized = false } = {}): Estimator =>
+  (shape) => {
+    const size = sizeAt(shape, index);
+    return { cost: scale(size, factor * TRAVERSAL), ...(sized ? { size } : {}) };
+  };
 
 function regexCost(text: Range, pattern: Range): Range {
   return times(scale(add(text, fixed(1)), TRAVERSAL), scale(pattern, REGEX_FACTOR));
@@ -29,7 +32,10 @@ const find: Estimator = (shape) => {
 };
 
 /** The items of a list, with the size that the schema gives them. */
-function itemsOf(list: Sized | undefined, sizeOf: SizeOf): { readonly type: CelType; readonly size: Range } | undefined {
+function itemsOf(
+  list: Sized | undefined,
+  sizeOf: SizeOf,
+): { readonly type: CelType; readonly size: Range } | undefined {
   if (list?.type.kind !== 'list' && list?.type.kind !== 'optional') return undefined;
   const type = list.type.kind === 'list' ? list.type.item : list.type.of;
   const path: Path | undefined = list.path === undefined ? undefined : [...list.path, '@items'];
@@ -47,10 +53,18 @@ const listWalk: Estimator = ({ target, sizeOf }) => {
 const replace: Estimator = (shape) => {
   const [size, old, fresh] = [sizeAt(shape, -1), sizeAt(shape, 0), sizeAt(shape, 1)];
   // The longest result: everywhere between characters, or as many of the smallest as fit.
-  const most = old.min === 0 ? { count: Math.min(size.max + 1, UNBOUNDED), kept: size.max }
-    : fresh.max <= old.min ? { count: 0, kept: size.max } : { count: Math.ceil(size.max / old.min), kept: 0 };
-  const least = old.max === 0 ? { count: size.min + 1, kept: size.min }
-    : old.max <= fresh.min ? { count: 0, kept: size.min } : { count: Math.ceil(size.min / old.max), kept: 0 };
+  const most =
+    old.min === 0
+      ? { count: Math.min(size.max + 1, UNBOUNDED), kept: size.max }
+      : fresh.max <= old.min
+        ? { count: 0, kept: size.max }
+        : { count: Math.ceil(size.max / old.min), kept: 0 };
+  const least =
+    old.max === 0
+      ? { count: size.min + 1, kept: size.min }
+      : old.max <= fresh.min
+        ? { count: 0, kept: size.min }
+        : { count: Math.ceil(size.min / old.max), kept: 0 };
   const result = add(times({ min: least.count, max: most.count }, fresh), { min: least.kept, max: most.kept });
   return { cost: scale(size, 2 * TRAVERSAL), size: result };
 };
@@ -58,7 +72,12 @@ const replace: Estimator = (shape) => {
 const split: Estimator = (shape) => {
   const size = sizeAt(shape, -1);
   const limit = shape.args[1]?.expr;
-  const most = limit?.kind === 'literal' && typeof limit.value === 'bigint' ? (limit.value < 0n ? UNBOUNDED : Number(limit.value)) : size.max;
+  const most =
+    limit?.kind === 'literal' && typeof limit.value === 'bigint'
+      ? limit.value < 0n
+        ? UNBOUNDED
+        : Number(limit.value)
+      : size.max;
   return { cost: scale(size, 2 * TRAVERSAL), size: { min: 0, max: most } };
 };
 
@@ -78,7 +97,10 @@ const containsIp: Estimator = (shape) => ({
   cost: add(addressCompare, shape.overload === 'cidr_contains_ip_string' ? scale(sizeAt(shape, 0), TRAVERSAL) : ZERO),
 });
 const containsCidr: Estimator = (shape) => ({
-  cost: add(add(add(addressCompare, scale(ADDRESS, TRAVERSAL)), fixed(1)), shape.overload === 'cidr_contains_cidr_string' ? scale(sizeAt(shape, 0), TRAVERSAL) : ZERO),
+  cost: add(
+    add(add(addressCompare, scale(ADDRESS, TRAVERSAL)), fixed(1)),
+    shape.overload === 'cidr_contains_cidr_string' ? scale(sizeAt(shape, 0), TRAVERSAL) : ZERO,
+  ),
 });
 
 /** Patterns of named formats are taken to be this long. */
@@ -92,21 +114,46 @@ const equality: Estimator = (shape) => {
 };
 
 const BY_FUNCTION: Readonly<Record<string, Estimator>> = {
-  isSorted: listWalk, sum: listWalk, min: listWalk, max: listWalk, indexOf: listWalk, lastIndexOf: listWalk,
-  url: traverse(0, { sized: true }), lowerAscii: traverse(-1, { sized: true }), upperAscii: traverse(-1, { sized: true }),
-  substring: traverse(-1, { sized: true }), trim: traverse(-1, { sized: true }), replace, split, join, find, findAll: find,
-  cidr: traverse(0), isIP: traverse(0), isCIDR: traverse(0), 'ip.isCanonical': traverse(0, { factor: 2 }),
-  ip: (shape) => (shape.overload === 'cidr_ip' ? { cost: fixed(1) } : traverse(0)(shape)), containsIP: containsIp, containsCIDR: containsCidr,
-  quantity: traverse(0), isQuantity: traverse(0), semver: traverse(0), isSemver: traverse(0),
+  isSorted: listWalk,
+  sum: listWalk,
+  min: listWalk,
+  max: listWalk,
+  indexOf: listWalk,
+  lastIndexOf: listWalk,
+  url: traverse(0, { sized: true }),
+  lowerAscii: traverse(-1, { sized: true }),
+  upperAscii: traverse(-1, { sized: true }),
+  substring: traverse(-1, { sized: true }),
+  trim: traverse(-1, { sized: true }),
+  replace,
+  split,
+  join,
+  find,
+  findAll: find,
+  cidr: traverse(0),
+  isIP: traverse(0),
+  isCIDR: traverse(0),
+  'ip.isCanonical': traverse(0, { factor: 2 }),
+  ip: (shape) => (shape.overload === 'cidr_ip' ? { cost: fixed(1) } : traverse(0)(shape)),
+  containsIP: containsIp,
+  containsCIDR: containsCidr,
+  quantity: traverse(0),
+  isQuantity: traverse(0),
+  semver: traverse(0),
+  isSemver: traverse(0),
   validate: (shape) => ({ cost: scale(scale(sizeAt(shape, 0), TRAVERSAL), FORMAT_PATTERN * REGEX_FACTOR) }),
-  startsWith: traverse(0), endsWith: traverse(0), format: traverse(-1),
+  startsWith: traverse(0),
+  endsWith: traverse(0),
+  format: traverse(-1),
   'strings.quote': (shape) => {
     const size = sizeAt(shape, 0);
     return { cost: scale(size, TRAVERSAL), size: { min: size.min + 2, max: size.max * 2 + 2 } };
   },
-  matches: (shape) => (shape.target === undefined ? ONE(shape) : { cost: regexCost(sizeAt(shape, -1), sizeAt(shape, 0)) }),
+  matches: (shape) =>
+    shape.target === undefined ? ONE(shape) : { cost: regexCost(sizeAt(shape, -1), sizeAt(shape, 0)) },
   contains: (shape) => ({ cost: times(scale(sizeAt(shape, -1), TRAVERSAL), scale(sizeAt(shape, 0), TRAVERSAL)) }),
-  '_==_': equality, '_!=_': equality,
+  '_==_': equality,
+  '_!=_': equality,
 };
 
 const concat: Estimator = (shape) => {
@@ -116,9 +163,17 @@ const concat: Estimator = (shape) => {
 
 const BY_OVERLOAD: Readonly<Record<string, Estimator>> = {
   in_list: (shape) => ({ cost: sizeAt(shape, 1) }),
-  add_list: concat, add_string: concat, add_bytes: concat,
-  string_to_bytes: (shape) => ({ cost: scale(sizeAt(shape, 0), TRAVERSAL), size: { min: sizeAt(shape, 0).min, max: Math.min(UNBOUNDED, sizeAt(shape, 0).max * 4) } }),
-  bytes_to_string: (shape) => ({ cost: scale(sizeAt(shape, 0), TRAVERSAL), size: { min: Math.floor(sizeAt(shape, 0).min / 4), max: sizeAt(shape, 0).max } }),
+  add_list: concat,
+  add_string: concat,
+  add_bytes: concat,
+  string_to_bytes: (shape) => ({
+    cost: scale(sizeAt(shape, 0), TRAVERSAL),
+    size: { min: sizeAt(shape, 0).min, max: Math.min(UNBOUNDED, sizeAt(shape, 0).max * 4) },
+  }),
+  bytes_to_string: (shape) => ({
+    cost: scale(sizeAt(shape, 0), TRAVERSAL),
+    size: { min: Math.floor(sizeAt(shape, 0).min / 4), max: sizeAt(shape, 0).max },
+  }),
 };
 const TEXT_ORDER = /^(less|less_equals|greater|greater_equals)_(string|bytes)$/;
 
@@ -129,4 +184,3 @@ export function estimateCall(shape: CallShape): Estimate {
   const estimator = special ?? (Object.hasOwn(BY_FUNCTION, shape.fn) ? BY_FUNCTION[shape.fn] : undefined);
   return estimator?.(shape) ?? { cost: fixed(1) };
 }
-

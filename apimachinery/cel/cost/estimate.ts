@@ -57,16 +57,23 @@ class Estimator {
       return fixed(1);
     }
     switch (expr.kind) {
-      case 'literal': return ZERO;
+      case 'literal':
+        return ZERO;
       case 'ident':
         this.#paths.set(expr, this.#local(expr.name)?.path ?? [expr.name]);
         return fixed(1);
-      case 'select': return yield* this.#select(expr);
-      case 'call': return yield* this.#call(expr);
-      case 'list': return yield* this.#list(expr);
-      case 'map': return yield* this.#map(expr);
-      case 'comprehension': return yield* (isBind(expr) ? this.#bind(expr) : this.#comprehension(expr));
-      default: return ZERO;
+      case 'select':
+        return yield* this.#select(expr);
+      case 'call':
+        return yield* this.#call(expr);
+      case 'list':
+        return yield* this.#list(expr);
+      case 'map':
+        return yield* this.#map(expr);
+      case 'comprehension':
+        return yield* isBind(expr) ? this.#bind(expr) : this.#comprehension(expr);
+      default:
+        return ZERO;
     }
   }
 
@@ -127,26 +134,49 @@ class Estimator {
   }
 
   /** An index goes on to the items of its list, or the values of its map. */
-  #indexed(expr: Expr, { call, id, size }: { readonly call: ResolvedCall; readonly id: string; readonly size: Range | undefined }): Range | undefined {
+  #indexed(
+    expr: Expr,
+    { call, id, size }: { readonly call: ResolvedCall; readonly id: string; readonly size: Range | undefined },
+  ): Range | undefined {
     const [container] = call.args;
     if (container === undefined || (id !== 'index_list' && id !== 'index_map')) return size;
     this.#paths.set(expr, [...this.#path(container), id === 'index_list' ? '@items' : '@values']);
     return this.#entry(container)?.value;
   }
 
-  #callEstimate(expr: Expr, { call, id, target, args, costs }: {
-    readonly call: ResolvedCall; readonly id: string; readonly target: Sized | undefined; readonly args: readonly Sized[]; readonly costs: readonly Range[];
-  }): { readonly cost: Range; readonly size?: Range | undefined } {
+  #callEstimate(
+    expr: Expr,
+    {
+      call,
+      id,
+      target,
+      args,
+      costs,
+    }: {
+      readonly call: ResolvedCall;
+      readonly id: string;
+      readonly target: Sized | undefined;
+      readonly args: readonly Sized[];
+      readonly costs: readonly Range[];
+    },
+  ): { readonly cost: Range; readonly size?: Range | undefined } {
     const sum = costs.reduce(add, ZERO);
     const [first = ZERO, second = ZERO, third = ZERO] = costs;
     switch (id) {
-      case 'logical_or': case 'logical_and': return { cost: { min: first.min, max: add(first, second).max } };
+      case 'logical_or':
+      case 'logical_and':
+        return { cost: { min: first.min, max: add(first, second).max } };
       case 'conditional': {
         this.#joinEntries(expr, args[1], args[2]);
         return { cost: add(first, union(second, third)), size: union(sizeOrUnknown(args[1]), sizeOrUnknown(args[2])) };
       }
-      case 'add_list': case 'add_string': case 'add_bytes': this.#joinEntries(expr, args[0], args[1]); break;
-      default: break;
+      case 'add_list':
+      case 'add_string':
+      case 'add_bytes':
+        this.#joinEntries(expr, args[0], args[1]);
+        break;
+      default:
+        break;
     }
     const estimate = estimateCall({ fn: call.fn, overload: id, target, args, sizeOf: this.#sizeOf });
     return { cost: add(estimate.cost, sum), size: estimate.size };
@@ -187,7 +217,11 @@ class Estimator {
 
   *#comprehension(expr: Comprehension): Work<Range> {
     const before = add(yield* this.cost(expr.range), yield* this.cost(expr.accuInit));
-    const accu: Local = { path: this.#path(expr.accuInit), size: this.#size(expr.accuInit), entry: this.#entry(expr.accuInit) };
+    const accu: Local = {
+      path: this.#path(expr.accuInit),
+      size: this.#size(expr.accuInit),
+      entry: this.#entry(expr.accuInit),
+    };
     const { loop, result } = yield* this.#scoped(expr.accuVar, accu, () => this.#loop(expr));
     const count = this.#size(expr.range) ?? UNKNOWN;
     this.#setResult(expr, count);
@@ -224,7 +258,11 @@ class Estimator {
 
   *#bind(expr: Comprehension): Work<Range> {
     const before = add(yield* this.cost(expr.range), yield* this.cost(expr.accuInit));
-    const local: Local = { path: this.#path(expr.accuInit), size: this.#size(expr.accuInit), entry: this.#entry(expr.accuInit) };
+    const local: Local = {
+      path: this.#path(expr.accuInit),
+      size: this.#size(expr.accuInit),
+      entry: this.#entry(expr.accuInit),
+    };
     const cost = this.cost.bind(this);
     const copySizes = (): void => this.#copySizes(expr, expr.result);
     const result = yield* this.#scoped(expr.accuVar, local, function* (): Work<Range> {
@@ -244,7 +282,12 @@ class Estimator {
 
   #sized(expr: Expr): Sized {
     const path = this.#path(expr);
-    return { expr, type: this.#type(expr), path: path.length === 0 || path[0]?.startsWith('@') === true ? undefined : path, size: this.#size(expr) };
+    return {
+      expr,
+      type: this.#type(expr),
+      path: path.length === 0 || path[0]?.startsWith('@') === true ? undefined : path,
+      size: this.#size(expr),
+    };
   }
 
   #size(expr: Expr): Range | undefined {
@@ -269,10 +312,20 @@ const sizeOrUnknown = (part: Sized | undefined): Range => part?.size ?? UNKNOWN;
 
 function literalSize(expr: Expr): Range | undefined {
   switch (expr.kind) {
-    case 'literal': return fixed(typeof expr.value === 'string' ? charCount(expr.value) : expr.value instanceof Uint8Array ? expr.value.length : 1);
-    case 'list': return fixed(expr.elements.length);
-    case 'map': return fixed(expr.entries.length);
-    default: return undefined;
+    case 'literal':
+      return fixed(
+        typeof expr.value === 'string'
+          ? charCount(expr.value)
+          : expr.value instanceof Uint8Array
+            ? expr.value.length
+            : 1,
+      );
+    case 'list':
+      return fixed(expr.elements.length);
+    case 'map':
+      return fixed(expr.entries.length);
+    default:
+      return undefined;
   }
 }
 

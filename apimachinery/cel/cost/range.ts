@@ -17,5 +17,8 @@ const bounded = (value: number): number => Math.min(value, UNBOUNDED);
 export const add = (a: Range, b: Range): Range => ({ min: bounded(a.min + b.min), max: bounded(a.max + b.max) });
 export const times = (a: Range, b: Range): Range => ({ min: bounded(a.min * b.min), max: bounded(a.max * b.max) });
 /** Rounded up. */
-export const scale = (a: Range, factor: number): Range => ({ min: bounded(Math.ceil(a.min * factor)), max: bounded(Math.ceil(a.max * factor)) });
+export const scale = (a: Range, factor: number): Range => ({
+  min: bounded(Math.ceil(a.min * factor)),
+  max: bounded(Math.ceil(a.max * factor)),
+});
 export const union = (a: Range, b: Range): Range => ({ min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) });

@@ -15,7 +15,10 @@ export class FormatValue extends Opaque {
   /** Length of the pattern that stands for the check in costs. */
   readonly patternLength: number;
 
-  constructor(name: string, { validate, patternLength }: { readonly validate: Validate; readonly patternLength: number }) {
+  constructor(
+    name: string,
+    { validate, patternLength }: { readonly validate: Validate; readonly patternLength: number },
+  ) {
     super();
     this.name = name;
     this.validate = validate;
@@ -28,19 +31,35 @@ export class FormatValue extends Opaque {
 }
 
 /** The end of a prefix may be a dash: more follows. */
-const prefix = (validate: Validate): Validate => (text) => validate(text.length > 1 && text.endsWith('-') ? `${text.slice(0, -2)}a` : text);
-const openApi = (format: string, complaint: string): Validate => (text) => (hasFormat(text, format) ? [] : [complaint]);
+const prefix =
+  (validate: Validate): Validate =>
+  (text) =>
+    validate(text.length > 1 && text.endsWith('-') ? `${text.slice(0, -2)}a` : text);
+const openApi =
+  (format: string, complaint: string): Validate =>
+  (text) =>
+    hasFormat(text, format) ? [] : [complaint];
 /** As long as the pattern of a date-time. */
 const DATE_PATTERN = 71;
 
 const FORMATS: readonly (readonly [name: string, validate: Validate, patternLength: number])[] = [
-  ['dns1123Label', dns1123Label, 30], ['dns1123Subdomain', dns1123Subdomain, 60], ['dns1035Label', dns1035Label, 30], ['qualifiedName', qualifiedName, 60],
-  ['dns1123LabelPrefix', prefix(dns1123Label), 30], ['dns1123SubdomainPrefix', prefix(dns1123Subdomain), 60], ['dns1035LabelPrefix', prefix(dns1035Label), 30],
-  ['labelValue', labelValue, 40], ['uri', (text) => (isRequestUri(text) ? [] : [`parse ${JSON.stringify(text)}: invalid URI for request`]), 1103],
-  ['uuid', openApi('uuid', 'does not match the UUID format'), 70], ['byte', openApi('byte', 'invalid base64'), 84], ['date', openApi('date', 'invalid date'), DATE_PATTERN],
+  ['dns1123Label', dns1123Label, 30],
+  ['dns1123Subdomain', dns1123Subdomain, 60],
+  ['dns1035Label', dns1035Label, 30],
+  ['qualifiedName', qualifiedName, 60],
+  ['dns1123LabelPrefix', prefix(dns1123Label), 30],
+  ['dns1123SubdomainPrefix', prefix(dns1123Subdomain), 60],
+  ['dns1035LabelPrefix', prefix(dns1035Label), 30],
+  ['labelValue', labelValue, 40],
+  ['uri', (text) => (isRequestUri(text) ? [] : [`parse ${JSON.stringify(text)}: invalid URI for request`]), 1103],
+  ['uuid', openApi('uuid', 'does not match the UUID format'), 70],
+  ['byte', openApi('byte', 'invalid base64'), 84],
+  ['date', openApi('date', 'invalid date'), DATE_PATTERN],
   ['datetime', openApi('datetime', 'invalid datetime'), DATE_PATTERN],
 ];
-const VALUES = new Map(FORMATS.map(([name, validate, patternLength]) => [name, new FormatValue(name, { validate, patternLength })]));
+const VALUES = new Map(
+  FORMATS.map(([name, validate, patternLength]) => [name, new FormatValue(name, { validate, patternLength })]),
+);
 
 function validated(format: FormatValue, text: string): Optional {
   const complaints = format.validate(text);
@@ -53,7 +72,9 @@ function named(name: string): Optional {
 }
 
 export const FORMAT_LIBRARY: Library = {
-  ...Object.fromEntries([...VALUES].map(([name, value]) => [`format.${name}`, [global(`format.${name}`, '() Format', () => value)]])),
+  ...Object.fromEntries(
+    [...VALUES].map(([name, value]) => [`format.${name}`, [global(`format.${name}`, '() Format', () => value)]]),
+  ),
   'format.named': [global('format-named', '(string) optional(Format)', named)],
   validate: [member('format-validate', '(Format, string) optional(list(string))', validated)],
 };

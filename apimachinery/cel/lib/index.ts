@@ -16,8 +16,22 @@ import { URLS } from './urls.js';
 /** Libraries add overloads to functions of the same name. */
 function merged(libraries: readonly Library[]): Library {
   const all: Record<string, Overload[]> = {};
-  for (const library of libraries) for (const [name, overloads] of Object.entries(library)) (all[name] ??= []).push(...overloads);
+  for (const library of libraries)
+    for (const [name, overloads] of Object.entries(library)) (all[name] ??= []).push(...overloads);
   return all;
 }
 
-export const FUNCTIONS: Library = merged([OPERATORS, STANDARD, STRINGS, LISTS, OPTIONALS, REGEX, URLS, QUANTITIES, ADDRESSES, SEMVER, FORMAT_LIBRARY, AUTHORIZER]);
+export const FUNCTIONS: Library = merged([
+  OPERATORS,
+  STANDARD,
+  STRINGS,
+  LISTS,
+  OPTIONALS,
+  REGEX,
+  URLS,
+  QUANTITIES,
+  ADDRESSES,
+  SEMVER,
+  FORMAT_LIBRARY,
+  AUTHORIZER,
+]);

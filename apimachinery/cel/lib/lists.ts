@@ -10,7 +10,12 @@ import { OPERATORS } from './operators.js';
 
 const COMPARABLE = ['int', 'uint', 'double', 'bool', 'duration', 'timestamp', 'string', 'bytes'];
 /** Type and what an empty list sums to. */
-const SUMMABLE: readonly (readonly [string, Value])[] = [['int', 0n], ['uint', new Uint(0n)], ['double', 0], ['duration', new Duration(0n)]];
+const SUMMABLE: readonly (readonly [string, Value])[] = [
+  ['int', 0n],
+  ['uint', new Uint(0n)],
+  ['double', 0],
+  ['duration', new Duration(0n)],
+];
 
 /** One overload for each type of item; the first item decides when types are known only at run time. */
 function templated(types: readonly string[], make: (type: string) => Overload): Overload[] {
@@ -18,7 +23,9 @@ function templated(types: readonly string[], make: (type: string) => Overload): 
     const overload = make(type);
     const list = overload.args.findLast((arg) => arg.kind === 'list');
     const at = overload.args.findLastIndex((arg) => arg.kind === 'list');
-    return list?.kind !== 'list' ? overload : { ...overload, guards: overload.guards.map((guard, index) => (index === at ? itemGuardOf(list.item) : guard)) };
+    return list?.kind !== 'list'
+      ? overload
+      : { ...overload, guards: overload.guards.map((guard, index) => (index === at ? itemGuardOf(list.item) : guard)) };
   });
 }
 
@@ -31,27 +38,31 @@ function isSorted(list: CelList): Value {
   return true;
 }
 
-const extreme = (name: string, sign: number) => (list: CelList): Value => {
-  let best: Value | undefined;
-  for (const item of list) {
-    const order: number | CelError = best === undefined ? sign : compare(item, best);
-    if (order instanceof CelError) return order;
-    if (order * sign > 0) best = item;
-  }
-  return best ?? new CelError(`${name} called on empty list`);
-};
+const extreme =
+  (name: string, sign: number) =>
+  (list: CelList): Value => {
+    let best: Value | undefined;
+    for (const item of list) {
+      const order: number | CelError = best === undefined ? sign : compare(item, best);
+      if (order instanceof CelError) return order;
+      if (order * sign > 0) best = item;
+    }
+    return best ?? new CelError(`${name} called on empty list`);
+  };
 
 const ADDERS = OPERATORS['_+_'] ?? [];
 
-const sum = (empty: Value) => (list: CelList): Value => {
-  let total = empty;
-  for (const item of list) {
-    const adder = ADDERS.find(({ guards }) => guards[0]?.(total) === true && guards[1]?.(item) === true);
-    total = adder?.impl(total, item) ?? noSuchOverload();
-    if (total instanceof CelError) return total;
-  }
-  return total;
-};
+const sum =
+  (empty: Value) =>
+  (list: CelList): Value => {
+    let total = empty;
+    for (const item of list) {
+      const adder = ADDERS.find(({ guards }) => guards[0]?.(total) === true && guards[1]?.(item) === true);
+      total = adder?.impl(total, item) ?? noSuchOverload();
+      if (total instanceof CelError) return total;
+    }
+    return total;
+  };
 
 function indexOf(list: CelList, wanted: Value): Value {
   for (let index = 0; index < list.size; index++) if (equals(list.at(index), wanted)) return BigInt(index);
@@ -65,7 +76,8 @@ function lastIndexOf(list: CelList, wanted: Value): Value {
 
 function slice(list: CelList, start: bigint, end: bigint): Value {
   if (start < 0n || end < 0n) return new CelError(`cannot slice(${start}, ${end}), negative indexes not supported`);
-  if (start > end) return new CelError(`cannot slice(${start}, ${end}), start index must be less than or equal to end index`);
+  if (start > end)
+    return new CelError(`cannot slice(${start}, ${end}), start index must be less than or equal to end index`);
   if (end > BigInt(list.size)) return new CelError(`cannot slice(${start}, ${end}), list is length ${list.size}`);
   return new ArrayList([...list].slice(Number(start), Number(end)));
 }
@@ -82,13 +94,18 @@ function flatten(list: CelList, depth = 1n): Value {
 }
 
 function sortBy(list: CelList, keys: CelList): Value {
-  if (list.size !== keys.size) return new CelError(`@sortByAssociatedKeys() expected a list of the same size as the associated keys list, but got ${list.size} and ${keys.size} elements respectively`);
+  if (list.size !== keys.size)
+    return new CelError(
+      `@sortByAssociatedKeys() expected a list of the same size as the associated keys list, but got ${list.size} and ${keys.size} elements respectively`,
+    );
   let failed: CelError | undefined;
-  const sorted = [...list].map((item, index) => ({ item, key: keys.at(index) })).sort((a, b) => {
-    const order = compare(a.key, b.key);
-    if (order instanceof CelError) failed ??= order;
-    return order instanceof CelError ? 0 : order;
-  });
+  const sorted = [...list]
+    .map((item, index) => ({ item, key: keys.at(index) }))
+    .sort((a, b) => {
+      const order = compare(a.key, b.key);
+      if (order instanceof CelError) failed ??= order;
+      return order instanceof CelError ? 0 : order;
+    });
   return failed ?? new ArrayList(sorted.map(({ item }) => item));
 }
 
@@ -123,21 +140,38 @@ function intersects(list: CelList, other: CelList): boolean {
 
 export const LISTS: Library = {
   isSorted: templated(COMPARABLE, (type) => member(`list_${type}_is_sorted_bool`, `(list(${type})) bool`, isSorted)),
-  sum: SUMMABLE.flatMap(([type, empty]) => templated([type], () => member(`list_${type}_sum_${type}`, `(list(${type})) ${type}`, sum(empty)))),
-  min: templated(COMPARABLE, (type) => member(`list_${type}_min_${type}`, `(list(${type})) ${type}`, extreme('min', -1))),
-  max: templated(COMPARABLE, (type) => member(`list_${type}_max_${type}`, `(list(${type})) ${type}`, extreme('max', 1))),
+  sum: SUMMABLE.flatMap(([type, empty]) =>
+    templated([type], () => member(`list_${type}_sum_${type}`, `(list(${type})) ${type}`, sum(empty))),
+  ),
+  min: templated(COMPARABLE, (type) =>
+    member(`list_${type}_min_${type}`, `(list(${type})) ${type}`, extreme('min', -1)),
+  ),
+  max: templated(COMPARABLE, (type) =>
+    member(`list_${type}_max_${type}`, `(list(${type})) ${type}`, extreme('max', 1)),
+  ),
   indexOf: [member('list_a_index_of_int', '(list(A), A) int', indexOf)],
   lastIndexOf: [member('list_a_last_index_of_int', '(list(A), A) int', lastIndexOf)],
   slice: [member('list_slice', '(list(T), int, int) list(T)', slice)],
   flatten: [
-    member('list_flatten', '(list(list(T))) list(T)', (list: CelList) => flatten(list)), member('list_flatten_int', '(list(dyn), int) list(dyn)', flatten),
+    member('list_flatten', '(list(list(T))) list(T)', (list: CelList) => flatten(list)),
+    member('list_flatten_int', '(list(dyn), int) list(dyn)', flatten),
   ],
-  sort: templated(COMPARABLE, (type) => member(`list_${type}_sort`, `(list(${type})) list(${type})`, (list: CelList) => sortBy(list, list))),
-  '@sortByAssociatedKeys': templated(COMPARABLE, (type) => member(`list_${type}_sortByAssociatedKeys`, `(list(T), list(${type})) list(T)`, sortBy)),
+  sort: templated(COMPARABLE, (type) =>
+    member(`list_${type}_sort`, `(list(${type})) list(${type})`, (list: CelList) => sortBy(list, list)),
+  ),
+  '@sortByAssociatedKeys': templated(COMPARABLE, (type) =>
+    member(`list_${type}_sortByAssociatedKeys`, `(list(T), list(${type})) list(T)`, sortBy),
+  ),
   'lists.range': [global('lists_range', '(int) list(int)', range)],
   reverse: [member('list_reverse', '(list(T)) list(T)', (list: CelList) => new ArrayList([...list].reverse()))],
   distinct: [member('list_distinct', '(list(T)) list(T)', distinct)],
   'sets.contains': [global('list_sets_contains_list', '(list(T), list(T)) bool', contains)],
-  'sets.equivalent': [global('list_sets_equivalent_list', '(list(T), list(T)) bool', (a: CelList, b: CelList) => contains(a, b) && contains(b, a))],
+  'sets.equivalent': [
+    global(
+      'list_sets_equivalent_list',
+      '(list(T), list(T)) bool',
+      (a: CelList, b: CelList) => contains(a, b) && contains(b, a),
+    ),
+  ],
   'sets.intersects': [global('list_sets_intersects_list', '(list(T), list(T)) bool', intersects)],
 };

@@ -1,4 +1,7 @@
-/** Operators. Those that do not evaluate all their arguments are carried out by the interpreter; here they have only types. */
+/**
+ * Operators. Those that do not evaluate all their arguments are carried out by the interpreter; here they have only
+ * types.
+ */
 import type { Library } from '../check/declare.js';
 import { global } from '../check/declare.js';
 import { compare, equals } from '../values/compare.js';
@@ -9,15 +12,28 @@ import { keyText } from '../values/key-text.js';
 
 const INT_MAX = (1n << 63n) - 1n;
 const UINT_MAX = (1n << 64n) - 1n;
-const int = (value: bigint): Value => (value > INT_MAX || value < -INT_MAX - 1n ? new CelError('integer overflow') : value);
-const uint = (value: bigint): Value => (value > UINT_MAX || value < 0n ? new CelError('unsigned integer overflow') : new Uint(value));
+const int = (value: bigint): Value =>
+  value > INT_MAX || value < -INT_MAX - 1n ? new CelError('integer overflow') : value;
+const uint = (value: bigint): Value =>
+  value > UINT_MAX || value < 0n ? new CelError('unsigned integer overflow') : new Uint(value);
 /** Never called: see run/control.ts. */
 const controlled = (): Value => noSuchOverload();
 
-type Arithmetic = readonly [name: string, int: (a: bigint, b: bigint) => Value, uint: (a: bigint, b: bigint) => Value, double: ((a: number, b: number) => Value) | undefined];
+type Arithmetic = readonly [
+  name: string,
+  int: (a: bigint, b: bigint) => Value,
+  uint: (a: bigint, b: bigint) => Value,
+  double: ((a: number, b: number) => Value) | undefined,
+];
 
-const divide = (wrap: (value: bigint) => Value) => (a: bigint, b: bigint): Value => (b === 0n ? new CelError('division by zero') : wrap(a / b));
-const modulo = (wrap: (value: bigint) => Value) => (a: bigint, b: bigint): Value => (b === 0n ? new CelError('modulus by zero') : wrap(a % b));
+const divide =
+  (wrap: (value: bigint) => Value) =>
+  (a: bigint, b: bigint): Value =>
+    b === 0n ? new CelError('division by zero') : wrap(a / b);
+const modulo =
+  (wrap: (value: bigint) => Value) =>
+  (a: bigint, b: bigint): Value =>
+    b === 0n ? new CelError('modulus by zero') : wrap(a % b);
 const ARITHMETIC: readonly Arithmetic[] = [
   ['add', (a, b) => int(a + b), (a, b) => uint(a + b), (a, b) => a + b],
   ['subtract', (a, b) => int(a - b), (a, b) => uint(a - b), (a, b) => a - b],
@@ -25,28 +41,51 @@ const ARITHMETIC: readonly Arithmetic[] = [
   ['divide', divide(int), divide(uint), (a, b) => a / b],
   ['modulo', modulo(int), modulo(uint), undefined],
 ];
-const SIGNS: Readonly<Record<string, string>> = { add: '_+_', subtract: '_-_', multiply: '_*_', divide: '_/_', modulo: '_%_' };
+const SIGNS: Readonly<Record<string, string>> = {
+  add: '_+_',
+  subtract: '_-_',
+  multiply: '_*_',
+  divide: '_/_',
+  modulo: '_%_',
+};
 
-const arithmetic = Object.fromEntries(ARITHMETIC.map(([name, ints, uints, doubles]) => [SIGNS[name] ?? name, [
-  global(`${name}_int64`, '(int, int) int', ints),
-  global(`${name}_uint64`, '(uint, uint) uint', (a: Uint, b: Uint) => uints(a.value, b.value)),
-  ...(doubles === undefined ? [] : [global(`${name}_double`, '(double, double) double', doubles)]),
-]]));
+const arithmetic = Object.fromEntries(
+  ARITHMETIC.map(([name, ints, uints, doubles]) => [
+    SIGNS[name] ?? name,
+    [
+      global(`${name}_int64`, '(int, int) int', ints),
+      global(`${name}_uint64`, '(uint, uint) uint', (a: Uint, b: Uint) => uints(a.value, b.value)),
+      ...(doubles === undefined ? [] : [global(`${name}_double`, '(double, double) double', doubles)]),
+    ],
+  ]),
+);
 
 const ADD = [
   ...(arithmetic['_+_'] ?? []),
   global('add_string', '(string, string) string', (a: string, b: string) => a + b),
   global('add_bytes', '(bytes, bytes) bytes', (a: Uint8Array, b: Uint8Array) => Buffer.concat([a, b])),
   global('add_list', '(list(A), list(A)) list(A)', addLists),
-  global('add_duration_duration', '(duration, duration) duration', (a: Duration, b: Duration) => checkedDuration(a.ns + b.ns)),
-  global('add_duration_timestamp', '(duration, timestamp) timestamp', (a: Duration, b: Timestamp) => checkedTime(a.ns + b.ns)),
-  global('add_timestamp_duration', '(timestamp, duration) timestamp', (a: Timestamp, b: Duration) => checkedTime(a.ns + b.ns)),
+  global('add_duration_duration', '(duration, duration) duration', (a: Duration, b: Duration) =>
+    checkedDuration(a.ns + b.ns),
+  ),
+  global('add_duration_timestamp', '(duration, timestamp) timestamp', (a: Duration, b: Timestamp) =>
+    checkedTime(a.ns + b.ns),
+  ),
+  global('add_timestamp_duration', '(timestamp, duration) timestamp', (a: Timestamp, b: Duration) =>
+    checkedTime(a.ns + b.ns),
+  ),
 ];
 const SUBTRACT = [
   ...(arithmetic['_-_'] ?? []),
-  global('subtract_duration_duration', '(duration, duration) duration', (a: Duration, b: Duration) => checkedDuration(a.ns - b.ns)),
-  global('subtract_timestamp_duration', '(timestamp, duration) timestamp', (a: Timestamp, b: Duration) => checkedTime(a.ns - b.ns)),
-  global('subtract_timestamp_timestamp', '(timestamp, timestamp) duration', (a: Timestamp, b: Timestamp) => checkedDuration(a.ns - b.ns)),
+  global('subtract_duration_duration', '(duration, duration) duration', (a: Duration, b: Duration) =>
+    checkedDuration(a.ns - b.ns),
+  ),
+  global('subtract_timestamp_duration', '(timestamp, duration) timestamp', (a: Timestamp, b: Duration) =>
+    checkedTime(a.ns - b.ns),
+  ),
+  global('subtract_timestamp_timestamp', '(timestamp, timestamp) duration', (a: Timestamp, b: Timestamp) =>
+    checkedDuration(a.ns - b.ns),
+  ),
 ];
 
 /** The accumulator of a comprehension grows in place; other lists are left as they are. */
@@ -74,7 +113,14 @@ function comparison(name: string, test: (order: number) => boolean) {
 }
 
 export function indexList(list: CelList, index: Value): Value {
-  const at = typeof index === 'bigint' ? Number(index) : index instanceof Uint ? Number(index.value) : Number.isInteger(index) ? Number(index) : undefined;
+  const at =
+    typeof index === 'bigint'
+      ? Number(index)
+      : index instanceof Uint
+        ? Number(index.value)
+        : Number.isInteger(index)
+          ? Number(index)
+          : undefined;
   if (at === undefined) return noSuchOverload();
   return at < 0 || at >= list.size ? new CelError(`index out of bounds: ${at}`) : list.at(at);
 }
@@ -97,7 +143,8 @@ export const OPERATORS: Library = {
   '_+_': ADD,
   '_-_': SUBTRACT,
   '-_': [
-    global('negate_int64', '(int) int', (a: bigint) => int(-a)), global('negate_double', '(double) double', (a: number) => -a),
+    global('negate_int64', '(int) int', (a: bigint) => int(-a)),
+    global('negate_double', '(double) double', (a: number) => -a),
   ],
   '!_': [global('logical_not', '(bool) bool', (a: boolean) => !a)],
   '_<_': comparison('less', (order) => order < 0),
@@ -111,7 +158,8 @@ export const OPERATORS: Library = {
     global('in_map', '(A, map(A, B)) bool', (key: Value, map: CelMap) => map.find(key) !== undefined),
   ],
   '_[_]': [
-    global('index_list', '(list(A), int) A', indexList), global('index_map', '(map(A, B), A) B', indexMap),
+    global('index_list', '(list(A), int) A', indexList),
+    global('index_map', '(map(A, B), A) B', indexMap),
     global('optional_list_index_int', '(optional(list(V)), int) optional(V)', controlled),
     global('optional_map_index_value', '(optional(map(K, V)), K) optional(V)', controlled),
   ],

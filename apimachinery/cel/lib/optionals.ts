@@ -1,7 +1,18 @@
 /** Optional values (cel-go, OptionalTypes version 2), and what two-variable comprehensions insert into maps with. */
 import type { Library } from '../check/declare.js';
 import { global, member } from '../check/declare.js';
-import { ArrayList, CelError, CelMap, CelList, Duration, HashMap, Optional, Timestamp, Uint, noSuchOverload } from '../values/values.js';
+import {
+  ArrayList,
+  CelError,
+  CelMap,
+  CelList,
+  Duration,
+  HashMap,
+  Optional,
+  Timestamp,
+  Uint,
+  noSuchOverload,
+} from '../values/values.js';
 import type { Value } from '../values/values.js';
 import { keyText } from '../values/key-text.js';
 
@@ -25,7 +36,8 @@ function unwrapped(list: CelList): Value {
   return new ArrayList(kept);
 }
 
-const itemAt = (list: CelList, index: number): Optional => (list.size === 0 ? Optional.none : Optional.of(list.at(index)));
+const itemAt = (list: CelList, index: number): Optional =>
+  list.size === 0 ? Optional.none : Optional.of(list.at(index));
 
 /** The accumulator of a comprehension is changed in place: nobody else sees it. */
 function insert(map: CelMap, entries: Iterable<readonly [Value, Value]>): Value {
@@ -44,9 +56,17 @@ function entriesOf(map: CelMap): [Value, Value][] {
 
 export const OPTIONALS: Library = {
   'optional.of': [global('optional_of', '(V) optional(V)', (value: Value) => Optional.of(value))],
-  'optional.ofNonZeroValue': [global('optional_ofNonZeroValue', '(V) optional(V)', (value: Value) => (isZero(value) ? Optional.none : Optional.of(value)))],
+  'optional.ofNonZeroValue': [
+    global('optional_ofNonZeroValue', '(V) optional(V)', (value: Value) =>
+      isZero(value) ? Optional.none : Optional.of(value),
+    ),
+  ],
   'optional.none': [global('optional_none', '() optional(V)', () => Optional.none)],
-  value: [member('optional_value', '(optional(V)) V', (optional: Optional) => (optional.value === undefined ? new CelError('optional.none() dereference') : optional.value))],
+  value: [
+    member('optional_value', '(optional(V)) V', (optional: Optional) =>
+      optional.value === undefined ? new CelError('optional.none() dereference') : optional.value,
+    ),
+  ],
   hasValue: [member('optional_hasValue', '(optional(V)) bool', (optional: Optional) => optional.value !== undefined)],
   or: [member('optional_or_optional', '(optional(V), optional(V)) optional(V)', controlled)],
   orValue: [member('optional_orValue_value', '(optional(V), V) V', controlled)],
@@ -62,7 +82,11 @@ export const OPTIONALS: Library = {
   'optional.unwrap': [global('optional_unwrap', '(list(optional(V))) list(V)', unwrapped)],
   unwrapOpt: [member('optional_unwrapOpt', '(list(optional(V))) list(V)', unwrapped)],
   'cel.@mapInsert': [
-    global('@mapInsert_map_key_value', '(map(K, V), K, V) map(K, V)', (map: CelMap, key: Value, value: Value) => insert(map, [[key, value]])),
-    global('@mapInsert_map_map', '(map(K, V), map(K, V)) map(K, V)', (map: CelMap, more: CelMap) => insert(map, entriesOf(more))),
+    global('@mapInsert_map_key_value', '(map(K, V), K, V) map(K, V)', (map: CelMap, key: Value, value: Value) =>
+      insert(map, [[key, value]]),
+    ),
+    global('@mapInsert_map_map', '(map(K, V), map(K, V)) map(K, V)', (map: CelMap, more: CelMap) =>
+      insert(map, entriesOf(more)),
+    ),
   ],
 };

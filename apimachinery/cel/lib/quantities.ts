@@ -23,14 +23,15 @@ class QuantityValue extends Opaque {
   }
 }
 
-const FORM_ERROR = 'quantities must match the regular expression \'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$\'';
+const FORM_ERROR = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 function quantity(text: string): Value {
   const parsed = parseQuantity(text);
   return parsed === undefined ? new CelError(FORM_ERROR) : new QuantityValue(parsed.nano);
 }
 
-const isWhole = ({ nano }: QuantityValue): boolean => nano % NANO === 0n && nano / NANO <= INT_MAX && nano / NANO >= -INT_MAX - 1n;
+const isWhole = ({ nano }: QuantityValue): boolean =>
+  nano % NANO === 0n && nano / NANO <= INT_MAX && nano / NANO >= -INT_MAX - 1n;
 
 function asInteger(value: QuantityValue): Value {
   return isWhole(value) ? value.nano / NANO : new CelError('cannot convert value to integer');
@@ -42,18 +43,52 @@ export const QUANTITIES: Library = {
   quantity: [global('string_to_quantity', '(string) Quantity', quantity)],
   isQuantity: [global('is_quantity_string', '(string) bool', (text: string) => parseQuantity(text) !== undefined)],
   sign: [global('quantity_sign', '(Quantity) int', ({ nano }: QuantityValue) => BigInt(order(nano, 0n)))],
-  isGreaterThan: [member('quantity_is_greater_than', '(Quantity, Quantity) bool', (a: QuantityValue, b: QuantityValue) => a.nano > b.nano)],
-  isLessThan: [member('quantity_is_less_than', '(Quantity, Quantity) bool', (a: QuantityValue, b: QuantityValue) => a.nano < b.nano)],
-  compareTo: [member('quantity_compare_to', '(Quantity, Quantity) int', (a: QuantityValue, b: QuantityValue) => BigInt(order(a.nano, b.nano)))],
-  asApproximateFloat: [member('quantity_get_float', '(Quantity) double', ({ nano }: QuantityValue) => Number(nano) / Number(NANO))],
+  isGreaterThan: [
+    member(
+      'quantity_is_greater_than',
+      '(Quantity, Quantity) bool',
+      (a: QuantityValue, b: QuantityValue) => a.nano > b.nano,
+    ),
+  ],
+  isLessThan: [
+    member(
+      'quantity_is_less_than',
+      '(Quantity, Quantity) bool',
+      (a: QuantityValue, b: QuantityValue) => a.nano < b.nano,
+    ),
+  ],
+  compareTo: [
+    member('quantity_compare_to', '(Quantity, Quantity) int', (a: QuantityValue, b: QuantityValue) =>
+      BigInt(order(a.nano, b.nano)),
+    ),
+  ],
+  asApproximateFloat: [
+    member('quantity_get_float', '(Quantity) double', ({ nano }: QuantityValue) => Number(nano) / Number(NANO)),
+  ],
   asInteger: [member('quantity_get_int', '(Quantity) int', asInteger)],
   isInteger: [member('quantity_is_integer', '(Quantity) bool', isWhole)],
   add: [
-    member('quantity_add', '(Quantity, Quantity) Quantity', (a: QuantityValue, b: QuantityValue) => new QuantityValue(a.nano + b.nano)),
-    member('quantity_add_int', '(Quantity, int) Quantity', (a: QuantityValue, b: bigint) => new QuantityValue(a.nano + ofUnits(b))),
+    member(
+      'quantity_add',
+      '(Quantity, Quantity) Quantity',
+      (a: QuantityValue, b: QuantityValue) => new QuantityValue(a.nano + b.nano),
+    ),
+    member(
+      'quantity_add_int',
+      '(Quantity, int) Quantity',
+      (a: QuantityValue, b: bigint) => new QuantityValue(a.nano + ofUnits(b)),
+    ),
   ],
   sub: [
-    member('quantity_sub', '(Quantity, Quantity) Quantity', (a: QuantityValue, b: QuantityValue) => new QuantityValue(a.nano - b.nano)),
-    member('quantity_sub_int', '(Quantity, int) Quantity', (a: QuantityValue, b: bigint) => new QuantityValue(a.nano - ofUnits(b))),
+    member(
+      'quantity_sub',
+      '(Quantity, Quantity) Quantity',
+      (a: QuantityValue, b: QuantityValue) => new QuantityValue(a.nano - b.nano),
+    ),
+    member(
+      'quantity_sub_int',
+      '(Quantity, int) Quantity',
+      (a: QuantityValue, b: bigint) => new QuantityValue(a.nano - ofUnits(b)),
+    ),
   ],
 };

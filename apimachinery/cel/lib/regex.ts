@@ -16,7 +16,9 @@ function automatonFor(text: string, pattern: string): RE2JS | CelError {
   const compiled = patternOf(pattern);
   if (compiled instanceof CelError) return compiled;
   const longest = textLengthMax(compiled);
-  return text.length <= longest ? compiled : new CelError(`a text of ${text.length} characters is too long for this regexp: at most ${longest}`);
+  return text.length <= longest
+    ? compiled
+    : new CelError(`a text of ${text.length} characters is too long for this regexp: at most ${longest}`);
 }
 
 function matches(text: string, pattern: string): Value {
@@ -41,17 +43,23 @@ function find(text: string, pattern: string): Value {
   return matcher.find() ? (matcher.group() ?? '') : '';
 }
 
-/** To look at a character may take half a microsecond: for places of matches an automaton is followed state by state. */
+/**
+ * To look at a character may take half a microsecond: for places of matches an automaton is followed state by state.
+ */
 const CHARACTER_UNITS = 3;
 
 const effort = (text: Value, pattern: Value): number =>
-  (typeof text === 'string' ? text.length * CHARACTER_UNITS : 0) + (typeof pattern === 'string' ? compileUnits(pattern) : 0);
+  (typeof text === 'string' ? text.length * CHARACTER_UNITS : 0) +
+  (typeof pattern === 'string' ? compileUnits(pattern) : 0);
 
 /** A call of the function may take long on a small object. */
 const laborious = (overload: Overload): Overload => ({ ...overload, effort });
 
 export const REGEX: Library = {
-  matches: [member('matches_string', '(string, string) bool', matches), global('matches', '(string, string) bool', matches)].map(laborious),
+  matches: [
+    member('matches_string', '(string, string) bool', matches),
+    global('matches', '(string, string) bool', matches),
+  ].map(laborious),
   find: [laborious(member('string_find_string', '(string, string) string', find))],
   findAll: [
     member('string_find_all_string', '(string, string) list(string)', findAll),

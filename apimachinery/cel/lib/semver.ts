@@ -5,7 +5,9 @@ import { CelError, Opaque } from '../values/values.js';
 import type { Value } from '../values/values.js';
 
 const NUMBER = '(0|[1-9]\\d{0,19})';
-const FORM = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-([0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*))?(?:\\+([0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*))?$`);
+const FORM = new RegExp(
+  `^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-([0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*))?(?:\\+([0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*))?$`,
+);
 
 class SemverValue extends Opaque {
   readonly type = OPAQUE.Semver;
@@ -51,7 +53,13 @@ function parse(text: string, normalize = false): SemverValue | CelError {
   const [, major = '', minor = '', patch = '', pre] = match ?? [];
   const parts = pre === undefined ? [] : pre.split('.');
   const isBad = match === null || parts.some((part) => /^0\d+$/.test(part));
-  return isBad ? new CelError(text.split('.').length < 3 ? 'No Major.Minor.Patch elements found' : `Invalid character(s) found in version ${JSON.stringify(text)}`) : new SemverValue([BigInt(major), BigInt(minor), BigInt(patch)], parts);
+  return isBad
+    ? new CelError(
+        text.split('.').length < 3
+          ? 'No Major.Minor.Patch elements found'
+          : `Invalid character(s) found in version ${JSON.stringify(text)}`,
+      )
+    : new SemverValue([BigInt(major), BigInt(minor), BigInt(patch)], parts);
 }
 
 /** Without `v`, with all three numbers, without leading zeros. */
@@ -65,14 +73,39 @@ function normalized(text: string): string {
 }
 
 const isSemver = (text: string, normalize = false): boolean => !(parse(text, normalize) instanceof CelError);
-const number = (index: number) => ({ numbers }: SemverValue): Value => numbers[index] ?? 0n;
+const number =
+  (index: number) =>
+  ({ numbers }: SemverValue): Value =>
+    numbers[index] ?? 0n;
 
 export const SEMVER: Library = {
-  semver: [global('string_to_semver', '(string) Semver', parse), global('string_bool_to_semver', '(string, bool) Semver', parse)],
-  isSemver: [global('is_semver_string', '(string) bool', isSemver), global('is_semver_string_bool', '(string, bool) bool', isSemver)],
-  isGreaterThan: [member('semver_is_greater_than', '(Semver, Semver) bool', (a: SemverValue, b: SemverValue) => compareVersions(a, b) > 0)],
-  isLessThan: [member('semver_is_less_than', '(Semver, Semver) bool', (a: SemverValue, b: SemverValue) => compareVersions(a, b) < 0)],
-  compareTo: [member('semver_compare_to', '(Semver, Semver) int', (a: SemverValue, b: SemverValue) => BigInt(compareVersions(a, b)))],
+  semver: [
+    global('string_to_semver', '(string) Semver', parse),
+    global('string_bool_to_semver', '(string, bool) Semver', parse),
+  ],
+  isSemver: [
+    global('is_semver_string', '(string) bool', isSemver),
+    global('is_semver_string_bool', '(string, bool) bool', isSemver),
+  ],
+  isGreaterThan: [
+    member(
+      'semver_is_greater_than',
+      '(Semver, Semver) bool',
+      (a: SemverValue, b: SemverValue) => compareVersions(a, b) > 0,
+    ),
+  ],
+  isLessThan: [
+    member(
+      'semver_is_less_than',
+      '(Semver, Semver) bool',
+      (a: SemverValue, b: SemverValue) => compareVersions(a, b) < 0,
+    ),
+  ],
+  compareTo: [
+    member('semver_compare_to', '(Semver, Semver) int', (a: SemverValue, b: SemverValue) =>
+      BigInt(compareVersions(a, b)),
+    ),
+  ],
   major: [member('semver_major', '(Semver) int', number(0))],
   minor: [member('semver_minor', '(Semver) int', number(1))],
   patch: [member('semver_patch', '(Semver) int', number(2))],

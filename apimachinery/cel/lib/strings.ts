@@ -54,9 +54,13 @@ function substring(text: string, start: bigint, end?: bigint): Value {
 
 /** A negative limit is none. An empty text to replace is found before every character and at the end. */
 function replace(text: string, old: string, fresh: string, limit = -1n): Value {
-  if ((Math.floor(text.length / Math.max(1, old.length)) + 1) * fresh.length + text.length > RESULT_MAX) return tooLong();
+  if ((Math.floor(text.length / Math.max(1, old.length)) + 1) * fresh.length + text.length > RESULT_MAX)
+    return tooLong();
   // A fourth of what replaceAll takes.
-  if (limit < 0n) return old === '' ? `${fresh}${Array.from(text, (char) => `${char}${fresh}`).join('')}` : text.split(old).join(fresh);
+  if (limit < 0n)
+    return old === ''
+      ? `${fresh}${Array.from(text, (char) => `${char}${fresh}`).join('')}`
+      : text.split(old).join(fresh);
   if (limit === 0n) return text;
   const pieces = old === '' ? ['', ...Array.from(text)] : text.split(old);
   const kept = pieces.slice(0, Number(limit) + 1);
@@ -91,13 +95,24 @@ const upperAscii = (text: string): string => text.replace(/[a-z]+/g, (part) => p
 const trim = (text: string): string => text.replace(/^[\s\u0085]+|[\s\u0085]+$/gu, '');
 
 const ESCAPES: Readonly<Record<string, string>> = {
-  '\x07': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v', '\\': '\\\\', '"': '\\"',
+  '\x07': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+  '\\': '\\\\',
+  '"': '\\"',
 };
 const quote = (text: string): string => `"${text.replace(/[\x07\b\f\n\r\t\v\\"]/g, (char) => ESCAPES[char] ?? char)}"`;
 
 export const STRINGS: Library = {
   charAt: [member('string_char_at_int', '(string, int) string', charAt)],
-  indexOf: [member('string_index_of_string', '(string, string) int', indexOf), member('string_index_of_string_int', '(string, string, int) int', indexOf)],
+  indexOf: [
+    member('string_index_of_string', '(string, string) int', indexOf),
+    member('string_index_of_string_int', '(string, string, int) int', indexOf),
+  ],
   lastIndexOf: [
     member('string_last_index_of_string', '(string, string) int', lastIndexOf),
     member('string_last_index_of_string_int', '(string, string, int) int', lastIndexOf),
@@ -105,15 +120,22 @@ export const STRINGS: Library = {
   lowerAscii: [member('string_lower_ascii', '(string) string', lowerAscii)],
   upperAscii: [member('string_upper_ascii', '(string) string', upperAscii)],
   trim: [member('string_trim', '(string) string', trim)],
-  substring: [member('string_substring_int', '(string, int) string', substring), member('string_substring_int_int', '(string, int, int) string', substring)],
+  substring: [
+    member('string_substring_int', '(string, int) string', substring),
+    member('string_substring_int_int', '(string, int, int) string', substring),
+  ],
   replace: [
     member('string_replace_string_string', '(string, string, string) string', replace),
     member('string_replace_string_string_int', '(string, string, string, int) string', replace),
   ],
   split: [
-    member('string_split_string', '(string, string) list(string)', split), member('string_split_string_int', '(string, string, int) list(string)', split),
+    member('string_split_string', '(string, string) list(string)', split),
+    member('string_split_string_int', '(string, string, int) list(string)', split),
   ],
-  join: [member('list_join', '(list(string)) string', join), member('list_join_string', '(list(string), string) string', join)],
+  join: [
+    member('list_join', '(list(string)) string', join),
+    member('list_join_string', '(list(string), string) string', join),
+  ],
   format: [member('string_format', '(string, list(dyn)) string', formatString)],
   'strings.quote': [global('strings_quote', '(string) string', quote)],
 };

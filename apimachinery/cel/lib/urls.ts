@@ -34,7 +34,12 @@ class UrlValue extends Opaque {
 /** Undefined for what is no absolute URI and no absolute path. */
 function parseRequestUri(text: string): Parts | undefined {
   // Go refuses control characters; JavaScript's own parser would drop or escape them.
-  if (text === '' || /[\x00-\x20\x7f]/.test(text.replaceAll(' ', '')) || /%(?![0-9a-fA-F]{2})/.test(text.split('?')[0] ?? '')) return undefined;
+  if (
+    text === '' ||
+    /[\x00-\x20\x7f]/.test(text.replaceAll(' ', '')) ||
+    /%(?![0-9a-fA-F]{2})/.test(text.split('?')[0] ?? '')
+  )
+    return undefined;
   if (text === '*') return { scheme: '', host: '', hostname: '', port: '', path: '*', query: '' };
   const [, scheme = '', authority, rest = '', query = ''] = FORM.exec(text.replace(/#[^]*$/, '')) ?? [];
   if (scheme === '' && !rest.startsWith('/') && authority === undefined) return undefined;
@@ -42,7 +47,14 @@ function parseRequestUri(text: string): Parts | undefined {
   const host = (authority ?? '').replace(/^.*@/, '');
   const [whole, v6, name = '', port = ''] = HOST.exec(host) ?? [];
   if (whole === undefined || /[ <>"\\^`{|}]/.test(host)) return undefined;
-  return { scheme: scheme.toLowerCase(), host: decode(host), hostname: decode(v6 ?? name), port, path: opaque ? '' : rest.replaceAll(' ', '%20'), query };
+  return {
+    scheme: scheme.toLowerCase(),
+    host: decode(host),
+    hostname: decode(v6 ?? name),
+    port,
+    path: opaque ? '' : rest.replaceAll(' ', '%20'),
+    query,
+  };
 }
 
 function decode(text: string): string {
@@ -63,12 +75,19 @@ function queryOf(query: string): Value {
 
 function url(text: string): Value {
   const parts = parseRequestUri(text);
-  return parts === undefined ? new CelError(`URL parse error during conversion from string: parse ${JSON.stringify(text)}: invalid URI for request`) : new UrlValue(parts);
+  return parts === undefined
+    ? new CelError(
+        `URL parse error during conversion from string: parse ${JSON.stringify(text)}: invalid URI for request`,
+      )
+    : new UrlValue(parts);
 }
 
 export const isRequestUri = (text: string): boolean => parseRequestUri(text) !== undefined;
 
-const part = (name: keyof Parts) => ({ parts }: UrlValue): string => parts[name];
+const part =
+  (name: keyof Parts) =>
+  ({ parts }: UrlValue): string =>
+    parts[name];
 
 export const URLS: Library = {
   url: [global('string_to_url', '(string) URL', url)],

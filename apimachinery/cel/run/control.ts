@@ -10,11 +10,14 @@ type Control = (args: readonly Step[]) => Step;
 export const NEVER: Step = () => noSuchOverload();
 
 /** `decided` on either side is the result, whatever the other is: an error too. */
-const logic = (decided: boolean): Control => ([left = NEVER, right = NEVER]) => (frame) => {
-  const first = left(frame);
-  if (first === decided) return decided;
-  return undecided(decided, first, right(frame));
-};
+const logic =
+  (decided: boolean): Control =>
+  ([left = NEVER, right = NEVER]) =>
+  (frame) => {
+    const first = left(frame);
+    if (first === decided) return decided;
+    return undecided(decided, first, right(frame));
+  };
 
 /** `first` did not decide. */
 export function undecided(decided: boolean, first: Value, second: Value): Value {
@@ -24,22 +27,27 @@ export function undecided(decided: boolean, first: Value, second: Value): Value 
   return typeof first === 'boolean' && typeof second === 'boolean' ? !decided : noSuchOverload();
 }
 
-const conditional: Control = ([condition = NEVER, whenTrue = NEVER, whenFalse = NEVER]) => (frame) => {
-  const chosen = condition(frame);
-  if (chosen === true) return whenTrue(frame);
-  if (chosen === false) return whenFalse(frame);
-  return isError(chosen) ? chosen : noSuchOverload();
-};
+const conditional: Control =
+  ([condition = NEVER, whenTrue = NEVER, whenFalse = NEVER]) =>
+  (frame) => {
+    const chosen = condition(frame);
+    if (chosen === true) return whenTrue(frame);
+    if (chosen === false) return whenFalse(frame);
+    return isError(chosen) ? chosen : noSuchOverload();
+  };
 
 /** `frame.cost` grows by one for the access itself. */
-const binary = (impl: (a: Value, b: Value) => Value): Control => ([left = NEVER, right = NEVER]) => (frame) => {
-  const first = left(frame);
-  if (isError(first)) return first;
-  const second = right(frame);
-  if (isError(second)) return second;
-  charge(frame, 1);
-  return impl(first, second);
-};
+const binary =
+  (impl: (a: Value, b: Value) => Value): Control =>
+  ([left = NEVER, right = NEVER]) =>
+  (frame) => {
+    const first = left(frame);
+    if (isError(first)) return first;
+    const second = right(frame);
+    if (isError(second)) return second;
+    charge(frame, 1);
+    return impl(first, second);
+  };
 
 function elementOf(container: Value, key: Value): Value {
   if (container instanceof CelMap) return indexMap(container, key);
@@ -52,28 +60,38 @@ export function optionalElement(container: Value, key: Value): Value {
   if (!(inner instanceof CelMap) && !(inner instanceof CelList)) return noSuchOverload();
   if (inner instanceof CelList && typeof key !== 'bigint') return noSuchOverload();
   const found = elementOf(inner, key);
-  return found instanceof CelError && /^(no such key|index out of bounds)/.test(found.message) ? Optional.none : isError(found) ? found : Optional.of(found);
+  return found instanceof CelError && /^(no such key|index out of bounds)/.test(found.message)
+    ? Optional.none
+    : isError(found)
+      ? found
+      : Optional.of(found);
 }
 
-export const indexOf = (container: Value, key: Value): Value => (container instanceof Optional ? optionalElement(container, key) : elementOf(container, key));
+export const indexOf = (container: Value, key: Value): Value =>
+  container instanceof Optional ? optionalElement(container, key) : elementOf(container, key);
 
-const fallback = (wraps: boolean): Control => ([optional = NEVER, other = NEVER]) => (frame) => {
-  const first = optional(frame);
-  if (isError(first)) return first;
-  if (!(first instanceof Optional)) return noSuchOverload();
-  charge(frame, 1);
-  return first.value === undefined ? other(frame) : wraps ? first : first.value;
-};
+const fallback =
+  (wraps: boolean): Control =>
+  ([optional = NEVER, other = NEVER]) =>
+  (frame) => {
+    const first = optional(frame);
+    if (isError(first)) return first;
+    if (!(first instanceof Optional)) return noSuchOverload();
+    charge(frame, 1);
+    return first.value === undefined ? other(frame) : wraps ? first : first.value;
+  };
 
 export const CONTROLS: Readonly<Record<string, Control>> = {
   '_&&_': logic(false),
   '_||_': logic(true),
   '_?_:_': conditional,
-  '@not_strictly_false': ([operand = NEVER]) => (frame) => {
-    const value = operand(frame);
-    charge(frame, 1);
-    return value !== false;
-  },
+  '@not_strictly_false':
+    ([operand = NEVER]) =>
+    (frame) => {
+      const value = operand(frame);
+      charge(frame, 1);
+      return value !== false;
+    },
   '_[_]': binary(indexOf),
   '_[?_]': binary(optionalElement),
   '_?._': binary(optionalElement),
@@ -94,4 +112,3 @@ export function hasField(operand: Value, field: string): Value {
   const found = inner.find(field);
   return found !== undefined;
 }
-

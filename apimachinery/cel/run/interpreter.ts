@@ -75,13 +75,15 @@ const EVALUATION_UNITS = 20;
 
 function failed(error: unknown, { cost }: Frame): Evaluation {
   // V8 refuses strings and lists that are too large.
-  if (error instanceof CostLimitExceeded || error instanceof RangeError) return { value: new CelError(error.message), cost };
+  if (error instanceof CostLimitExceeded || error instanceof RangeError)
+    return { value: new CelError(error.message), cost };
   throw error;
 }
 
 const isLong = (parts: readonly Compiled[]): boolean => parts.some(({ long }) => long !== undefined);
 /** Functions whose cost grows with their arguments; operators are cheap for their cost. */
-const isLaborious = (fn: string, choices: readonly Choice[]): boolean => !/^[_@!-]/.test(fn) && choices.some(({ cost }) => cost !== ONE);
+const isLaborious = (fn: string, choices: readonly Choice[]): boolean =>
+  !/^[_@!-]/.test(fn) && choices.some(({ cost }) => cost !== ONE);
 const stepOf = ({ step }: Compiled): Step => step;
 
 class Compiler {
@@ -104,13 +106,20 @@ class Compiler {
         const { value } = expr;
         return { step: () => value };
       }
-      case 'ident': return { step: this.#ident(expr.name) };
-      case 'select': return yield* this.#select(expr);
-      case 'call': return yield* this.#call(this.#checked.calls.get(expr));
-      case 'list': return yield* this.#list(expr);
-      case 'map': return yield* this.#map(expr);
-      case 'comprehension': return yield* this.#comprehension(expr);
-      default: return { step: () => new CelError('type cannot be made') };
+      case 'ident':
+        return { step: this.#ident(expr.name) };
+      case 'select':
+        return yield* this.#select(expr);
+      case 'call':
+        return yield* this.#call(this.#checked.calls.get(expr));
+      case 'list':
+        return yield* this.#list(expr);
+      case 'map':
+        return yield* this.#map(expr);
+      case 'comprehension':
+        return yield* this.#comprehension(expr);
+      default:
+        return { step: () => new CelError('type cannot be made') };
     }
   }
 
@@ -141,7 +150,13 @@ class Compiler {
     const { step, long } = operand;
     return {
       step: (frame) => select(frame, step(frame)),
-      ...(long === undefined ? {} : { long: function* (frame) { return select(frame, yield* long(frame)); } }),
+      ...(long === undefined
+        ? {}
+        : {
+            long: function* (frame) {
+              return select(frame, yield* long(frame));
+            },
+          }),
     };
   }
 
@@ -150,7 +165,8 @@ class Compiler {
     const args: Compiled[] = call.target === undefined ? [] : [yield* this.compile(call.target)];
     for (const arg of call.args) args.push(yield* this.compile(arg));
     const control = CONTROLS[call.fn];
-    if (control !== undefined) return { step: control(args.map(stepOf)), long: isLong(args) ? LONG_CONTROLS[call.fn]?.(args) : undefined };
+    if (control !== undefined)
+      return { step: control(args.map(stepOf)), long: isLong(args) ? LONG_CONTROLS[call.fn]?.(args) : undefined };
     // Operators are not named in the error.
     const missing = noSuchOverload(/^[_@!-]/.test(call.fn) ? '' : call.fn);
     const choices = call.overloads.map((overload) => ({ overload, cost: callCostOf(call.fn, overload.id), missing }));
@@ -158,7 +174,14 @@ class Compiler {
     const choose = several(choices);
     const steps = args.map(stepOf);
     return {
-      step: choices.length === 1 && only !== undefined ? single(only, steps) : (frame) => choose(frame, steps.map((step) => step(frame))),
+      step:
+        choices.length === 1 && only !== undefined
+          ? single(only, steps)
+          : (frame) =>
+              choose(
+                frame,
+                steps.map((step) => step(frame)),
+              ),
       long: isLong(args) || isLaborious(call.fn, choices) ? calling(args, choose) : undefined,
     };
   }
@@ -196,7 +219,8 @@ class Compiler {
 
   *#map({ entries }: MapExpr): Work<Compiled> {
     const parts: { readonly key: Compiled; readonly value: Compiled; readonly optional: boolean }[] = [];
-    for (const { key, value, optional } of entries) parts.push({ key: yield* this.compile(key), value: yield* this.compile(value), optional });
+    for (const { key, value, optional } of entries)
+      parts.push({ key: yield* this.compile(key), value: yield* this.compile(value), optional });
     const step: Step = (frame) => {
       const map = new HashMap();
       for (const { key, value, optional } of parts) {
@@ -257,7 +281,11 @@ function addItem(items: Value[], value: Value, optional: boolean): void {
 }
 
 /** Why it cannot be an entry; undefined: it is one, or is left out. */
-function addEntry(map: HashMap, key: Value, { value, optional }: { readonly value: Value; readonly optional: boolean }): CelError | undefined {
+function addEntry(
+  map: HashMap,
+  key: Value,
+  { value, optional }: { readonly value: Value; readonly optional: boolean },
+): CelError | undefined {
   if (isError(value)) return value;
   const kept = optional && value instanceof Optional ? value.value : value;
   return kept !== undefined && !map.set(key, kept) ? new CelError('unsupported key type') : undefined;
@@ -286,11 +314,27 @@ function apply({ overload, cost }: Choice, frame: Frame, args: Value[]): Value {
   return overload.impl(...args);
 }
 
-/** Most calls have one overload and two arguments: no list of arguments is made for them where their cost needs none. */
+/**
+ * Most calls have one overload and two arguments: no list of arguments is made for them where their cost needs none.
+ */
 function single(choice: Choice, args: readonly Step[]): Step {
-  const { overload: { impl, id, guards: [isFirst, isSecond] }, cost, missing } = choice;
+  const {
+    overload: {
+      impl,
+      id,
+      guards: [isFirst, isSecond],
+    },
+    cost,
+    missing,
+  } = choice;
   const [first, second, third] = args;
-  if (first === undefined || second === undefined || third !== undefined || isFirst === undefined || isSecond === undefined) {
+  if (
+    first === undefined ||
+    second === undefined ||
+    third !== undefined ||
+    isFirst === undefined ||
+    isSecond === undefined
+  ) {
     return (frame) => {
       const values = args.map((arg) => arg(frame));
       return errorIn(values) ?? (fits(choice.overload, values) ? apply(choice, frame, values) : missing);
@@ -308,17 +352,20 @@ function single(choice: Choice, args: readonly Step[]): Step {
 }
 
 /** All arguments are evaluated before one that failed is looked at. */
-const calling = (args: readonly Compiled[], choose: (frame: Frame, args: Value[]) => Value): LongStep => function* (frame) {
-  const values: Value[] = [];
-  for (const arg of args) values.push(yield* evaluate(arg, frame));
-  const value = choose(frame, values);
-  if (isDue(frame)) yield takeUnits(frame);
-  return value;
-};
+const calling = (args: readonly Compiled[], choose: (frame: Frame, args: Value[]) => Value): LongStep =>
+  function* (frame) {
+    const values: Value[] = [];
+    for (const arg of args) values.push(yield* evaluate(arg, frame));
+    const value = choose(frame, values);
+    if (isDue(frame)) yield takeUnits(frame);
+    return value;
+  };
 
-const several = (choices: readonly Choice[]) => (frame: Frame, args: Value[]): Value => {
-  const failed = errorIn(args);
-  if (failed !== undefined) return failed;
-  const choice = choices.find(({ overload }) => fits(overload, args));
-  return choice === undefined ? (choices[0]?.missing ?? noSuchOverload()) : apply(choice, frame, args);
-};
+const several =
+  (choices: readonly Choice[]) =>
+  (frame: Frame, args: Value[]): Value => {
+    const failed = errorIn(args);
+    if (failed !== undefined) return failed;
+    const choice = choices.find(({ overload }) => fits(overload, args));
+    return choice === undefined ? (choices[0]?.missing ?? noSuchOverload()) : apply(choice, frame, args);
+  };

@@ -1,4 +1,6 @@
-/** Comprehensions: what `all`, `map` and the like come to. Each is run at once, or in slices with a yield between items. */
+/**
+ * Comprehensions: what `all`, `map` and the like come to. Each is run at once, or in slices with a yield between items.
+ */
 import { ArrayList, CelList, CelMap, GrowingList, isError, noSuchOverload } from '../values/values.js';
 import type { Value } from '../values/values.js';
 import { evaluate, isDue, takeUnits } from './frame.js';
@@ -21,7 +23,8 @@ export interface LoopParts {
 }
 
 /** An empty list grows in place while the loop runs. */
-const accumulator = (start: Value): Value => (start instanceof ArrayList && start.size === 0 ? new GrowingList([]) : start);
+const accumulator = (start: Value): Value =>
+  start instanceof ArrayList && start.size === 0 ? new GrowingList([]) : start;
 
 /** Sets the variables of the loop; of two, the first is the index or the key. */
 function binderOf({ first, second }: Loop, over: CelList | CelMap): (frame: Frame, item: Value) => void {

@@ -22,7 +22,11 @@ const LINE_MAX = 250;
 
 /** `ERROR: <input>:1:5: undefined field 'x'`, the line and a caret under the place, for each issue. */
 export function formatIssues(source: string, issues: readonly Issue[]): string {
-  return [...issues].sort((a, b) => a.at - b.at).slice(0, ISSUES_MAX).map((issue) => formatIssue(source, issue)).join('\n');
+  return [...issues]
+    .sort((a, b) => a.at - b.at)
+    .slice(0, ISSUES_MAX)
+    .map((issue) => formatIssue(source, issue))
+    .join('\n');
 }
 
 function formatIssue(source: string, { at, message }: Issue): string {

@@ -15,7 +15,8 @@ export type Token =
 
 const SPACE = /(?:[\t\n\f\r ]|\/\/[^\n]*)+/y;
 const NUMBER = /0x[0-9a-fA-F]+[uU]?|(?:\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)|\d+[uU]?/y;
-const STRING = /([rR]?[bB]?|[bB][rR])("""[^]*?(?<!\\)(?:\\\\)*"""|'''[^]*?(?<!\\)(?:\\\\)*'''|"(?:[^"\\\n\r]|\\.)*"|'(?:[^'\\\n\r]|\\.)*')/y;
+const STRING =
+  /([rR]?[bB]?|[bB][rR])("""[^]*?(?<!\\)(?:\\\\)*"""|'''[^]*?(?<!\\)(?:\\\\)*'''|"(?:[^"\\\n\r]|\\.)*"|'(?:[^'\\\n\r]|\\.)*')/y;
 const RAW_STRING = /([rR][bB]?|[bB][rR])("""[^]*?"""|'''[^]*?'''|"[^"\n\r]*"|'[^'\n\r]*')/y;
 const IDENT = /[A-Za-z_][A-Za-z0-9_]*/y;
 const QUOTED = /`([A-Za-z0-9_.\-/ ]+)`/y;
@@ -41,7 +42,8 @@ export function tokenize(source: string): Token[] {
       continue;
     }
     const token = stringToken(match, at) ?? numberToken(match, at) ?? wordToken(match, at);
-    if (token === undefined) throw new SyntaxIssue(at, `Syntax error: token recognition error at: '${unknownText(source, at)}'`);
+    if (token === undefined)
+      throw new SyntaxIssue(at, `Syntax error: token recognition error at: '${unknownText(source, at)}'`);
     tokens.push(token);
     at += token.text.length;
   }

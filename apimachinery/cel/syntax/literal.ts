@@ -2,16 +2,29 @@
 import { SyntaxIssue } from './issues.js';
 
 const SIMPLE: Readonly<Record<string, string>> = {
-  a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '"': '"', '\'': '\'', '`': '`', '\\': '\\', '?': '?',
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+  '"': '"',
+  "'": "'",
+  '`': '`',
+  '\\': '\\',
+  '?': '?',
 };
 const ESCAPE = /\\(?:x([0-9a-fA-F]{2})|X([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|(.)|$)/gsu;
 
 /** `prefix`: r, b or both in lower case. `quoted`: with its quotes. */
 export function decodeString(prefix: string, quoted: string, at: number): string | Uint8Array {
-  const width = quoted.startsWith('"""') || quoted.startsWith('\'\'\'') ? 3 : 1;
+  const width = quoted.startsWith('"""') || quoted.startsWith("'''") ? 3 : 1;
   const body = quoted.slice(width, -width).replaceAll('\r\n', '\n').replaceAll('\r', '\n');
   if (prefix.includes('b')) return prefix.includes('r') ? Buffer.from(body) : bytesOf(body, at);
-  return prefix.includes('r') ? body : body.replace(ESCAPE, (escape: string, ...groups: unknown[]) => charOf(escape, groups, at));
+  return prefix.includes('r')
+    ? body
+    : body.replace(ESCAPE, (escape: string, ...groups: unknown[]) => charOf(escape, groups, at));
 }
 
 function charOf(escape: string, groups: readonly unknown[], at: number): string {
@@ -20,7 +33,8 @@ function charOf(escape: string, groups: readonly unknown[], at: number): string 
   const digits = hex ?? upperHex ?? unicode ?? wide;
   if (digits !== undefined) {
     const code = Number.parseInt(digits, 16);
-    if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) throw new SyntaxIssue(at, 'Syntax error: unable to unescape string');
+    if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+      throw new SyntaxIssue(at, 'Syntax error: unable to unescape string');
     return String.fromCodePoint(code);
   }
   const simple = other !== undefined && Object.hasOwn(SIMPLE, other) ? SIMPLE[other] : undefined;

@@ -7,17 +7,43 @@ import { expandMacro } from './macros.js';
 
 /** As in cel-go: deeper expressions are refused, so that walking a tree cannot exhaust the stack. */
 const DEPTH_MAX = 250;
-const EXPECTING = '{\'[\', \'{\', \'(\', \'.\', \'-\', \'!\', \'true\', \'false\', \'null\', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}';
-const RESERVED = new Set(['as', 'break', 'const', 'continue', 'else', 'for', 'function', 'if', 'import', 'let', 'loop', 'package', 'namespace', 'return', 'var', 'void', 'while']);
+const EXPECTING =
+  "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
+const RESERVED = new Set([
+  'as',
+  'break',
+  'const',
+  'continue',
+  'else',
+  'for',
+  'function',
+  'if',
+  'import',
+  'let',
+  'loop',
+  'package',
+  'namespace',
+  'return',
+  'var',
+  'void',
+  'while',
+]);
 
 /** Binary operators by how tightly they bind, loosest first; && and || are apart. */
-const LEVELS: readonly (readonly string[])[] = [['<', '<=', '>', '>=', '==', '!=', 'in'], ['+', '-'], ['*', '/', '%']];
+const LEVELS: readonly (readonly string[])[] = [
+  ['<', '<=', '>', '>=', '==', '!=', 'in'],
+  ['+', '-'],
+  ['*', '/', '%'],
+];
 const functionOf = (operator: string): string => (operator === 'in' ? '@in' : `_${operator}_`);
 
 /** Throws a SyntaxIssue. */
 export function parse(source: string): Expr {
   if (source.length > CODE_POINTS_MAX) {
-    throw new SyntaxIssue(0, `Syntax error: expression code point size exceeds limit: size: ${source.length}, limit ${CODE_POINTS_MAX}`);
+    throw new SyntaxIssue(
+      0,
+      `Syntax error: expression code point size exceeds limit: size: ${source.length}, limit ${CODE_POINTS_MAX}`,
+    );
   }
   return new Parser(tokenize(source)).whole();
 }
@@ -64,13 +90,17 @@ class Parser {
     const token = this.#peek();
     // One token too many at the end is called otherwise than a wrong one, as ANTLR's recovery has it.
     const isExtra = expecting === '<EOF>' && this.#tokens[this.#next + 1]?.kind === 'end';
-    throw new SyntaxIssue(token.at, `Syntax error: ${isExtra ? 'extraneous' : 'mismatched'} input '${token.text}' expecting ${expecting}`);
+    throw new SyntaxIssue(
+      token.at,
+      `Syntax error: ${isExtra ? 'extraneous' : 'mismatched'} input '${token.text}' expecting ${expecting}`,
+    );
   }
 
   /** Chains grow the tree as nesting does. */
   #deeper<T>(levels: number, inner: () => T): T {
     this.#depth += levels;
-    if (this.#depth > DEPTH_MAX) throw new SyntaxIssue(this.#peek().at, `expression recursion limit exceeded: ${DEPTH_MAX}`);
+    if (this.#depth > DEPTH_MAX)
+      throw new SyntaxIssue(this.#peek().at, `expression recursion limit exceeded: ${DEPTH_MAX}`);
     const result = inner();
     this.#depth -= levels;
     return result;
@@ -130,7 +160,8 @@ class Parser {
   #member(): Expr {
     let operand = this.#primary();
     for (let chain = 1; ; chain++) {
-      if (chain > DEPTH_MAX) throw new SyntaxIssue(this.#peek().at, `expression recursion limit exceeded: ${DEPTH_MAX}`);
+      if (chain > DEPTH_MAX)
+        throw new SyntaxIssue(this.#peek().at, `expression recursion limit exceeded: ${DEPTH_MAX}`);
       if (this.#is('.')) operand = this.#dot(operand);
       else if (this.#is('[')) operand = this.#index(operand);
       else if (this.#is('{')) operand = this.#struct(operand);
@@ -145,7 +176,8 @@ class Parser {
     if (token.kind !== 'ident' && token.kind !== 'quoted') {
       this.#next--;
       if (token.text === '.') throw new SyntaxIssue(token.at, "Syntax error: no viable alternative at input '..'");
-      if (token.kind === 'op') throw new SyntaxIssue(token.at, `Syntax error: no viable alternative at input '.${token.text}'`);
+      if (token.kind === 'op')
+        throw new SyntaxIssue(token.at, `Syntax error: no viable alternative at input '.${token.text}'`);
       this.#unexpected('IDENTIFIER');
     }
     const name = token.kind === 'quoted' ? token.text.slice(1, -1) : token.text;
@@ -169,10 +201,16 @@ class Parser {
     while (!this.#is('}')) {
       const optional = this.#accept('?') !== undefined;
       const token = this.#peek();
-      if (token.kind !== 'ident' && token.kind !== 'quoted') this.#unexpected(optional ? 'IDENTIFIER' : FIELD_EXPECTING);
+      if (token.kind !== 'ident' && token.kind !== 'quoted')
+        this.#unexpected(optional ? 'IDENTIFIER' : FIELD_EXPECTING);
       this.#take();
       const { at } = this.#expect(':');
-      fields.push({ at, name: token.kind === 'quoted' ? token.text.slice(1, -1) : token.text, value: this.#expr(), optional });
+      fields.push({
+        at,
+        name: token.kind === 'quoted' ? token.text.slice(1, -1) : token.text,
+        value: this.#expr(),
+        optional,
+      });
       if (this.#accept(',') === undefined) break;
     }
     this.#expect('}');
@@ -183,9 +221,12 @@ class Parser {
   #primary(): Expr {
     const token = this.#take();
     switch (token.kind) {
-      case 'value': return this.#literal(token, false);
-      case 'ident': return this.#identOrCall(token);
-      case 'op': return this.#operand(token);
+      case 'value':
+        return this.#literal(token, false);
+      case 'ident':
+        return this.#identOrCall(token);
+      case 'op':
+        return this.#operand(token);
       default:
         this.#next--;
         return this.#unexpected(EXPECTING);
@@ -208,9 +249,12 @@ class Parser {
   #operand(token: Token): Expr {
     const { at } = token;
     switch (token.text) {
-      case 'true': return { kind: 'literal', at, value: true };
-      case 'false': return { kind: 'literal', at, value: false };
-      case 'null': return { kind: 'literal', at, value: null };
+      case 'true':
+        return { kind: 'literal', at, value: true };
+      case 'false':
+        return { kind: 'literal', at, value: false };
+      case 'null':
+        return { kind: 'literal', at, value: null };
       case '-': {
         const number = this.#take();
         return number.kind === 'value' ? this.#literal(number, true) : this.#unexpected(EXPECTING);
@@ -220,15 +264,18 @@ class Parser {
         this.#close();
         return inner;
       }
-      case '[': return this.#list(at);
-      case '{': return this.#map(at);
+      case '[':
+        return this.#list(at);
+      case '{':
+        return this.#map(at);
       // A leading dot names from the root, where everything is.
       case '.': {
         const name = this.#take();
         if (name.kind === 'ident') return this.#identOrCall(name);
         break;
       }
-      default: break;
+      default:
+        break;
     }
     this.#next--;
     return this.#unexpected(EXPECTING);
@@ -247,7 +294,8 @@ class Parser {
 
   /** ANTLR would put in the one token that is missing at the end. */
   #close(): void {
-    if (!this.#is(')') && this.#peek().kind === 'end') throw new SyntaxIssue(this.#peek().at, "Syntax error: missing ')' at '<EOF>'");
+    if (!this.#is(')') && this.#peek().kind === 'end')
+      throw new SyntaxIssue(this.#peek().at, "Syntax error: missing ')' at '<EOF>'");
     this.#expect(')');
   }
 
@@ -277,9 +325,10 @@ class Parser {
 }
 
 /** Where a field of a message may begin, or the message end. */
-const FIELD_EXPECTING = '{\'}\', \',\', \'?\', IDENTIFIER, ESC_IDENTIFIER}';
+const FIELD_EXPECTING = "{'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}";
 
-const structName = (expr: Expr): string => (expr.kind === 'ident' ? expr.name : expr.kind === 'select' ? `${structName(expr.operand)}.${expr.field}` : '');
+const structName = (expr: Expr): string =>
+  expr.kind === 'ident' ? expr.name : expr.kind === 'select' ? `${structName(expr.operand)}.${expr.field}` : '';
 
 const call = (fn: string, at: number, args: readonly Expr[]): Call => ({ kind: 'call', at, fn, args });
 

@@ -1,4 +1,7 @@
-/** Values that are looked for by equality: in groups that may be equal, so that a thousand among a thousand are not a million comparisons. */
+/**
+ * Values that are looked for by equality: in groups that may be equal, so that a thousand among a thousand are not a
+ * million comparisons.
+ */
 import { equals } from './compare.js';
 import { CelList, CelMap, Uint } from './values.js';
 import type { Value } from './values.js';
@@ -24,16 +27,31 @@ export class Bag {
 
 /** Equal values have the same mark. */
 function markOf(value: Value): string {
-  if (value instanceof CelMap) return `{${[...value.keys()].map((key) => `${plainMark(key)}=${plainMark(value.find(key) ?? null)}`).toSorted().join()}}`;
+  if (value instanceof CelMap)
+    return `{${[...value.keys()]
+      .map((key) => `${plainMark(key)}=${plainMark(value.find(key) ?? null)}`)
+      .toSorted()
+      .join()}}`;
   return plainMark(value);
 }
 
 /** Numbers are equal across their types; what is made of others counts by its type alone. */
 function plainMark(value: Value): string {
   switch (typeof value) {
-    case 'string': return JSON.stringify(value);
-    case 'bigint': case 'number': return String(Number(value) + 0);
-    case 'boolean': return String(value);
-    default: return value instanceof Uint ? String(Number(value.value)) : value instanceof CelList ? 'list' : value instanceof CelMap ? 'map' : 'other';
+    case 'string':
+      return JSON.stringify(value);
+    case 'bigint':
+    case 'number':
+      return String(Number(value) + 0);
+    case 'boolean':
+      return String(value);
+    default:
+      return value instanceof Uint
+        ? String(Number(value.value))
+        : value instanceof CelList
+          ? 'list'
+          : value instanceof CelMap
+            ? 'map'
+            : 'other';
   }
 }

@@ -1,9 +1,20 @@
 /** Equality and order of values. Numbers of different types compare by value (CrossTypeNumericComparisons). */
-import { CelError, CelList, CelMap, Duration, Opaque, Optional, Timestamp, TypeValue, Uint, noSuchOverload } from './values.js';
+import {
+  CelError,
+  CelList,
+  CelMap,
+  Duration,
+  Opaque,
+  Optional,
+  Timestamp,
+  TypeValue,
+  Uint,
+  noSuchOverload,
+} from './values.js';
 import type { Value } from './values.js';
 
 const numberOf = (value: Value): bigint | number | undefined =>
-  (typeof value === 'bigint' || typeof value === 'number' ? value : value instanceof Uint ? value.value : undefined);
+  typeof value === 'bigint' || typeof value === 'number' ? value : value instanceof Uint ? value.value : undefined;
 
 export function equals(a: Value, b: Value): boolean {
   if (a === b) return !(a instanceof CelError);

@@ -5,9 +5,13 @@ import type { Value } from './values.js';
 
 export function keyText(value: Value): string {
   switch (typeof value) {
-    case 'string': return value;
-    case 'bigint': case 'boolean': return String(value);
-    case 'number': return doubleText(value);
+    case 'string':
+      return value;
+    case 'bigint':
+    case 'boolean':
+      return String(value);
+    case 'number':
+      return doubleText(value);
     default:
       if (value instanceof Uint) return String(value.value);
       if (value instanceof Timestamp) return timestampText(value);

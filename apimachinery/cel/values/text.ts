@@ -3,7 +3,14 @@ import { CelError, Duration, Timestamp } from './values.js';
 
 const SECOND = 1_000_000_000n;
 const UNITS: Readonly<Record<string, bigint>> = {
-  ns: 1n, us: 1000n, 'µs': 1000n, 'μs': 1000n, ms: 1_000_000n, s: SECOND, m: 60n * SECOND, h: 3600n * SECOND,
+  ns: 1n,
+  us: 1000n,
+  µs: 1000n,
+  μs: 1000n,
+  ms: 1_000_000n,
+  s: SECOND,
+  m: 60n * SECOND,
+  h: 3600n * SECOND,
 };
 const TERM = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/y;
 const INT64_MAX = (1n << 63n) - 1n;
@@ -21,7 +28,9 @@ export function durationOf(text: string): Duration | CelError {
     const [term = '', whole = '', fraction = '', unit = ''] = match ?? [];
     if (match === null || (whole === '' && fraction === '')) return invalid();
     const scale = UNITS[unit] ?? 0n;
-    total += BigInt(whole === '' ? 0 : whole) * scale + (fraction === '' ? 0n : (BigInt(fraction) * scale) / 10n ** BigInt(fraction.length));
+    total +=
+      BigInt(whole === '' ? 0 : whole) * scale +
+      (fraction === '' ? 0n : (BigInt(fraction) * scale) / 10n ** BigInt(fraction.length));
     at += term.length;
   }
   if (body === '' || total > INT64_MAX) return invalid();
@@ -31,7 +40,9 @@ export function durationOf(text: string): Duration | CelError {
 /** Seconds with as many digits as there are: `1.5s`. */
 export function durationText({ ns }: Duration): string {
   const size = ns < 0n ? -ns : ns;
-  const fraction = String(size % SECOND).padStart(9, '0').replace(/0+$/, '');
+  const fraction = String(size % SECOND)
+    .padStart(9, '0')
+    .replace(/0+$/, '');
   return `${ns < 0n ? '-' : ''}${size / SECOND}${fraction === '' ? '' : `.${fraction}`}s`;
 }
 
@@ -41,14 +52,20 @@ const TIME_MIN = -62_135_596_800n * SECOND;
 const TIME_MAX = 253_402_300_799n * SECOND + SECOND - 1n;
 
 export function timestampOf(text: string): Timestamp | CelError {
-  const invalid = (): CelError => new CelError(`parsing time ${JSON.stringify(text)} as "2006-01-02T15:04:05Z07:00": cannot parse`);
+  const invalid = (): CelError =>
+    new CelError(`parsing time ${JSON.stringify(text)} as "2006-01-02T15:04:05Z07:00": cannot parse`);
   const match = RFC3339.exec(text);
   if (match === null) return invalid();
   const [, year = '', month = '', day = '', hour = '', minute = '', second = '', fraction = '', zone = ''] = match;
   const ms = Date.UTC(2000, Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
   const date = new Date(ms);
   date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
-  const fits = date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day) && Number(hour) < 24 && Number(minute) < 60 && Number(second) < 60;
+  const fits =
+    date.getUTCMonth() === Number(month) - 1 &&
+    date.getUTCDate() === Number(day) &&
+    Number(hour) < 24 &&
+    Number(minute) < 60 &&
+    Number(second) < 60;
   const offset = offsetMinutes(zone);
   if (!fits || offset === undefined) return invalid();
   const ns = BigInt(date.getTime() / 1000 - offset * 60) * SECOND + BigInt(fraction.padEnd(9, '0').slice(0, 9));
@@ -73,12 +90,16 @@ function offsetMinutes(zone: string): number | undefined {
 /** RFC 3339 in UTC with as many digits as there are. */
 export function timestampText({ ns }: Timestamp): string {
   const seconds = ns / SECOND - (ns % SECOND < 0n ? 1n : 0n);
-  const fraction = String(ns - seconds * SECOND).padStart(9, '0').replace(/0+$/, '');
+  const fraction = String(ns - seconds * SECOND)
+    .padStart(9, '0')
+    .replace(/0+$/, '');
   const text = new Date(Number(seconds) * 1000).toISOString().replace(/\.\d+Z$/, '');
   return `${text}${fraction === '' ? '' : `.${fraction}`}Z`;
 }
 
-/** A Date whose UTC fields are the time's fields in a zone: UTC when absent, `+02:00`, or a name of the IANA database. */
+/**
+ * A Date whose UTC fields are the time's fields in a zone: UTC when absent, `+02:00`, or a name of the IANA database.
+ */
 export function zoned({ ns }: Timestamp, zone?: string): Date | CelError {
   const ms = Number(ns / 1_000_000n - (ns % 1_000_000n < 0n ? 1n : 0n));
   if (zone === undefined || zone === 'UTC' || zone === '') return new Date(ms);
@@ -86,10 +107,27 @@ export function zoned({ ns }: Timestamp, zone?: string): Date | CelError {
   if (fixed !== undefined) return new Date(ms + fixed * 60_000);
   try {
     const parts = new Intl.DateTimeFormat('en-US', {
-      timeZone: zone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric',
+      timeZone: zone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
     }).formatToParts(ms);
     const part = (type: string): number => Number(parts.find((one) => one.type === type)?.value);
-    const date = new Date(Date.UTC(2000, part('month') - 1, part('day'), part('hour'), part('minute'), part('second'), ((ms % 1000) + 1000) % 1000));
+    const date = new Date(
+      Date.UTC(
+        2000,
+        part('month') - 1,
+        part('day'),
+        part('hour'),
+        part('minute'),
+        part('second'),
+        ((ms % 1000) + 1000) % 1000,
+      ),
+    );
     date.setUTCFullYear(part('year'), part('month') - 1, part('day'));
     return date;
   } catch {

@@ -6,11 +6,16 @@ import type { Value } from './values.js';
 /** As `type(x)` names it. */
 export function typeNameOf(value: Value): string {
   switch (typeof value) {
-    case 'boolean': return 'bool';
-    case 'bigint': return 'int';
-    case 'number': return 'double';
-    case 'string': return 'string';
-    default: return value === null ? 'null_type' : objectTypeName(value);
+    case 'boolean':
+      return 'bool';
+    case 'bigint':
+      return 'int';
+    case 'number':
+      return 'double';
+    case 'string':
+      return 'string';
+    default:
+      return value === null ? 'null_type' : objectTypeName(value);
   }
 }
 
@@ -30,21 +35,37 @@ function objectTypeName(value: object): string {
 /** Whether a value may stand for an argument of the type. Items of lists and maps are not looked at. */
 export function guardOf(type: CelType): (value: Value) => boolean {
   switch (type.kind) {
-    case 'bool': return (value) => typeof value === 'boolean';
-    case 'int': return (value) => typeof value === 'bigint';
-    case 'double': return (value) => typeof value === 'number';
-    case 'string': return (value) => typeof value === 'string';
-    case 'null': return (value) => value === null;
-    case 'uint': return (value) => value instanceof Uint;
-    case 'bytes': return (value) => value instanceof Uint8Array;
-    case 'timestamp': return (value) => value instanceof Timestamp;
-    case 'duration': return (value) => value instanceof Duration;
-    case 'list': return (value) => value instanceof CelList;
-    case 'map': case 'object': return (value) => value instanceof CelMap;
-    case 'optional': return (value) => value instanceof Optional;
-    case 'type': return (value) => value instanceof TypeValue;
-    case 'opaque': return (value) => value instanceof Opaque && value.type === type;
-    default: return () => true;
+    case 'bool':
+      return (value) => typeof value === 'boolean';
+    case 'int':
+      return (value) => typeof value === 'bigint';
+    case 'double':
+      return (value) => typeof value === 'number';
+    case 'string':
+      return (value) => typeof value === 'string';
+    case 'null':
+      return (value) => value === null;
+    case 'uint':
+      return (value) => value instanceof Uint;
+    case 'bytes':
+      return (value) => value instanceof Uint8Array;
+    case 'timestamp':
+      return (value) => value instanceof Timestamp;
+    case 'duration':
+      return (value) => value instanceof Duration;
+    case 'list':
+      return (value) => value instanceof CelList;
+    case 'map':
+    case 'object':
+      return (value) => value instanceof CelMap;
+    case 'optional':
+      return (value) => value instanceof Optional;
+    case 'type':
+      return (value) => value instanceof TypeValue;
+    case 'opaque':
+      return (value) => value instanceof Opaque && value.type === type;
+    default:
+      return () => true;
   }
 }
 

@@ -1,6 +1,17 @@
 /** Types of expressions and of the values that they have. */
 
-type SimpleKind = 'dyn' | 'null' | 'bool' | 'int' | 'uint' | 'double' | 'string' | 'bytes' | 'timestamp' | 'duration' | 'error';
+type SimpleKind =
+  | 'dyn'
+  | 'null'
+  | 'bool'
+  | 'int'
+  | 'uint'
+  | 'double'
+  | 'string'
+  | 'bytes'
+  | 'timestamp'
+  | 'duration'
+  | 'error';
 
 export type CelType =
   | { readonly kind: SimpleKind }
@@ -9,7 +20,12 @@ export type CelType =
   | { readonly kind: 'optional'; readonly of: CelType }
   | { readonly kind: 'type'; readonly of: CelType }
   /** An object of a schema; fields by their escaped names. `other`: what any field that is not among them is. */
-  | { readonly kind: 'object'; readonly name: string; readonly fields: ReadonlyMap<string, CelType>; readonly other?: CelType }
+  | {
+      readonly kind: 'object';
+      readonly name: string;
+      readonly fields: ReadonlyMap<string, CelType>;
+      readonly other?: CelType;
+    }
   /** A type of a library, as `kubernetes.URL`. */
   | { readonly kind: 'opaque'; readonly name: string }
   | { readonly kind: 'param'; readonly name: string };
@@ -36,13 +52,22 @@ export const opaqueOf = (name: string): CelType => ({ kind: 'opaque', name });
 /** `list(string)`, as issues print a type. */
 export function typeName(type: CelType): string {
   switch (type.kind) {
-    case 'list': return `list(${typeName(type.item)})`;
-    case 'map': return `map(${typeName(type.key)}, ${typeName(type.value)})`;
-    case 'optional': return `optional_type(${typeName(type.of)})`;
-    case 'type': return type.of.kind === 'dyn' ? 'type' : `type(${typeName(type.of)})`;
-    case 'timestamp': return 'timestamp';
-    case 'object': case 'opaque': case 'param': return type.name;
-    default: return type.kind;
+    case 'list':
+      return `list(${typeName(type.item)})`;
+    case 'map':
+      return `map(${typeName(type.key)}, ${typeName(type.value)})`;
+    case 'optional':
+      return `optional_type(${typeName(type.of)})`;
+    case 'type':
+      return type.of.kind === 'dyn' ? 'type' : `type(${typeName(type.of)})`;
+    case 'timestamp':
+      return 'timestamp';
+    case 'object':
+    case 'opaque':
+    case 'param':
+      return type.name;
+    default:
+      return type.kind;
   }
 }
 

@@ -1,9 +1,24 @@
-/** Values at run time. Integers are bigints, so that int and double cannot be mixed up; double is a JavaScript number. */
+/**
+ * Values at run time. Integers are bigints, so that int and double cannot be mixed up; double is a JavaScript number.
+ */
 import type { CelType } from './types.js';
 
 export type Value =
-  | null | boolean | bigint | number | string | Uint8Array
-  | Uint | Timestamp | Duration | CelList | CelMap | Optional | TypeValue | Opaque | CelError;
+  | null
+  | boolean
+  | bigint
+  | number
+  | string
+  | Uint8Array
+  | Uint
+  | Timestamp
+  | Duration
+  | CelList
+  | CelMap
+  | Optional
+  | TypeValue
+  | Opaque
+  | CelError;
 
 /** An error is a value: `false && error` is false. */
 export class CelError {
@@ -76,7 +91,10 @@ export abstract class CelList {
     for (let index = 0; index < this.size; index++) yield this.at(index);
   }
 
-  /** Lists that are sets or maps by their schema compare and add in another way; undefined when this one is a plain list. */
+  /**
+   * Lists that are sets or maps by their schema compare and add in another way; undefined when this one is a plain
+   * list.
+   */
   equalTo(_other: CelList): boolean | undefined {
     return undefined;
   }
@@ -141,11 +159,16 @@ export class HashMap extends CelMap {
 /** Numbers of different types with the same value are the same key. */
 function hashOf(key: Value): string | boolean | undefined {
   switch (typeof key) {
-    case 'string': return `s${key}`;
-    case 'boolean': return key;
-    case 'bigint': return `n${key}`;
-    case 'number': return Number.isInteger(key) ? `n${BigInt(key)}` : `n${key}`;
-    default: return key instanceof Uint ? `n${key.value}` : undefined;
+    case 'string':
+      return `s${key}`;
+    case 'boolean':
+      return key;
+    case 'bigint':
+      return `n${key}`;
+    case 'number':
+      return Number.isInteger(key) ? `n${BigInt(key)}` : `n${key}`;
+    default:
+      return key instanceof Uint ? `n${key.value}` : undefined;
   }
 }
 

@@ -36,7 +36,8 @@ function readField(object: JsonObject, field: Field, wire: number, reader: WireR
       const items = Object.hasOwn(object, field.name) ? (object[field.name] as unknown[]) : [];
       object[field.name] = items;
       if (field.scalar !== undefined && wire === WIRE_BYTES && !isBytes(field.scalar)) {
-        for (const packed = reader.message(); !packed.done; reader.budget.spend()) items.push(readScalar(field.scalar, packed));
+        for (const packed = reader.message(); !packed.done; reader.budget.spend())
+          items.push(readScalar(field.scalar, packed));
       } else {
         if (field.scalar === undefined) reader.budget.spendItem();
         items.push(readValue(field, wire, reader, depth));
@@ -79,10 +80,15 @@ function readEntry(entries: JsonObject, field: Field, reader: WireReader, depth:
 
 function zeroOf(field: Field): unknown {
   switch (field.scalar) {
-    case undefined: return forms().special.has(field.message ?? '') ? null : {};
-    case 'string': case 'bytes': return '';
-    case 'bool': return false;
-    default: return 0;
+    case undefined:
+      return forms().special.has(field.message ?? '') ? null : {};
+    case 'string':
+    case 'bytes':
+      return '';
+    case 'bool':
+      return false;
+    default:
+      return 0;
   }
 }
 
@@ -112,12 +118,17 @@ export function wireOf(scalar: Scalar): number {
 
 function readScalar(scalar: Scalar, reader: WireReader): unknown {
   switch (scalar) {
-    case 'string': return reader.string();
-    case 'bytes': return reader.bytes().toString('base64');
-    case 'bool': return reader.varint() !== 0n;
-    case 'int32': return reader.int32();
-    case 'int64': return reader.int64();
-    case 'double': return reader.double();
+    case 'string':
+      return reader.string();
+    case 'bytes':
+      return reader.bytes().toString('base64');
+    case 'bool':
+      return reader.varint() !== 0n;
+    case 'int32':
+      return reader.int32();
+    case 'int64':
+      return reader.int64();
+    case 'double':
+      return reader.double();
   }
 }
-

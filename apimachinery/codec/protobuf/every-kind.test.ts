@@ -1,4 +1,7 @@
-/** Every served kind with every field set: our bytes are those of another encoder, and are read back as what was written. */
+/**
+ * Every served kind with every field set: our bytes are those of another encoder, and are read back as what was
+ * written.
+ */
 import { describe, expect, it } from 'vitest';
 import { kindRows } from '../../scheme/data.js';
 import { expectedBytes } from '../../testing/expected-bytes.js';
@@ -34,20 +37,33 @@ interface Row extends SampleKind {
 /** What is sent and answered besides the kinds that are served: bodies of subresources, options, errors, discovery. */
 function otherBodies(): Row[] {
   const meta = ['Status', 'DeleteOptions', 'APIVersions', 'APIGroup', 'APIGroupList', 'APIResourceList'];
-  const rows = meta.map((kind) => ({ group: '', version: 'v1', kind, definition: `io.k8s.apimachinery.pkg.apis.meta.v1.${kind}` }));
+  const rows = meta.map((kind) => ({
+    group: '',
+    version: 'v1',
+    kind,
+    definition: `io.k8s.apimachinery.pkg.apis.meta.v1.${kind}`,
+  }));
   const known = new Set(kindRows().map(({ group, version, kind }) => `${group}/${version}/${kind}`));
   for (const { subresources = [] } of kindRows()) {
     for (const { group = '', version = 'v1', kind } of subresources) {
       const name = `${group}/${version}/${kind}`;
       if (kind === undefined || known.has(name)) continue;
       known.add(name);
-      rows.push({ group, version, kind, definition: `io.k8s.api.${group === '' ? 'core' : group.split('.')[0]}.${version}.${kind}` });
+      rows.push({
+        group,
+        version,
+        kind,
+        definition: `io.k8s.api.${group === '' ? 'core' : group.split('.')[0]}.${version}.${kind}`,
+      });
     }
   }
   return rows;
 }
 
-const rows = [...kindRows(), ...otherBodies()].map((row: Row) => ({ ...row, name: `${row.group}/${row.version} ${row.kind}` }));
+const rows = [...kindRows(), ...otherBodies()].map((row: Row) => ({
+  ...row,
+  name: `${row.group}/${row.version} ${row.kind}`,
+}));
 
 describe.each(rows)('$name', (row) => {
   const message = messageOfDefinition(row.definition);
@@ -91,7 +107,11 @@ describe('samples', () => {
     if (pod === undefined) throw new Error('there is no Pod');
     const object = sampleObject(pod, 'full');
     expect(sampleObject(pod, 'full')).toEqual(object);
-    expect(object['spec']).toMatchObject({ nodeName: 'nodename-0', containers: [{ env: [{}, {}] }, {}], terminationGracePeriodSeconds: 4 });
+    expect(object['spec']).toMatchObject({
+      nodeName: 'nodename-0',
+      containers: [{ env: [{}, {}] }, {}],
+      terminationGracePeriodSeconds: 4,
+    });
     expect(Object.keys((object['spec'] as { volumes: JsonObject[] }).volumes[0] ?? {})).toHaveLength(31);
   });
 });

@@ -32,15 +32,23 @@ function durationOf(text: string): number {
   return ns;
 }
 
-let made: { readonly special: ReadonlyMap<string, SpecialForm>; readonly unions: ReadonlyMap<string, UnionForm> } | undefined;
+let made:
+  | { readonly special: ReadonlyMap<string, SpecialForm>; readonly unions: ReadonlyMap<string, UnionForm> }
+  | undefined;
 
 export function forms(): NonNullable<typeof made> {
   made ??= {
     special: specialForms({ parseJson: (bytes) => decodeJson(bytes), formatDuration, parseDuration: durationOf }),
-    unions: new Map(['v1', 'v1beta1'].flatMap((version): [string, UnionForm][] => {
-      const prefix = `k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.${version}.JSONSchemaPropsOr`;
-      return [[`${prefix}Array`, orArray], [`${prefix}Bool`, orBool], [`${prefix}StringArray`, orStringArray]];
-    })),
+    unions: new Map(
+      ['v1', 'v1beta1'].flatMap((version): [string, UnionForm][] => {
+        const prefix = `k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.${version}.JSONSchemaPropsOr`;
+        return [
+          [`${prefix}Array`, orArray],
+          [`${prefix}Bool`, orBool],
+          [`${prefix}StringArray`, orStringArray],
+        ];
+      }),
+    ),
   };
   return made;
 }

@@ -22,13 +22,17 @@ export interface KindHint {
   readonly kind: string;
 }
 
-/** Throws ApiError BadRequest for what is malformed or of a kind without protobuf form. `hint` names a kind the body omits. */
+/**
+ * Throws ApiError BadRequest for what is malformed or of a kind without protobuf form. `hint` names a kind the body
+ * omits.
+ */
 export function decodeProtobuf(bytes: Uint8Array, hint?: KindHint, limits: DecodeLimits = DEFAULT_LIMITS): JsonObject {
   checkSize(bytes, limits);
   try {
     return decodeEnvelope(bytes, hint, limits);
   } catch (error) {
-    if (error instanceof ProtobufError) throw apiErrors.badRequest(`couldn't parse the body as protobuf: ${error.message}`);
+    if (error instanceof ProtobufError)
+      throw apiErrors.badRequest(`couldn't parse the body as protobuf: ${error.message}`);
     throw error;
   }
 }
@@ -38,7 +42,10 @@ function decodeEnvelope(bytes: Uint8Array, hint: KindHint | undefined, limits: D
     throw new ProtobufError('it does not begin with "k8s\\0"');
   }
   const budget = new ValueBudget({ ...limits, valuesMax: FIELDS_PER_VALUE * limits.valuesMax });
-  const envelope = readMessage(messageNamed(ENVELOPE), new WireReader(bytes, budget, { start: MAGIC.length, end: bytes.length }));
+  const envelope = readMessage(
+    messageNamed(ENVELOPE),
+    new WireReader(bytes, budget, { start: MAGIC.length, end: bytes.length }),
+  );
   const { apiVersion, kind } = typeOf(envelope, hint);
   const raw = Buffer.from(typeof envelope['raw'] === 'string' ? envelope['raw'] : '', 'base64');
   if (envelope['contentType'] === 'application/json') {
@@ -56,7 +63,8 @@ function typeOf(envelope: JsonObject, hint: KindHint | undefined): KindHint {
   const meta = isObject(envelope['typeMeta']) ? envelope['typeMeta'] : {};
   const apiVersion = meta['apiVersion'] ?? hint?.apiVersion;
   const kind = meta['kind'] ?? hint?.kind;
-  if (typeof apiVersion !== 'string' || typeof kind !== 'string') throw new ProtobufError('it names no apiVersion and kind');
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string')
+    throw new ProtobufError('it names no apiVersion and kind');
   return { apiVersion, kind };
 }
 
@@ -69,14 +77,17 @@ export function encodeProtobuf(object: JsonObject): Uint8Array | undefined {
   if (message === undefined) return undefined;
   const raw = writeMessage(message, object);
   const envelope = writeMessage(messageNamed(ENVELOPE), {
-    typeMeta: { apiVersion, kind }, raw: Buffer.from(raw).toString('base64'), contentEncoding: '', contentType: '',
+    typeMeta: { apiVersion, kind },
+    raw: Buffer.from(raw).toString('base64'),
+    contentEncoding: '',
+    contentType: '',
   });
   return Buffer.concat([MAGIC, envelope]);
 }
 
 /**
- * One event of a watch: its length in four bytes, big-endian, then a bare metav1.WatchEvent (no magic) whose object is an
- * enveloped message (k8s.io/apimachinery/pkg/util/framer).
+ * One event of a watch: its length in four bytes, big-endian, then a bare metav1.WatchEvent (no magic) whose object is
+ * an enveloped message (k8s.io/apimachinery/pkg/util/framer).
  */
 export function encodeWatchFrame(type: string, object: Uint8Array): Uint8Array {
   const extension = new WireWriter();

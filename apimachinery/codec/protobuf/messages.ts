@@ -1,7 +1,7 @@
 /**
- * What the codec knows of a message: its fields by number and by JSON name, parsed from the compiled data when the message
- * is first met. Field strings are `name=number[shape][!]:type`, where `*` is a list, `%` a map with string keys, `^` a
- * message whose fields stand in its parent's place in JSON, and `!` keeps a zero that was sent.
+ * What the codec knows of a message: its fields by number and by JSON name, parsed from the compiled data when the
+ * message is first met. Field strings are `name=number[shape][!]:type`, where `*` is a list, `%` a map with string
+ * keys, `^` a message whose fields stand in its parent's place in JSON, and `!` keeps a zero that was sent.
  */
 import { assert, present } from '../../../platform/assert.js';
 import { builtInDefinitions, protobufData } from '../../scheme/data.js';
@@ -28,7 +28,14 @@ export interface Message {
   readonly byName: ReadonlyMap<string, Field>;
 }
 
-const SCALARS: Readonly<Record<string, Scalar>> = { s: 'string', i: 'int32', l: 'int64', b: 'bool', y: 'bytes', d: 'double' };
+const SCALARS: Readonly<Record<string, Scalar>> = {
+  s: 'string',
+  i: 'int32',
+  l: 'int64',
+  b: 'bool',
+  y: 'bytes',
+  d: 'double',
+};
 const SHAPES: Readonly<Record<string, Field['shape']>> = { '*': 'list', '%': 'map', '^': 'inline', '': 'single' };
 
 const parsed = new Map<string, Message>();
@@ -49,7 +56,8 @@ function parseMessage(name: string, text: string): Message {
   const known = builtInDefinitions()[definitionOf(name)]?.properties ?? {};
   const fields = text === '' ? [] : text.split(' ').map((field) => withEncoding(parseField(field, home), known));
   return {
-    name, fields,
+    name,
+    fields,
     byNumber: new Map(fields.map((field) => [field.number, field])),
     byName: new Map(fields.map((field) => [field.name, field])),
   };
@@ -62,8 +70,11 @@ function withEncoding(field: Field, properties: Readonly<Record<string, Schema>>
 }
 
 /** `io.k8s.api.core.v1.Pod` of `k8s.io.api.core.v1.Pod`. */
-const definitionOf = (message: string): string => message.replace(/^k8s\.io\./, 'io.k8s.')
-  .replace('apiextensions_apiserver', 'apiextensions-apiserver').replace('kube_aggregator', 'kube-aggregator');
+const definitionOf = (message: string): string =>
+  message
+    .replace(/^k8s\.io\./, 'io.k8s.')
+    .replace('apiextensions_apiserver', 'apiextensions-apiserver')
+    .replace('kube_aggregator', 'kube-aggregator');
 
 function parseField(text: string, home: string): Field {
   const match = /^([^=]+)=(\d+)([*%^]?)(!?):(.+)$/.exec(text);
@@ -71,7 +82,10 @@ function parseField(text: string, home: string): Field {
   const [, name = '', number, shape = '', zero, type = ''] = match;
   const scalar = SCALARS[type];
   return {
-    name, number: Number(number), shape: SHAPES[shape] ?? 'single', keepsZero: zero === '!',
+    name,
+    number: Number(number),
+    shape: SHAPES[shape] ?? 'single',
+    keepsZero: zero === '!',
     ...(scalar === undefined ? { message: messageOf(type, home) } : { scalar }),
   };
 }

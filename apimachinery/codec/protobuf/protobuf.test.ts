@@ -5,12 +5,27 @@ import { decodeProtobuf, encodeProtobuf } from './index.js';
 import type { JsonObject } from '../../value.js';
 
 const samples = fileURLToPath(new URL('../../../../shared/data/kubernetes-roundtrip/', import.meta.url));
-const names = existsSync(samples) ? readdirSync(samples).filter((n) => n.endsWith('.pb')).map((n) => n.slice(0, -3)) : [];
+const names = existsSync(samples)
+  ? readdirSync(samples)
+      .filter((n) => n.endsWith('.pb'))
+      .map((n) => n.slice(0, -3))
+  : [];
 
 const bodyOf = (fields: number[]): Uint8Array => {
   const raw = Buffer.from(fields);
-  const type = Buffer.concat([Buffer.from([0x0a, 2]), Buffer.from('v1'), Buffer.from([0x12, 9]), Buffer.from('ConfigMap')]);
-  return Buffer.concat([Buffer.from('k8s\0'), Buffer.from([0x0a, type.length]), type, Buffer.from([0x12, raw.length]), raw]);
+  const type = Buffer.concat([
+    Buffer.from([0x0a, 2]),
+    Buffer.from('v1'),
+    Buffer.from([0x12, 9]),
+    Buffer.from('ConfigMap'),
+  ]);
+  return Buffer.concat([
+    Buffer.from('k8s\0'),
+    Buffer.from([0x0a, type.length]),
+    type,
+    Buffer.from([0x12, raw.length]),
+    raw,
+  ]);
 };
 
 /** A struct that is absent in one version's bytes and empty in another's JSON is the same struct. */
@@ -19,7 +34,7 @@ const withoutEmpty = (object: JsonObject): JsonObject =>
 
 // In addition to every-kind.test.ts, which needs nothing from outside.
 if (names.length > 0) {
-  describe('Kubernetes\' own samples in both encodings (in ../shared/data)', () => {
+  describe("Kubernetes' own samples in both encodings (in ../shared/data)", () => {
     it.each(names)('%s', (name) => {
       const bytes = readFileSync(`${samples}${name}.pb`);
       // WatchEvents name no kind of their own; the reader of a stream knows what it reads.
@@ -36,23 +51,38 @@ if (names.length > 0) {
 
 describe('protobuf bodies', () => {
   it('keep an explicit zero of a pointer and drop the zeros Go writes for plain fields', () => {
-    const scaled = { kind: 'Deployment', apiVersion: 'apps/v1', spec: { replicas: 0, paused: false, selector: {}, template: {} } };
+    const scaled = {
+      kind: 'Deployment',
+      apiVersion: 'apps/v1',
+      spec: { replicas: 0, paused: false, selector: {}, template: {} },
+    };
     expect(decodeProtobuf(encodeProtobuf(scaled) ?? new Uint8Array())).toEqual({
-      kind: 'Deployment', apiVersion: 'apps/v1', spec: { replicas: 0, selector: {}, template: {} },
+      kind: 'Deployment',
+      apiVersion: 'apps/v1',
+      spec: { replicas: 0, selector: {}, template: {} },
     });
   });
 
   it('carry numbers-or-strings, quantities, negative integers and odd map keys', () => {
     const object = {
-      kind: 'Service', apiVersion: 'v1', metadata: { labels: { constructor: 'a', 'x/y': '' }, generation: -1 },
-      spec: { ports: [{ port: 80, targetPort: 'web' }, { port: 81, targetPort: -5 }] },
+      kind: 'Service',
+      apiVersion: 'v1',
+      metadata: { labels: { constructor: 'a', 'x/y': '' }, generation: -1 },
+      spec: {
+        ports: [
+          { port: 80, targetPort: 'web' },
+          { port: 81, targetPort: -5 },
+        ],
+      },
     };
     expect(decodeProtobuf(encodeProtobuf(object) ?? new Uint8Array())).toEqual(object);
   });
 
   it('never touch a prototype', () => {
     const labels = JSON.parse('{"__proto__":"x"}') as JsonObject;
-    const decoded = decodeProtobuf(encodeProtobuf({ kind: 'ConfigMap', apiVersion: 'v1', data: labels }) ?? new Uint8Array());
+    const decoded = decodeProtobuf(
+      encodeProtobuf({ kind: 'ConfigMap', apiVersion: 'v1', data: labels }) ?? new Uint8Array(),
+    );
     expect(Object.keys(decoded['data'] as object)).toEqual(['__proto__']);
     expect(Object.getPrototypeOf(decoded['data'])).toBe(Object.prototype);
   });

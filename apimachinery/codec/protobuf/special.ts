@@ -189,6 +189,10 @@ export function specialForms(tools: {
     [`${EXTENSIONS}.v1.JSON`, raw],
     [`${EXTENSIONS}.v1beta1.JSON`, raw],
     ...['authentication', 'authorization', 'certificates'].flatMap((group) =>
-      ['v1', 'v1beta1'].map((version): [string, SpecialForm] => [`k8s.io.api.${group}.${version}.ExtraValue`, stringList])),
+      ['v1', 'v1beta1'].map((version): [string, SpecialForm] => [
+        `k8s.io.api.${group}.${version}.ExtraValue`,
+        stringList,
+      ]),
+    ),
   ]);
 }

@@ -12,7 +12,9 @@ export const WIRE_FIXED64 = 1;
 export const WIRE_BYTES = 2;
 const WIRE_FIXED32 = 5;
 
-/** Reads one buffer front to back; a message inside it is a narrower window on the same bytes, and on the same budget. */
+/**
+ * Reads one buffer front to back; a message inside it is a narrower window on the same bytes, and on the same budget.
+ */
 export class WireReader {
   /** What values of the whole body are counted against. */
   readonly budget: ValueBudget;
@@ -20,7 +22,11 @@ export class WireReader {
   readonly #end: number;
   #at: number;
 
-  constructor(bytes: Uint8Array, budget: ValueBudget, window: { readonly start: number; readonly end: number } = { start: 0, end: bytes.length }) {
+  constructor(
+    bytes: Uint8Array,
+    budget: ValueBudget,
+    window: { readonly start: number; readonly end: number } = { start: 0, end: bytes.length },
+  ) {
     this.budget = budget;
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#at = window.start;
@@ -96,11 +102,20 @@ export class WireReader {
 
   skip(wire: number): void {
     switch (wire) {
-      case WIRE_VARINT: this.varint(); return;
-      case WIRE_FIXED64: this.#take(8); return;
-      case WIRE_BYTES: this.#take(this.uint32()); return;
-      case WIRE_FIXED32: this.#take(4); return;
-      default: throw new ProtobufError(`wire type ${wire}`);
+      case WIRE_VARINT:
+        this.varint();
+        return;
+      case WIRE_FIXED64:
+        this.#take(8);
+        return;
+      case WIRE_BYTES:
+        this.#take(this.uint32());
+        return;
+      case WIRE_FIXED32:
+        this.#take(4);
+        return;
+      default:
+        throw new ProtobufError(`wire type ${wire}`);
     }
   }
 

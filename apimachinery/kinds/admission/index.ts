@@ -5,7 +5,12 @@ import type { ExtrasTable } from '../extras.js';
 import { complaintsOf } from '../lib/complaints.js';
 import { ALL_METADATA, strategyOf } from '../lib/strategy.js';
 import { definition } from './definition.js';
-import { validateMutatingBinding, validateMutatingPolicy, validateValidatingBinding, validateValidatingPolicy } from './policies.js';
+import {
+  validateMutatingBinding,
+  validateMutatingPolicy,
+  validateValidatingBinding,
+  validateValidatingPolicy,
+} from './policies.js';
 import { validateWebhooks } from './webhooks.js';
 import { at, child, children, field, fill, isRec, num, str, type Rec } from '../lib/value.js';
 import * as print from '../printers/policy.js';
@@ -41,7 +46,8 @@ function defaultMatch(match: Rec): void {
   fill(match, 'matchPolicy', 'Equivalent');
   fill(match, 'namespaceSelector', {});
   fill(match, 'objectSelector', {});
-  for (const name of ['resourceRules', 'excludeResourceRules']) for (const rule of children(match, name)) fill(rule, 'scope', '*');
+  for (const name of ['resourceRules', 'excludeResourceRules'])
+    for (const rule of children(match, name)) fill(rule, 'scope', '*');
 }
 
 function defaultPolicyBinding(object: Rec): void {
@@ -50,49 +56,96 @@ function defaultPolicyBinding(object: Rec): void {
 }
 
 const webhooks = (mutating: boolean) => ({
-  categories: extensions, printer: print.webhookConfigurationPrinter,
-  strategy: strategyOf({ ...CONDITIONAL, generation: true, defaults: defaultWebhooks(mutating), validatesAll: true, validateWork: validateWebhooks }),
+  categories: extensions,
+  printer: print.webhookConfigurationPrinter,
+  strategy: strategyOf({
+    ...CONDITIONAL,
+    generation: true,
+    defaults: defaultWebhooks(mutating),
+    validatesAll: true,
+    validateWork: validateWebhooks,
+  }),
 });
 
 const apiService = strategyOf({
-  status: true, statusKeeps: ALL_METADATA,
+  status: true,
+  statusKeeps: ALL_METADATA,
   defaults: (object) => {
     const service = at(object, 'spec', 'service');
     if (isRec(service)) fill(service, 'port', 443);
   },
-  validate: (object) => complaintsOf((complaints) => {
-    const spec = field(object, 'spec');
-    const version = str(field(spec, 'version'));
-    const group = str(field(spec, 'group'));
-    if (str(at(object, 'metadata', 'name')) !== `${version}.${group}`) {
-      complaints.invalid('metadata.name', at(object, 'metadata', 'name'), `must be \`spec.version+"."+spec.group\`: "${version}.${group}"`);
-    }
-    complaints.requiredForm('spec.version', version, dns1123Label);
-    const priority = num(field(spec, 'groupPriorityMinimum'));
-    if (priority <= 0 || priority > 20_000) complaints.invalid('spec.groupPriorityMinimum', priority, 'must be positive and less than 20000');
-  }),
+  validate: (object) =>
+    complaintsOf((complaints) => {
+      const spec = field(object, 'spec');
+      const version = str(field(spec, 'version'));
+      const group = str(field(spec, 'group'));
+      if (str(at(object, 'metadata', 'name')) !== `${version}.${group}`) {
+        complaints.invalid(
+          'metadata.name',
+          at(object, 'metadata', 'name'),
+          `must be \`spec.version+"."+spec.group\`: "${version}.${group}"`,
+        );
+      }
+      complaints.requiredForm('spec.version', version, dns1123Label);
+      const priority = num(field(spec, 'groupPriorityMinimum'));
+      if (priority <= 0 || priority > 20_000)
+        complaints.invalid('spec.groupPriorityMinimum', priority, 'must be positive and less than 20000');
+    }),
 });
 
-const validatingPolicy = strategyOf({ ...CONDITIONAL, status: true, statusKeeps: ALL_METADATA, generation: true, defaults: defaultPolicy, validatesAll: true, validateWork: validateValidatingPolicy });
-const mutatingPolicy = strategyOf({ ...CONDITIONAL, generation: true, defaults: defaultPolicy, validatesAll: true, validateWork: validateMutatingPolicy });
-const policyBinding = (validate: (binding: Rec) => FieldError[]) => strategyOf({ ...CONDITIONAL, generation: true, defaults: defaultPolicyBinding, validatesAll: true, validate });
+const validatingPolicy = strategyOf({
+  ...CONDITIONAL,
+  status: true,
+  statusKeeps: ALL_METADATA,
+  generation: true,
+  defaults: defaultPolicy,
+  validatesAll: true,
+  validateWork: validateValidatingPolicy,
+});
+const mutatingPolicy = strategyOf({
+  ...CONDITIONAL,
+  generation: true,
+  defaults: defaultPolicy,
+  validatesAll: true,
+  validateWork: validateMutatingPolicy,
+});
+const policyBinding = (validate: (binding: Rec) => FieldError[]) =>
+  strategyOf({ ...CONDITIONAL, generation: true, defaults: defaultPolicyBinding, validatesAll: true, validate });
 
 export const extensionExtras: ExtrasTable = {
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhooks(true),
   'admissionregistration.k8s.io/validatingwebhookconfigurations': webhooks(false),
-  'admissionregistration.k8s.io/validatingadmissionpolicies': { categories: extensions, printer: print.admissionPolicyPrinter, strategy: validatingPolicy },
-  'admissionregistration.k8s.io/mutatingadmissionpolicies': { categories: extensions, printer: print.mutatingPolicyPrinter, strategy: mutatingPolicy },
+  'admissionregistration.k8s.io/validatingadmissionpolicies': {
+    categories: extensions,
+    printer: print.admissionPolicyPrinter,
+    strategy: validatingPolicy,
+  },
+  'admissionregistration.k8s.io/mutatingadmissionpolicies': {
+    categories: extensions,
+    printer: print.mutatingPolicyPrinter,
+    strategy: mutatingPolicy,
+  },
   'admissionregistration.k8s.io/validatingadmissionpolicybindings': {
-    categories: extensions, printer: print.admissionPolicyBindingPrinter, strategy: policyBinding(validateValidatingBinding),
+    categories: extensions,
+    printer: print.admissionPolicyBindingPrinter,
+    strategy: policyBinding(validateValidatingBinding),
   },
   'admissionregistration.k8s.io/mutatingadmissionpolicybindings': {
-    categories: extensions, printer: print.admissionPolicyBindingPrinter, strategy: policyBinding(validateMutatingBinding),
+    categories: extensions,
+    printer: print.admissionPolicyBindingPrinter,
+    strategy: policyBinding(validateMutatingBinding),
   },
   'apiextensions.k8s.io/customresourcedefinitions': {
-    shortNames: ['crd', 'crds'], categories: extensions, storagePrefix: 'apiextensions.k8s.io/customresourcedefinitions',
-    printer: print.createdAtPrinter, strategy: definition,
+    shortNames: ['crd', 'crds'],
+    categories: extensions,
+    storagePrefix: 'apiextensions.k8s.io/customresourcedefinitions',
+    printer: print.createdAtPrinter,
+    strategy: definition,
   },
   'apiregistration.k8s.io/apiservices': {
-    categories: extensions, storagePrefix: 'apiregistration.k8s.io/apiservices', printer: print.apiServicePrinter, strategy: apiService,
+    categories: extensions,
+    storagePrefix: 'apiregistration.k8s.io/apiservices',
+    printer: print.apiServicePrinter,
+    strategy: apiService,
   },
 };

@@ -1,4 +1,7 @@
-/** Which requests webhooks and policies look at: rules, selectors and parameters (k8s.io/kubernetes/pkg/apis/admissionregistration/validation). */
+/**
+ * Which requests webhooks and policies look at: rules, selectors and parameters
+ * (k8s.io/kubernetes/pkg/apis/admissionregistration/validation).
+ */
 import { dns1035Label, dns1123Subdomain, pathSegment } from '../../names.js';
 import type { Complaints } from '../lib/complaints.js';
 import { validateLabelSelector } from '../lib/label-validation.js';
@@ -11,7 +14,8 @@ export const MATCH_POLICIES = ['Equivalent', 'Exact'];
 
 /** A wildcard stands alone. */
 function validateAlone(complaints: Complaints, values: readonly string[], path: string, what: string): void {
-  if (values.length > 1 && values.includes('*')) complaints.invalid(path, values, `if '*' is present, must not specify other ${what}`);
+  if (values.length > 1 && values.includes('*'))
+    complaints.invalid(path, values, `if '*' is present, must not specify other ${what}`);
 }
 
 function validateResources(complaints: Complaints, resources: readonly string[], path: string): void {
@@ -30,26 +34,36 @@ function validateResources(complaints: Complaints, resources: readonly string[],
       continue;
     }
     const [name, sub] = [resource.slice(0, slash), resource.slice(slash + 1)];
-    if (wholeResources.has(name)) complaints.invalid(here, resource, `if '${name}/*' is present, must not specify ${resource}`);
-    if (wholeSubresources.has(sub)) complaints.invalid(here, resource, `if '*/${sub}' is present, must not specify ${resource}`);
+    if (wholeResources.has(name))
+      complaints.invalid(here, resource, `if '${name}/*' is present, must not specify ${resource}`);
+    if (wholeSubresources.has(sub))
+      complaints.invalid(here, resource, `if '*/${sub}' is present, must not specify ${resource}`);
     if (sub === '*') wholeResources.add(name);
     if (name === '*') wholeSubresources.add(sub);
   }
-  if (resources.length > 1 && resources.includes('*/*')) complaints.invalid(path, resources, "if '*/*' is present, must not specify other resources");
+  if (resources.length > 1 && resources.includes('*/*'))
+    complaints.invalid(path, resources, "if '*/*' is present, must not specify other resources");
   // Kubernetes remembers of the resources without a slash the last one only.
-  if (resources.includes('*') && isPlainLast) complaints.invalid(path, resources, "if '*' is present, must not specify other resources without subresources");
+  if (resources.includes('*') && isPlainLast)
+    complaints.invalid(path, resources, "if '*' is present, must not specify other resources without subresources");
 }
 
 export function validateRule(complaints: Complaints, rule: Rec, path: string): void {
-  const [operations, groups, versions] = ['operations', 'apiGroups', 'apiVersions'].map((name) => strs(rule[name])) as [readonly string[], readonly string[], readonly string[]];
+  const [operations, groups, versions] = ['operations', 'apiGroups', 'apiVersions'].map((name) => strs(rule[name])) as [
+    readonly string[],
+    readonly string[],
+    readonly string[],
+  ];
   if (operations.length === 0) complaints.required(`${path}.operations`);
   validateAlone(complaints, operations, `${path}.operations`, 'operations');
-  for (const [index, operation] of operations.entries()) if (!OPERATIONS.includes(operation)) complaints.unsupported(`${path}.operations[${index}]`, operation, OPERATIONS);
+  for (const [index, operation] of operations.entries())
+    if (!OPERATIONS.includes(operation)) complaints.unsupported(`${path}.operations[${index}]`, operation, OPERATIONS);
   if (groups.length === 0) complaints.required(`${path}.apiGroups`);
   validateAlone(complaints, groups, `${path}.apiGroups`, 'API groups');
   if (versions.length === 0) complaints.required(`${path}.apiVersions`);
   validateAlone(complaints, versions, `${path}.apiVersions`, 'API versions');
-  for (const [index, version] of versions.entries()) if (version === '') complaints.required(`${path}.apiVersions[${index}]`);
+  for (const [index, version] of versions.entries())
+    if (version === '') complaints.required(`${path}.apiVersions[${index}]`);
   validateResources(complaints, strs(rule['resources']), `${path}.resources`);
   complaints.enumerated(`${path}.scope`, rule['scope'], SCOPES);
 }
@@ -73,7 +87,8 @@ export function validateMatchResources(complaints: Complaints, match: unknown, p
     validateLabelSelector(complaints, match[name], `${path}.${name}`);
   }
   for (const name of ['resourceRules', 'excludeResourceRules']) {
-    for (const [index, rule] of recs(match[name]).entries()) validateNamedRule(complaints, rule, `${path}.${name}[${index}]`);
+    for (const [index, rule] of recs(match[name]).entries())
+      validateNamedRule(complaints, rule, `${path}.${name}[${index}]`);
   }
 }
 
@@ -81,7 +96,12 @@ export function validateMatchResources(complaints: Complaints, match: unknown, p
 export function validateMutatingOperations(complaints: Complaints, match: unknown, path: string): void {
   for (const rule of recs(field(match, 'resourceRules'))) {
     for (const operation of strs(rule['operations'])) {
-      if (operation === 'DELETE' || !OPERATIONS.includes(operation)) complaints.unsupported(`${path}.resourceRules.operations`, operation, OPERATIONS.filter((known) => known !== 'DELETE'));
+      if (operation === 'DELETE' || !OPERATIONS.includes(operation))
+        complaints.unsupported(
+          `${path}.resourceRules.operations`,
+          operation,
+          OPERATIONS.filter((known) => known !== 'DELETE'),
+        );
     }
   }
 }
@@ -104,7 +124,8 @@ export function validateParamKind(complaints: Complaints, kind: unknown, path: s
   else validateGroupVersion(complaints, apiVersion, `${path}.apiVersion`);
   const wrong = name === '' ? [] : dns1035Label(name.toLowerCase());
   if (name === '') complaints.required(`${path}.kind`);
-  else if (wrong.length > 0) complaints.invalid(`${path}.kind`, name, `may have mixed case, but should otherwise match: ${wrong.join(',')}`);
+  else if (wrong.length > 0)
+    complaints.invalid(`${path}.kind`, name, `may have mixed case, but should otherwise match: ${wrong.join(',')}`);
 }
 
 export function validateParamRef(complaints: Complaints, ref: unknown, path: string): void {

@@ -1,4 +1,7 @@
-/** Validation of admission policies and their bindings (k8s.io/kubernetes/pkg/apis/admissionregistration/validation). The order of complaints is Kubernetes' own. */
+/**
+ * Validation of admission policies and their bindings (k8s.io/kubernetes/pkg/apis/admissionregistration/validation).
+ * The order of complaints is Kubernetes' own.
+ */
 import type { Work } from '../../../platform/work.js';
 import type { StrategyContext } from '../../kind.js';
 import { dns1123Subdomain } from '../../names.js';
@@ -7,7 +10,13 @@ import { complaintsOf, complaintsWork, type Complaints } from '../lib/complaints
 import { validateConditions } from '../lib/validate-conditions.js';
 import { absent, at, field, isRec, list, recs, strs, unset, type Rec } from '../lib/value.js';
 import { mutatingPolicyErrors, validatingPolicyErrors } from './expressions.js';
-import { FAILURE_POLICIES, validateMatchResources, validateMutatingOperations, validateParamKind, validateParamRef } from './match.js';
+import {
+  FAILURE_POLICIES,
+  validateMatchResources,
+  validateMutatingOperations,
+  validateParamKind,
+  validateParamRef,
+} from './match.js';
 
 const ACTIONS = ['Audit', 'Deny', 'Warn'];
 
@@ -23,13 +32,14 @@ function validateCommon(complaints: Complaints, spec: unknown): void {
 }
 
 /** What a controller found in the expressions, and its conditions. */
-const validatePolicyStatus = (status: unknown): FieldError[] => complaintsOf((complaints) => {
-  for (const [index, warning] of recs(at(status, 'typeChecking', 'expressionWarnings')).entries()) {
-    const path = `status.typeChecking.expressionWarnings[${index}]`;
-    for (const name of ['warning', 'fieldRef']) if (unset(warning[name])) complaints.required(`${path}.${name}`);
-  }
-  validateConditions(complaints, field(status, 'conditions'), 'status.conditions');
-});
+const validatePolicyStatus = (status: unknown): FieldError[] =>
+  complaintsOf((complaints) => {
+    for (const [index, warning] of recs(at(status, 'typeChecking', 'expressionWarnings')).entries()) {
+      const path = `status.typeChecking.expressionWarnings[${index}]`;
+      for (const name of ['warning', 'fieldRef']) if (unset(warning[name])) complaints.required(`${path}.${name}`);
+    }
+    validateConditions(complaints, field(status, 'conditions'), 'status.conditions');
+  });
 
 export function* validateValidatingPolicy(policy: Rec, context?: StrategyContext): Work<FieldError[]> {
   if (context?.subresource === 'status') return validatePolicyStatus(policy['status']);
@@ -57,7 +67,11 @@ function validateActions(complaints: Complaints, actions: readonly string[], pat
     seen.add(action);
   }
   if (actions.includes('Deny') && actions.includes('Warn')) {
-    complaints.invalid(path, actions, 'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)');
+    complaints.invalid(
+      path,
+      actions,
+      'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)',
+    );
   }
   if (actions.length === 0) complaints.required(path, 'at least one validation action is required');
 }

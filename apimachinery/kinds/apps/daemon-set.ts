@@ -1,6 +1,6 @@
 /**
- * The generation of a DaemonSet's template. It has no field any more: an annotation carries it, which each DaemonSet has and which only
- * the server changes after the set is made.
+ * The generation of a DaemonSet's template. It has no field any more: an annotation carries it, which each DaemonSet
+ * has and which only the server changes after the set is made.
  */
 import { at, child, field, fill, isRec, same, type Rec } from '../lib/value.js';
 
@@ -24,7 +24,8 @@ export function defaultTemplateGeneration(daemonSet: Rec): void {
   if (annotations !== undefined) fill(annotations, TEMPLATE_GENERATION, '0');
 }
 
-export const createTemplateGeneration = (daemonSet: Rec): void => write(daemonSet, Math.max(1, generationOf(daemonSet)));
+export const createTemplateGeneration = (daemonSet: Rec): void =>
+  write(daemonSet, Math.max(1, generationOf(daemonSet)));
 
 export function updateTemplateGeneration(daemonSet: Rec, old: Rec): void {
   const isChanged = !same(at(daemonSet, 'spec', 'template'), at(old, 'spec', 'template'));

@@ -15,34 +15,72 @@ interface StatusRules {
 }
 
 const OF_REPLICA_SET: StatusRules = {
-  counts: ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration', 'terminatingReplicas'],
-  parts: ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'], readyAs: 'readyReplicas',
+  counts: [
+    'replicas',
+    'fullyLabeledReplicas',
+    'readyReplicas',
+    'availableReplicas',
+    'observedGeneration',
+    'terminatingReplicas',
+  ],
+  parts: ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
+  readyAs: 'readyReplicas',
 };
 
 const RULES: Readonly<Record<WorkloadKind, StatusRules>> = {
   deployment: {
-    counts: ['observedGeneration', 'replicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas', 'unavailableReplicas', 'terminatingReplicas', 'collisionCount'],
-    parts: ['updatedReplicas', 'readyReplicas', 'availableReplicas'], readyAs: 'readyReplicas', collides: true,
+    counts: [
+      'observedGeneration',
+      'replicas',
+      'updatedReplicas',
+      'readyReplicas',
+      'availableReplicas',
+      'unavailableReplicas',
+      'terminatingReplicas',
+      'collisionCount',
+    ],
+    parts: ['updatedReplicas', 'readyReplicas', 'availableReplicas'],
+    readyAs: 'readyReplicas',
+    collides: true,
   },
   replicaSet: OF_REPLICA_SET,
   replicationController: OF_REPLICA_SET,
   statefulSet: {
-    counts: ['replicas', 'readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas', 'observedGeneration', 'collisionCount'],
-    parts: ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'], readyAs: 'status.readyReplicas', collides: true,
+    counts: [
+      'replicas',
+      'readyReplicas',
+      'currentReplicas',
+      'updatedReplicas',
+      'availableReplicas',
+      'observedGeneration',
+      'collisionCount',
+    ],
+    parts: ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'],
+    readyAs: 'status.readyReplicas',
+    collides: true,
   },
   daemonSet: {
     counts: [
-      'currentNumberScheduled', 'numberMisscheduled', 'desiredNumberScheduled', 'numberReady', 'observedGeneration', 'updatedNumberScheduled', 'numberAvailable',
-      'numberUnavailable', 'collisionCount',
+      'currentNumberScheduled',
+      'numberMisscheduled',
+      'desiredNumberScheduled',
+      'numberReady',
+      'observedGeneration',
+      'updatedNumberScheduled',
+      'numberAvailable',
+      'numberUnavailable',
+      'collisionCount',
     ],
-    parts: [], collides: true,
+    parts: [],
+    collides: true,
   },
 };
 
 function validateParts(complaints: Complaints, status: unknown, { parts, readyAs }: StatusRules): void {
   const count = (name: string): number => num(field(status, name));
   for (const part of parts) {
-    if (count(part) > count('replicas')) complaints.invalid(`status.${part}`, count(part), 'cannot be greater than status.replicas');
+    if (count(part) > count('replicas'))
+      complaints.invalid(`status.${part}`, count(part), 'cannot be greater than status.replicas');
   }
   if (readyAs !== undefined && count('availableReplicas') > count('readyReplicas')) {
     complaints.invalid('status.availableReplicas', count('availableReplicas'), `cannot be greater than ${readyAs}`);
@@ -57,6 +95,7 @@ export function validateWorkloadStatus(object: Rec, old: unknown, kind: Workload
     validateParts(complaints, status, rules);
     const before = optionalNum(field(field(old, 'status'), 'collisionCount'));
     const now = field(status, 'collisionCount');
-    if (rules.collides === true && before !== undefined && (absent(now) || num(now) < before)) complaints.invalid('status.collisionCount', num(now), 'cannot be decremented');
+    if (rules.collides === true && before !== undefined && (absent(now) || num(now) < before))
+      complaints.invalid('status.collisionCount', num(now), 'cannot be decremented');
   });
 }

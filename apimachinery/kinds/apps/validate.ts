@@ -15,7 +15,11 @@ export function validateCountOrPercent(complaints: Complaints, value: unknown, p
   if (typeof value === 'number') {
     if (value < 0) complaints.invalid(path, value, 'must be greater than or equal to 0');
   } else if (!/^[0-9]+%$/.test(str(value))) {
-    complaints.invalid(path, value, "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')");
+    complaints.invalid(
+      path,
+      value,
+      "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+    );
   }
 }
 
@@ -25,10 +29,15 @@ export function validateAtMost100Percent(complaints: Complaints, value: unknown,
 }
 
 /** What is no percentage counts as nothing, as in Kubernetes' comparisons. */
-const valueOf = (value: unknown): number => (typeof value === 'number' ? value : Number(/^([0-9]+)%$/.exec(str(value))?.[1] ?? 0));
+const valueOf = (value: unknown): number =>
+  typeof value === 'number' ? value : Number(/^([0-9]+)%$/.exec(str(value))?.[1] ?? 0);
 
 /** False when the selector cannot be read: what it selects is not asked then. */
-function validateSelector(complaints: Complaints, selector: unknown, how: { readonly noun: string; readonly unreadable: string }): boolean {
+function validateSelector(
+  complaints: Complaints,
+  selector: unknown,
+  how: { readonly noun: string; readonly unreadable: string },
+): boolean {
   if (absent(selector)) {
     complaints.required('spec.selector');
     return true;
@@ -36,18 +45,28 @@ function validateSelector(complaints: Complaints, selector: unknown, how: { read
   const before = complaints.all.length;
   validateLabelSelector(complaints, selector, 'spec.selector');
   const isReadable = complaints.all.length === before;
-  if (selectsEverything(selector)) complaints.invalid('spec.selector', selector, `empty selector is invalid for ${how.noun}`);
+  if (selectsEverything(selector))
+    complaints.invalid('spec.selector', selector, `empty selector is invalid for ${how.noun}`);
   if (!isReadable) complaints.invalid('spec.selector', shownSelector(selector), how.unreadable);
   return isReadable;
 }
 
 /** As Go's type is printed: an operator always stands there. */
-const shownSelector = (selector: unknown): unknown => (!isRec(selector) ? null : {
-  ...(keysOf(selector['matchLabels']).length === 0 ? {} : { matchLabels: selector['matchLabels'] }),
-  ...(recs(selector['matchExpressions']).length === 0 ? {} : {
-    matchExpressions: recs(selector['matchExpressions']).map(({ key, operator, values }) => ({ key: str(key), operator: str(operator), ...(absent(values) ? {} : { values }) })),
-  }),
-});
+const shownSelector = (selector: unknown): unknown =>
+  !isRec(selector)
+    ? null
+    : {
+        ...(keysOf(selector['matchLabels']).length === 0 ? {} : { matchLabels: selector['matchLabels'] }),
+        ...(recs(selector['matchExpressions']).length === 0
+          ? {}
+          : {
+              matchExpressions: recs(selector['matchExpressions']).map(({ key, operator, values }) => ({
+                key: str(key),
+                operator: str(operator),
+                ...(absent(values) ? {} : { values }),
+              })),
+            }),
+      };
 
 /** A selector that is not there selects nothing; an empty one has been refused already. */
 function validateTemplateLabels(complaints: Complaints, template: unknown, selector: unknown): void {
@@ -61,7 +80,11 @@ function validateTemplateLabels(complaints: Complaints, template: unknown, selec
 function validateLifeOfPods(complaints: Complaints, template: unknown, kind: string): void {
   const restart = str(at(template, 'spec', 'restartPolicy'));
   if (restart !== 'Always') complaints.unsupported('spec.template.spec.restartPolicy', restart, ['Always']);
-  if (!absent(at(template, 'spec', 'activeDeadlineSeconds'))) complaints.forbidden('spec.template.spec.activeDeadlineSeconds', `activeDeadlineSeconds in ${kind} is not Supported`);
+  if (!absent(at(template, 'spec', 'activeDeadlineSeconds')))
+    complaints.forbidden(
+      'spec.template.spec.activeDeadlineSeconds',
+      `activeDeadlineSeconds in ${kind} is not Supported`,
+    );
 }
 
 function* validateSetTemplate(complaints: Complaints, spec: Rec, selector: unknown, kind: string): Work<void> {
@@ -81,7 +104,8 @@ function validateRollout(complaints: Complaints, strategy: unknown): void {
   const rolling = field(strategy, 'rollingUpdate');
   const type = str(field(strategy, 'type'));
   if (type === 'Recreate') {
-    if (!absent(rolling)) complaints.forbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'");
+    if (!absent(rolling))
+      complaints.forbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'");
     return;
   }
   if (type !== 'RollingUpdate') return complaints.unsupported(path, strategy ?? {}, ['Recreate', 'RollingUpdate']);
@@ -89,7 +113,8 @@ function validateRollout(complaints: Complaints, strategy: unknown): void {
   const { maxUnavailable, maxSurge } = rolling;
   validateCountOrPercent(complaints, maxUnavailable, `${path}.rollingUpdate.maxUnavailable`);
   validateCountOrPercent(complaints, maxSurge, `${path}.rollingUpdate.maxSurge`);
-  if (valueOf(maxUnavailable) === 0 && valueOf(maxSurge) === 0) complaints.invalid(`${path}.rollingUpdate.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0');
+  if (valueOf(maxUnavailable) === 0 && valueOf(maxSurge) === 0)
+    complaints.invalid(`${path}.rollingUpdate.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0');
   validateAtMost100Percent(complaints, maxUnavailable, `${path}.rollingUpdate.maxUnavailable`);
 }
 
@@ -98,16 +123,19 @@ const OF_SETS = { noun: 'deployment', unreadable: 'invalid label selector' };
 
 const deployment: SpecRules = function* (complaints, spec) {
   numbers(complaints, spec, 'replicas');
-  if (validateSelector(complaints, spec['selector'], OF_SETS)) yield* validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
+  if (validateSelector(complaints, spec['selector'], OF_SETS))
+    yield* validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
   validateRollout(complaints, spec['strategy']);
   numbers(complaints, spec, 'minReadySeconds', 'revisionHistoryLimit', 'progressDeadlineSeconds');
   const deadline = optionalNum(spec['progressDeadlineSeconds']);
-  if (deadline !== undefined && deadline <= num(spec['minReadySeconds'])) complaints.invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds');
+  if (deadline !== undefined && deadline <= num(spec['minReadySeconds']))
+    complaints.invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds');
 };
 
 const replicaSet: SpecRules = function* (complaints, spec) {
   numbers(complaints, spec, 'replicas', 'minReadySeconds');
-  if (validateSelector(complaints, spec['selector'], OF_SETS)) yield* validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
+  if (validateSelector(complaints, spec['selector'], OF_SETS))
+    yield* validateSetTemplate(complaints, spec, spec['selector'], 'ReplicaSet');
 };
 
 const replicationController: SpecRules = function* (complaints, spec) {
@@ -130,8 +158,10 @@ function validateDaemonRollout(complaints: Complaints, strategy: unknown): void 
     check(complaints, maxUnavailable, `${path}.rollingUpdate.maxUnavailable`);
     check(complaints, maxSurge, `${path}.rollingUpdate.maxSurge`);
   }
-  if (valueOf(maxUnavailable) !== 0 && valueOf(maxSurge) !== 0) complaints.invalid(`${path}.rollingUpdate.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero');
-  if (valueOf(maxUnavailable) === 0 && valueOf(maxSurge) === 0) complaints.required(`${path}.rollingUpdate.maxUnavailable`, 'cannot be 0 when maxSurge is 0');
+  if (valueOf(maxUnavailable) !== 0 && valueOf(maxSurge) !== 0)
+    complaints.invalid(`${path}.rollingUpdate.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero');
+  if (valueOf(maxUnavailable) === 0 && valueOf(maxSurge) === 0)
+    complaints.required(`${path}.rollingUpdate.maxUnavailable`, 'cannot be 0 when maxSurge is 0');
 }
 
 const daemonSet: SpecRules = function* (complaints, spec) {
@@ -141,8 +171,10 @@ const daemonSet: SpecRules = function* (complaints, spec) {
   const isReadable = complaints.all.length === before;
   const labels = at(spec, 'template', 'metadata', 'labels');
   // A selector that is not there selects nothing.
-  if (isReadable && (!isRec(selector) || !selectorMatches(selector, labels))) complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
-  if (isRec(selector) && selectsEverything(selector)) complaints.invalid('spec.selector', selector, 'empty selector is invalid for daemonset');
+  if (isReadable && (!isRec(selector) || !selectorMatches(selector, labels)))
+    complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
+  if (isRec(selector) && selectsEverything(selector))
+    complaints.invalid('spec.selector', selector, 'empty selector is invalid for daemonset');
   yield* validatePodTemplate(complaints, spec['template'], 'spec.template');
   validateLifeOfPods(complaints, spec['template'], 'DaemonSet');
   numbers(complaints, spec, 'minReadySeconds');
@@ -156,7 +188,8 @@ function validateStatefulRollout(complaints: Complaints, strategy: unknown): voi
   const rolling = field(strategy, 'rollingUpdate');
   if (type === '') return complaints.required(path);
   if (type === 'OnDelete') {
-    if (!absent(rolling)) complaints.invalid(`${path}.rollingUpdate`, rolling, "only allowed for updateStrategy 'RollingUpdate'");
+    if (!absent(rolling))
+      complaints.invalid(`${path}.rollingUpdate`, rolling, "only allowed for updateStrategy 'RollingUpdate'");
     return;
   }
   if (type !== 'RollingUpdate') return complaints.invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'");
@@ -165,11 +198,15 @@ function validateStatefulRollout(complaints: Complaints, strategy: unknown): voi
   const unavailable = rolling['maxUnavailable'];
   if (absent(unavailable)) return;
   validateCountOrPercent(complaints, unavailable, `${path}.rollingUpdate.maxUnavailable`);
-  if (valueOf(unavailable) === 0) complaints.invalid(`${path}.rollingUpdate.maxUnavailable`, unavailable, 'cannot be 0');
+  if (valueOf(unavailable) === 0)
+    complaints.invalid(`${path}.rollingUpdate.maxUnavailable`, unavailable, 'cannot be 0');
   validateAtMost100Percent(complaints, unavailable, `${path}.rollingUpdate.maxUnavailable`);
 }
 
-/** A pod of the set has the claims of its templates: as volumes of the template's name, in place of any that it names itself. */
+/**
+ * A pod of the set has the claims of its templates: as volumes of the template's name, in place of any that it names
+ * itself.
+ */
 function withClaimVolumes(spec: Rec): unknown {
   const template = clone(spec['template']);
   const podSpec = field(template, 'spec');
@@ -191,14 +228,17 @@ const RETENTION = ['Retain', 'Delete'];
 const statefulSet: SpecRules = function* (complaints, spec) {
   const management = str(spec['podManagementPolicy']);
   if (management === '') complaints.required('spec.podManagementPolicy');
-  else if (management !== 'OrderedReady' && management !== 'Parallel') complaints.invalid('spec.podManagementPolicy', management, "must be 'OrderedReady' or 'Parallel'");
+  else if (management !== 'OrderedReady' && management !== 'Parallel')
+    complaints.invalid('spec.podManagementPolicy', management, "must be 'OrderedReady' or 'Parallel'");
   validateStatefulRollout(complaints, spec['updateStrategy']);
   const retention = spec['persistentVolumeClaimRetentionPolicy'];
   for (const name of ['whenDeleted', 'whenScaled']) {
     const policy = field(retention, name);
-    if (isRec(retention) && !RETENTION.includes(str(policy))) complaints.unsupported(`spec.persistentVolumeClaimRetentionPolicy.${name}`, policy ?? '', RETENTION);
+    if (isRec(retention) && !RETENTION.includes(str(policy)))
+      complaints.unsupported(`spec.persistentVolumeClaimRetentionPolicy.${name}`, policy ?? '', RETENTION);
   }
-  for (const [index, claim] of recs(spec['volumeClaimTemplates']).entries()) validateClaimSpec(complaints, claim['spec'], `spec.volumeClaimTemplates[${index}].spec`);
+  for (const [index, claim] of recs(spec['volumeClaimTemplates']).entries())
+    validateClaimSpec(complaints, claim['spec'], `spec.volumeClaimTemplates[${index}].spec`);
   numbers(complaints, spec, 'replicas', 'minReadySeconds');
   complaints.atLeast('spec.ordinals.start', at(spec, 'ordinals', 'start'));
   if (str(spec['serviceName']) !== '') complaints.form('spec.serviceName', spec['serviceName'], dns1123Label);

@@ -1,8 +1,18 @@
-/** HorizontalPodAutoscaler v1 and v2: stored as v2; v1 knows cpu alone and keeps the rest in annotations, as Kubernetes does. */
+/**
+ * HorizontalPodAutoscaler v1 and v2: stored as v2; v1 knows cpu alone and keeps the rest in annotations, as Kubernetes
+ * does.
+ */
 import { encodeJson, parseJson } from '../../json-value.js';
 import type { KubeObject } from '../../object.js';
 import { at, child, clone, field, isRec, keysOf, list, optionalNum, recs, type Rec } from '../lib/value.js';
-import { behaviorToV1, behaviorToV2, currentMetricsToV1, currentMetricsToV2, metricsToV1, metricsToV2 } from './metrics-v1.js';
+import {
+  behaviorToV1,
+  behaviorToV2,
+  currentMetricsToV1,
+  currentMetricsToV2,
+  metricsToV1,
+  metricsToV2,
+} from './metrics-v1.js';
 
 const METRICS = 'autoscaling.alpha.kubernetes.io/metrics';
 const BEHAVIOR = 'autoscaling.alpha.kubernetes.io/behavior';
@@ -12,8 +22,11 @@ const CONDITIONS = 'autoscaling.alpha.kubernetes.io/conditions';
 const draftOf = (object: KubeObject): Rec => clone(object) as Rec;
 
 function isCpuUtilization(metric: Rec): boolean {
-  return metric['type'] === 'Resource' && at(metric, 'resource', 'name') === 'cpu'
-    && optionalNum(at(metric, 'resource', 'target', 'averageUtilization')) !== undefined;
+  return (
+    metric['type'] === 'Resource' &&
+    at(metric, 'resource', 'name') === 'cpu' &&
+    optionalNum(at(metric, 'resource', 'target', 'averageUtilization')) !== undefined
+  );
 }
 
 function annotate(draft: Rec, key: string, value: unknown): void {
@@ -50,7 +63,10 @@ export function horizontalPodAutoscalerToV2(object: KubeObject): KubeObject {
     delete spec['targetCPUUtilizationPercentage'];
     const metrics = metricsToV2(others);
     if (cpu !== undefined) {
-      metrics.push({ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: cpu } } });
+      metrics.push({
+        type: 'Resource',
+        resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: cpu } },
+      });
     }
     if (metrics.length > 0) spec['metrics'] = metrics;
     const rules = behaviorToV2(behavior);
@@ -60,7 +76,10 @@ export function horizontalPodAutoscalerToV2(object: KubeObject): KubeObject {
     const cpu = optionalNum(status['currentCPUUtilizationPercentage']);
     delete status['currentCPUUtilizationPercentage'];
     if (Array.isArray(current)) status['currentMetrics'] = currentMetricsToV2(current);
-    else if (cpu !== undefined) status['currentMetrics'] = [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: cpu } } }];
+    else if (cpu !== undefined)
+      status['currentMetrics'] = [
+        { type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: cpu } } },
+      ];
     if (Array.isArray(conditions)) status['conditions'] = conditions;
   }
   return draft as KubeObject;

@@ -18,7 +18,8 @@ function defaultRules(behavior: Rec, name: string, policies: readonly unknown[],
 
 /** Of version 1: metrics beyond CPU and the behaviour are annotations there. */
 function defaultUtilization(object: Rec, spec: Rec): void {
-  if (absent(at(object, 'metadata', 'annotations', 'autoscaling.alpha.kubernetes.io/metrics'))) fill(spec, 'targetCPUUtilizationPercentage', CPU_UTILIZATION_DEFAULT);
+  if (absent(at(object, 'metadata', 'annotations', 'autoscaling.alpha.kubernetes.io/metrics')))
+    fill(spec, 'targetCPUUtilizationPercentage', CPU_UTILIZATION_DEFAULT);
 }
 
 function defaultAutoscaler(object: Rec): void {
@@ -27,7 +28,12 @@ function defaultAutoscaler(object: Rec): void {
   fill(spec, 'minReplicas', 1);
   if (object['apiVersion'] === 'autoscaling/v1') return defaultUtilization(object, spec);
   if (list(spec['metrics']).length === 0) {
-    spec['metrics'] = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: CPU_UTILIZATION_DEFAULT } } }];
+    spec['metrics'] = [
+      {
+        type: 'Resource',
+        resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: CPU_UTILIZATION_DEFAULT } },
+      },
+    ];
   }
   const behavior = field(spec, 'behavior');
   if (!isRec(behavior)) return;
@@ -38,15 +44,26 @@ function defaultAutoscaler(object: Rec): void {
 
 export const autoscalingExtras: ExtrasTable = {
   'autoscaling/horizontalpodautoscalers': {
-    shortNames: ['hpa'], categories: ['all'], storageVersion: 'v2', printer: horizontalPodAutoscalerPrinter,
-    strategy: strategyOf({ status: true, defaults: defaultAutoscaler, validatesAll: true, validate: validateAutoscaler }),
+    shortNames: ['hpa'],
+    categories: ['all'],
+    storageVersion: 'v2',
+    printer: horizontalPodAutoscalerPrinter,
+    strategy: strategyOf({
+      status: true,
+      defaults: defaultAutoscaler,
+      validatesAll: true,
+      validate: validateAutoscaler,
+    }),
   },
   'autoscaling/v1/horizontalpodautoscalers': {
     conversion: { fromStorage: horizontalPodAutoscalerToV1, toStorage: horizontalPodAutoscalerToV2 },
     printer: {
       columns: horizontalPodAutoscalerPrinter.columns,
-      row: (object, now_ms) => horizontalPodAutoscalerPrinter.row(
-        absent(field(object, 'spec')) ? object : horizontalPodAutoscalerToV2(object), now_ms),
+      row: (object, now_ms) =>
+        horizontalPodAutoscalerPrinter.row(
+          absent(field(object, 'spec')) ? object : horizontalPodAutoscalerToV2(object),
+          now_ms,
+        ),
     },
   },
 };

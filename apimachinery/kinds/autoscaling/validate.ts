@@ -1,4 +1,7 @@
-/** Validation of HorizontalPodAutoscalers (k8s.io/kubernetes/pkg/apis/autoscaling/validation). The order of complaints is Kubernetes' own. */
+/**
+ * Validation of HorizontalPodAutoscalers (k8s.io/kubernetes/pkg/apis/autoscaling/validation). The order of complaints
+ * is Kubernetes' own.
+ */
 import { dns1123Label, pathSegment } from '../../names.js';
 import { parseQuantity } from '../../quantity.js';
 import type { StrategyContext } from '../../kind.js';
@@ -41,20 +44,25 @@ function validateMetric(complaints: Complaints, metric: unknown, path: string): 
 function validateTarget(complaints: Complaints, target: unknown, path: string): void {
   const type = str(field(target, 'type'));
   if (type === '') complaints.required(`${path}.type`, 'must specify a metric target type');
-  if (!['Utilization', 'Value', 'AverageValue'].includes(type)) complaints.invalid(`${path}.type`, type, 'must be either Utilization, Value, or AverageValue');
+  if (!['Utilization', 'Value', 'AverageValue'].includes(type))
+    complaints.invalid(`${path}.type`, type, 'must be either Utilization, Value, or AverageValue');
   for (const name of ['value', 'averageValue']) {
     const parsed = parseQuantity(field(target, name));
-    if (parsed !== undefined && parsed.nano <= 0n) complaints.invalid(`${path}.${name}`, field(target, name), 'must be positive');
+    if (parsed !== undefined && parsed.nano <= 0n)
+      complaints.invalid(`${path}.${name}`, field(target, name), 'must be positive');
   }
   const utilization = optionalNum(field(target, 'averageUtilization'));
-  if (utilization !== undefined && utilization < 1) complaints.invalid(`${path}.averageUtilization`, utilization, 'must be greater than 0');
+  if (utilization !== undefined && utilization < 1)
+    complaints.invalid(`${path}.averageUtilization`, utilization, 'must be greater than 0');
 }
 
 function validateUtilization(complaints: Complaints, target: unknown, path: string): void {
   const has = (name: string): boolean => !absent(field(target, name));
   validateTarget(complaints, target, path);
-  if (!has('averageUtilization') && !has('averageValue')) complaints.required(`${path}.averageUtilization`, 'must set either a target raw value or a target utilization');
-  if (has('averageUtilization') && has('averageValue')) complaints.forbidden(`${path}.averageValue`, 'may not set both a target raw value and a target utilization');
+  if (!has('averageUtilization') && !has('averageValue'))
+    complaints.required(`${path}.averageUtilization`, 'must set either a target raw value or a target utilization');
+  if (has('averageUtilization') && has('averageValue'))
+    complaints.forbidden(`${path}.averageValue`, 'may not set both a target raw value and a target utilization');
 }
 
 interface Source {
@@ -64,7 +72,8 @@ interface Source {
   readonly rule: ApiVersionRule;
 }
 
-const missesValue = (target: unknown): boolean => absent(field(target, 'value')) && absent(field(target, 'averageValue'));
+const missesValue = (target: unknown): boolean =>
+  absent(field(target, 'value')) && absent(field(target, 'averageValue'));
 
 /** By the field of a metric that describes its source; in the order in which these are looked at. */
 const SOURCES: Readonly<Record<string, (complaints: Complaints, source: Source) => void>> = {
@@ -72,12 +81,17 @@ const SOURCES: Readonly<Record<string, (complaints: Complaints, source: Source) 
     validateReference(complaints, source['describedObject'], `${path}.describedObject`, rule);
     validateMetric(complaints, source['metric'], `${path}.metric`);
     validateTarget(complaints, target, `${path}.target`);
-    if (missesValue(target)) complaints.required(`${path}.target.averageValue`, 'must set either a target value or averageValue');
+    if (missesValue(target))
+      complaints.required(`${path}.target.averageValue`, 'must set either a target value or averageValue');
   },
   external: (complaints, { source, target, path }) => {
     validateMetric(complaints, source['metric'], `${path}.metric`);
     validateTarget(complaints, target, `${path}.target`);
-    if (missesValue(target)) complaints.required(`${path}.target.averageValue`, 'must set either a target value for metric or a per-pod target');
+    if (missesValue(target))
+      complaints.required(
+        `${path}.target.averageValue`,
+        'must set either a target value for metric or a per-pod target',
+      );
     if (!absent(field(target, 'value')) && !absent(field(target, 'averageValue'))) {
       complaints.forbidden(`${path}.target.value`, 'may not set both a target value for metric and a per-pod target');
     }
@@ -85,7 +99,8 @@ const SOURCES: Readonly<Record<string, (complaints: Complaints, source: Source) 
   pods: (complaints, { source, target, path }) => {
     validateMetric(complaints, source['metric'], `${path}.metric`);
     validateTarget(complaints, target, `${path}.target`);
-    if (absent(field(target, 'averageValue'))) complaints.required(`${path}.target.averageValue`, 'must specify a positive target averageValue');
+    if (absent(field(target, 'averageValue')))
+      complaints.required(`${path}.target.averageValue`, 'must specify a positive target averageValue');
   },
   resource: (complaints, { source, target, path }) => {
     if (str(source['name']) === '') complaints.required(`${path}.name`, 'must specify a resource name');
@@ -102,7 +117,13 @@ const SOURCES: Readonly<Record<string, (complaints: Complaints, source: Source) 
   },
 };
 
-const TYPES: Readonly<Record<string, string>> = { ContainerResource: 'containerResource', External: 'external', Object: 'object', Pods: 'pods', Resource: 'resource' };
+const TYPES: Readonly<Record<string, string>> = {
+  ContainerResource: 'containerResource',
+  External: 'external',
+  Object: 'object',
+  Pods: 'pods',
+  Resource: 'resource',
+};
 
 function validateMetricSpec(complaints: Complaints, metric: Rec, path: string, rule: ApiVersionRule): void {
   const type = str(metric['type']);
@@ -112,12 +133,15 @@ function validateMetricSpec(complaints: Complaints, metric: Rec, path: string, r
   const present = Object.keys(SOURCES).filter((name) => isRec(metric[name]));
   const [first] = present;
   const source = first === undefined ? undefined : metric[first];
-  if (first !== undefined && isRec(source)) SOURCES[first]?.(complaints, { source, target: source['target'], path: `${path}.${first}`, rule });
+  if (first !== undefined && isRec(source))
+    SOURCES[first]?.(complaints, { source, target: source['target'], path: `${path}.${first}`, rule });
   // The type is looked at twice, and the answer lists the complaint once but the causes both.
   if (wanted === undefined) complaints.unsupported(`${path}.type`, type, Object.keys(TYPES));
-  else if (!present.includes(wanted)) complaints.required(`${path}.${wanted}`, 'must populate information for the given metric source');
+  else if (!present.includes(wanted))
+    complaints.required(`${path}.${wanted}`, 'must populate information for the given metric source');
   if (present.length === 1) return;
-  for (const name of present) if (name !== wanted) complaints.forbidden(`${path}.${name}`, 'must populate the given metric source only');
+  for (const name of present)
+    if (name !== wanted) complaints.forbidden(`${path}.${name}`, 'must populate the given metric source only');
 }
 
 function validateScalingPolicy(complaints: Complaints, policy: Rec, path: string): void {
@@ -125,18 +149,26 @@ function validateScalingPolicy(complaints: Complaints, policy: Rec, path: string
   if (!POLICIES.includes(str(policy['type']))) complaints.unsupported(`${path}.type`, str(policy['type']), POLICIES);
   if (value <= 0) complaints.invalid(`${path}.value`, value, 'must be greater than zero');
   if (period <= 0) complaints.invalid(`${path}.periodSeconds`, period, 'must be greater than zero');
-  if (period > PERIOD_SECONDS_MAX) complaints.invalid(`${path}.periodSeconds`, period, `must be less than or equal to ${PERIOD_SECONDS_MAX}`);
+  if (period > PERIOD_SECONDS_MAX)
+    complaints.invalid(`${path}.periodSeconds`, period, `must be less than or equal to ${PERIOD_SECONDS_MAX}`);
 }
 
 function validateScalingRules(complaints: Complaints, rules: unknown, path: string): void {
   if (!isRec(rules)) return;
   const window = optionalNum(rules['stabilizationWindowSeconds']);
-  if (window !== undefined && window < 0) complaints.invalid(`${path}.stabilizationWindowSeconds`, window, 'must be greater than or equal to zero');
-  if (window !== undefined && window > WINDOW_SECONDS_MAX) complaints.invalid(`${path}.stabilizationWindowSeconds`, window, `must be less than or equal to ${WINDOW_SECONDS_MAX}`);
+  if (window !== undefined && window < 0)
+    complaints.invalid(`${path}.stabilizationWindowSeconds`, window, 'must be greater than or equal to zero');
+  if (window !== undefined && window > WINDOW_SECONDS_MAX)
+    complaints.invalid(
+      `${path}.stabilizationWindowSeconds`,
+      window,
+      `must be less than or equal to ${WINDOW_SECONDS_MAX}`,
+    );
   complaints.enumerated(`${path}.selectPolicy`, rules['selectPolicy'], SELECTIONS);
   const policies = recs(rules['policies']);
   if (policies.length === 0) complaints.required(`${path}.policies`, 'must specify at least one Policy');
-  for (const [index, policy] of policies.entries()) validateScalingPolicy(complaints, policy, `${path}.policies[${index}]`);
+  for (const [index, policy] of policies.entries())
+    validateScalingPolicy(complaints, policy, `${path}.policies[${index}]`);
   complaints.quantity(`${path}.tolerance`, rules['tolerance']);
 }
 
@@ -149,9 +181,14 @@ interface Rules {
 /** What an update need not mend: an object may have been stored before a rule was there. */
 function rulesOf(spec: unknown, before: unknown): Rules {
   const [target, old] = [field(spec, 'scaleTargetRef'), field(before, 'scaleTargetRef')];
-  const isSameTarget = before !== undefined && ['apiVersion', 'kind'].every((name) => str(field(target, name)) === str(field(old, name)));
-  const wasBroken = recs(field(before, 'metrics')).some((metric) => metric['type'] === 'Object' && isRec(metric['object'])
-    && apiVersionComplaint(str(at(metric, 'object', 'describedObject', 'apiVersion')), 'core') !== undefined);
+  const isSameTarget =
+    before !== undefined && ['apiVersion', 'kind'].every((name) => str(field(target, name)) === str(field(old, name)));
+  const wasBroken = recs(field(before, 'metrics')).some(
+    (metric) =>
+      metric['type'] === 'Object' &&
+      isRec(metric['object']) &&
+      apiVersionComplaint(str(at(metric, 'object', 'describedObject', 'apiVersion')), 'core') !== undefined,
+  );
   return {
     target: isSameTarget ? 'any' : field(target, 'kind') === 'ReplicationController' ? 'core' : 'grouped',
     metrics: wasBroken ? 'any' : 'core',
@@ -160,12 +197,14 @@ function rulesOf(spec: unknown, before: unknown): Rules {
 }
 
 /** The rules are those of v2, also for what comes as v1. */
-const specOf = (object: KubeObject): unknown => field(object.apiVersion === 'autoscaling/v1' ? horizontalPodAutoscalerToV2(object) : object, 'spec');
+const specOf = (object: KubeObject): unknown =>
+  field(object.apiVersion === 'autoscaling/v1' ? horizontalPodAutoscalerToV2(object) : object, 'spec');
 
 export function validateAutoscaler(object: Rec, context?: StrategyContext): FieldError[] {
   return complaintsOf((complaints) => {
     if (context?.subresource === 'status') {
-      for (const name of ['currentReplicas', 'desiredReplicas']) complaints.atLeast(`status.${name}`, at(object, 'status', name));
+      for (const name of ['currentReplicas', 'desiredReplicas'])
+        complaints.atLeast(`status.${name}`, at(object, 'status', name));
       return;
     }
     const spec = specOf(object);
@@ -175,12 +214,21 @@ export function validateAutoscaler(object: Rec, context?: StrategyContext): Fiel
     complaints.atLeast('spec.minReplicas', min, rules.replicas_min);
     if (max === 0) complaints.required('spec.maxReplicas', 'must be set and greater than 0');
     if (max < 0) complaints.invalid('spec.maxReplicas', max, 'must be greater than or equal to 1');
-    if (min !== undefined && max < min) complaints.invalid('spec.maxReplicas', max, 'must be greater than or equal to `minReplicas`');
+    if (min !== undefined && max < min)
+      complaints.invalid('spec.maxReplicas', max, 'must be greater than or equal to `minReplicas`');
     validateReference(complaints, field(spec, 'scaleTargetRef'), 'spec.scaleTargetRef', rules.target);
-    for (const [index, metric] of recs(field(spec, 'metrics')).entries()) validateMetricSpec(complaints, metric, `spec.metrics[${index}]`, rules.metrics);
-    if (min === 0 && !list(field(spec, 'metrics')).some((metric) => ['Object', 'External'].includes(str(field(metric, 'type'))))) {
-      complaints.forbidden('spec.metrics', 'must specify at least one Object or External metric to support scaling to zero replicas');
+    for (const [index, metric] of recs(field(spec, 'metrics')).entries())
+      validateMetricSpec(complaints, metric, `spec.metrics[${index}]`, rules.metrics);
+    if (
+      min === 0 &&
+      !list(field(spec, 'metrics')).some((metric) => ['Object', 'External'].includes(str(field(metric, 'type'))))
+    ) {
+      complaints.forbidden(
+        'spec.metrics',
+        'must specify at least one Object or External metric to support scaling to zero replicas',
+      );
     }
-    for (const name of ['scaleUp', 'scaleDown']) validateScalingRules(complaints, at(spec, 'behavior', name), `spec.behavior.${name}`);
+    for (const name of ['scaleUp', 'scaleDown'])
+      validateScalingRules(complaints, at(spec, 'behavior', name), `spec.behavior.${name}`);
   });
 }

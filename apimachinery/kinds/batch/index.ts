@@ -4,7 +4,23 @@ import type { FieldError } from '../../status.js';
 import type { ExtrasTable } from '../extras.js';
 import { complaintsOf } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
-import { absent, at, child, children, clone, field, fill, fillZero, isRec, keysOf, num, optionalNum, same, setOwn, type Rec } from '../lib/value.js';
+import {
+  absent,
+  at,
+  child,
+  children,
+  clone,
+  field,
+  fill,
+  fillZero,
+  isRec,
+  keysOf,
+  num,
+  optionalNum,
+  same,
+  setOwn,
+  type Rec,
+} from '../lib/value.js';
 import { dropDisabledOf } from '../pod/disabled-fields.js';
 import { defaultPodTemplate } from '../pod/defaults.js';
 import { cronJobPrinter, jobPrinter } from '../printers/workloads.js';
@@ -29,7 +45,8 @@ function defaultJob(job: Rec): void {
   }
   const labels = at(spec, 'template', 'metadata', 'labels');
   const metadata = child(job, 'metadata');
-  if (metadata !== undefined && isRec(labels) && keysOf(field(metadata, 'labels')).length === 0) metadata['labels'] = { ...labels };
+  if (metadata !== undefined && isRec(labels) && keysOf(field(metadata, 'labels')).length === 0)
+    metadata['labels'] = { ...labels };
 }
 
 /** Pods of a job are told from those of another by the job's uid. */
@@ -44,7 +61,8 @@ function generateSelector(job: Rec, context: StrategyContext): void {
   const takesTemplates = !isRec(own) || keysOf(own).length === 0 || same(own, labels);
   fillZero(metadata, 'uid', context.uuid());
   // What the client wrote there stays, and is refused when it is something else.
-  for (const [key, value] of Object.entries(generatedLabels(metadata))) if (field(labels, key) === undefined) setOwn(labels, key, value);
+  for (const [key, value] of Object.entries(generatedLabels(metadata)))
+    if (field(labels, key) === undefined) setOwn(labels, key, value);
   // A job without labels of its own has its template's, with what was added to them.
   if (takesTemplates) metadata['labels'] = { ...labels };
   const selector = child(spec, 'selector');
@@ -52,7 +70,15 @@ function generateSelector(job: Rec, context: StrategyContext): void {
   if (match !== undefined) fill(match, 'batch.kubernetes.io/controller-uid', metadata['uid']);
 }
 
-const JOB_FIXED = ['selector', 'template', 'completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'];
+const JOB_FIXED = [
+  'selector',
+  'template',
+  'completionMode',
+  'podFailurePolicy',
+  'backoffLimitPerIndex',
+  'managedBy',
+  'successPolicy',
+];
 const STEERABLE = ['nodeSelector', 'affinity', 'tolerations', 'schedulingGates'];
 
 /** The template of a suspended job that never started may still be steered to other nodes (KEP-2926). */
@@ -73,9 +99,15 @@ function validateJobUpdate(job: Rec, old: Rec, context?: StrategyContext): Field
     const before = field(old, 'spec');
     if (!isRec(spec) || !isRec(before)) return;
     const elastic = spec['completionMode'] === 'Indexed' && spec['completions'] === spec['parallelism'];
-    if (!elastic) complaints.immutable('spec.completions', spec['completions'], same(spec['completions'], before['completions'], 'completions'));
+    if (!elastic)
+      complaints.immutable(
+        'spec.completions',
+        spec['completions'],
+        same(spec['completions'], before['completions'], 'completions'),
+      );
     for (const name of JOB_FIXED) {
-      const unchanged = name === 'template' ? templateUnchanged(spec, before, old) : same(spec[name], before[name], name);
+      const unchanged =
+        name === 'template' ? templateUnchanged(spec, before, old) : same(spec[name], before[name], name);
       complaints.immutable(`spec.${name}`, spec[name], unchanged);
     }
   });
@@ -93,11 +125,17 @@ function defaultCronJob(cronJob: Rec): void {
 
 export const batchExtras: ExtrasTable = {
   'batch/jobs': {
-    categories: ['all'], printer: jobPrinter,
+    categories: ['all'],
+    printer: jobPrinter,
     fieldSelectors: { 'status.successful': (job) => String(num(optionalNum(at(job, 'status', 'succeeded')))) },
     fieldRefusal: (field) => `field label ${JSON.stringify(field)} not supported for Job`,
     strategy: strategyOf({
-      status: true, generation: true, defaults: defaultJob, validatesAll: true, validateWork: validateJob, validateUpdate: validateJobUpdate,
+      status: true,
+      generation: true,
+      defaults: defaultJob,
+      validatesAll: true,
+      validateWork: validateJob,
+      validateUpdate: validateJobUpdate,
       create: (job, context) => {
         generateSelector(job, context);
         dropDisabledOf(at(job, 'spec', 'template'));
@@ -106,9 +144,15 @@ export const batchExtras: ExtrasTable = {
     }),
   },
   'batch/cronjobs': {
-    shortNames: ['cj'], categories: ['all'], printer: cronJobPrinter,
+    shortNames: ['cj'],
+    categories: ['all'],
+    printer: cronJobPrinter,
     strategy: strategyOf({
-      status: true, generation: true, defaults: defaultCronJob, validatesAll: true, validateWork: validateCronJob,
+      status: true,
+      generation: true,
+      defaults: defaultCronJob,
+      validatesAll: true,
+      validateWork: validateCronJob,
       create: (cronJob) => dropDisabledOf(at(cronJob, 'spec', 'jobTemplate', 'spec', 'template')),
       update: (cronJob) => dropDisabledOf(at(cronJob, 'spec', 'jobTemplate', 'spec', 'template')),
     }),

@@ -31,8 +31,14 @@ function parseComplaint(schedule: string): string | undefined {
 /** `zone`: a name of the IANA data base. */
 export function timeZoneComplaint(zone: string): string | undefined {
   if (zone === '') return 'timeZone must be nil or non-empty string';
-  if (zone.split('/').some((part) => part === '.' || part === '..' || part.startsWith('-') || !/^[A-Za-z0-9._+-]+$/.test(part))) return `unknown time zone ${zone}`;
-  if (zone.toLowerCase() === 'local') return 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones';
+  if (
+    zone
+      .split('/')
+      .some((part) => part === '.' || part === '..' || part.startsWith('-') || !/^[A-Za-z0-9._+-]+$/.test(part))
+  )
+    return `unknown time zone ${zone}`;
+  if (zone.toLowerCase() === 'local')
+    return 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones';
   try {
     new Intl.DateTimeFormat('en', { timeZone: zone });
     return undefined;

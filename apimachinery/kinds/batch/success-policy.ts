@@ -16,10 +16,14 @@ export function countIndexes(text: string, completions: number): Counted {
   let last: number | undefined;
   for (const interval of text.split(',')) {
     const limits = interval.split('-');
-    if (limits.length > 2) return wrong(`the fragment ${JSON.stringify(interval)} violates the requirement that an index interval can have at most two parts separated by '-'`);
+    if (limits.length > 2)
+      return wrong(
+        `the fragment ${JSON.stringify(interval)} violates the requirement that an index interval can have at most two parts separated by '-'`,
+      );
     const [from = 0, to = from] = limits.map((limit) => (/^[+-]?\d+$/.test(limit) ? Number(limit) : Number.NaN));
     for (const [index, value] of [from, to].slice(0, limits.length).entries()) {
-      if (Number.isNaN(value)) return wrong(`cannot convert string to integer for index: ${JSON.stringify(limits[index])}`);
+      if (Number.isNaN(value))
+        return wrong(`cannot convert string to integer for index: ${JSON.stringify(limits[index])}`);
       if (value >= completions) return wrong(`too large index: ${JSON.stringify(limits[index])}`);
     }
     if (limits.length === 2 && from >= to) return wrong(`non-increasing order, previous: ${from}, current: ${to}`);
@@ -54,7 +58,8 @@ export function overlapOf(one: string, other: string, completions: number): numb
 function validateRule(complaints: Complaints, rule: Rec, path: string, completions: number): void {
   const indexes = rule['succeededIndexes'];
   const count = rule['succeededCount'];
-  if (absent(indexes) && absent(count)) complaints.required(path, 'at least one of succeededCount or succeededIndexes must be specified');
+  if (absent(indexes) && absent(count))
+    complaints.required(path, 'at least one of succeededCount or succeededIndexes must be specified');
   let total = 0;
   if (!absent(indexes)) {
     if (str(indexes).length > INDEXES_CHARS_MAX) complaints.tooLong(`${path}.succeededIndexes`, INDEXES_CHARS_MAX);
@@ -64,9 +69,18 @@ function validateRule(complaints: Complaints, rule: Rec, path: string, completio
   }
   if (absent(count)) return;
   complaints.atLeast(`${path}.succeededCount`, count);
-  if (num(count) > completions) complaints.invalid(`${path}.succeededCount`, count, `must be less than or equal to ${completions} (the number of specified completions)`);
+  if (num(count) > completions)
+    complaints.invalid(
+      `${path}.succeededCount`,
+      count,
+      `must be less than or equal to ${completions} (the number of specified completions)`,
+    );
   if (!absent(indexes) && num(count) > total) {
-    complaints.invalid(`${path}.succeededCount`, count, `must be less than or equal to ${total} (the number of indexes in the specified succeededIndexes field)`);
+    complaints.invalid(
+      `${path}.succeededCount`,
+      count,
+      `must be less than or equal to ${total} (the number of indexes in the specified succeededIndexes field)`,
+    );
   }
 }
 
@@ -74,15 +88,23 @@ function validateRule(complaints: Complaints, rule: Rec, path: string, completio
 const shownPolicy = (policy: unknown): unknown => {
   const rules = field(policy, 'rules');
   return {
-    Rules: absent(rules) ? null : recs(rules).map(({ succeededIndexes, succeededCount }) => ({ SucceededIndexes: succeededIndexes ?? null, SucceededCount: succeededCount ?? null })),
+    Rules: absent(rules)
+      ? null
+      : recs(rules).map(({ succeededIndexes, succeededCount }) => ({
+          SucceededIndexes: succeededIndexes ?? null,
+          SucceededCount: succeededCount ?? null,
+        })),
   };
 };
 
 export function validateSuccessPolicy(complaints: Complaints, spec: Rec, path: string): void {
   const policy = spec['successPolicy'];
-  if (spec['completionMode'] !== 'Indexed') return complaints.invalid(path, shownPolicy(policy), 'requires indexed completion mode');
+  if (spec['completionMode'] !== 'Indexed')
+    return complaints.invalid(path, shownPolicy(policy), 'requires indexed completion mode');
   const rules = recs(field(policy, 'rules'));
-  if (rules.length === 0) complaints.required(`${path}.rules`, 'at least one rules must be specified when the successPolicy is specified');
+  if (rules.length === 0)
+    complaints.required(`${path}.rules`, 'at least one rules must be specified when the successPolicy is specified');
   if (rules.length > RULES_MAX) complaints.tooMany(`${path}.rules`, rules.length, RULES_MAX);
-  for (const [index, rule] of rules.entries()) validateRule(complaints, rule, `${path}.rules[${index}]`, num(spec['completions']));
+  for (const [index, rule] of rules.entries())
+    validateRule(complaints, rule, `${path}.rules[${index}]`, num(spec['completions']));
 }

@@ -1,4 +1,7 @@
-/** Validation of Jobs and CronJobs (k8s.io/kubernetes/pkg/apis/batch/validation). The order of complaints is Kubernetes' own. */
+/**
+ * Validation of Jobs and CronJobs (k8s.io/kubernetes/pkg/apis/batch/validation). The order of complaints is Kubernetes'
+ * own.
+ */
 import type { Work } from '../../../platform/work.js';
 import { dns1123Label, domainPrefixedPath } from '../../names.js';
 import type { StrategyContext } from '../../kind.js';
@@ -20,7 +23,15 @@ const FAILED_INDEXES_MAX = 100_000;
 const COMPLETIONS_MANY = 100_000;
 const PARALLELISM_OF_MANY_MAX = 10_000;
 const FAILED_INDEXES_OF_MANY_MAX = 10_000;
-const NUMBERS = ['parallelism', 'completions', 'activeDeadlineSeconds', 'backoffLimit', 'ttlSecondsAfterFinished', 'backoffLimitPerIndex', 'maxFailedIndexes'];
+const NUMBERS = [
+  'parallelism',
+  'completions',
+  'activeDeadlineSeconds',
+  'backoffLimit',
+  'ttlSecondsAfterFinished',
+  'backoffLimitPerIndex',
+  'maxFailedIndexes',
+];
 
 function validateIndexed(complaints: Complaints, spec: Rec, path: string): void {
   const completions = optionalNum(spec['completions']);
@@ -28,15 +39,32 @@ function validateIndexed(complaints: Complaints, spec: Rec, path: string): void 
   const failed = optionalNum(spec['maxFailedIndexes']);
   if (completions === undefined) complaints.required(`${path}.completions`, 'when completion mode is Indexed');
   if (parallelism !== undefined && parallelism > INDEXED_PARALLELISM_MAX) {
-    complaints.invalid(`${path}.parallelism`, parallelism, `must be less than or equal to ${INDEXED_PARALLELISM_MAX} when completion mode is Indexed`);
+    complaints.invalid(
+      `${path}.parallelism`,
+      parallelism,
+      `must be less than or equal to ${INDEXED_PARALLELISM_MAX} when completion mode is Indexed`,
+    );
   }
-  if (completions !== undefined && failed !== undefined && failed > completions) complaints.invalid(`${path}.maxFailedIndexes`, failed, 'must be less than or equal to completions');
-  if (failed !== undefined && failed > FAILED_INDEXES_MAX) complaints.invalid(`${path}.maxFailedIndexes`, failed, `must be less than or equal to ${FAILED_INDEXES_MAX}`);
+  if (completions !== undefined && failed !== undefined && failed > completions)
+    complaints.invalid(`${path}.maxFailedIndexes`, failed, 'must be less than or equal to completions');
+  if (failed !== undefined && failed > FAILED_INDEXES_MAX)
+    complaints.invalid(`${path}.maxFailedIndexes`, failed, `must be less than or equal to ${FAILED_INDEXES_MAX}`);
   if (completions === undefined || completions <= COMPLETIONS_MANY || absent(spec['backoffLimitPerIndex'])) return;
   const when = `when completions are above ${COMPLETIONS_MANY} and used with backoff limit per index`;
-  if (failed === undefined) complaints.required(`${path}.maxFailedIndexes`, `must be specified when completions is above ${COMPLETIONS_MANY}`);
-  if (parallelism !== undefined && parallelism > PARALLELISM_OF_MANY_MAX) complaints.invalid(`${path}.parallelism`, parallelism, `must be less than or equal to ${PARALLELISM_OF_MANY_MAX} ${when}`);
-  if (failed !== undefined && failed > FAILED_INDEXES_OF_MANY_MAX) complaints.invalid(`${path}.maxFailedIndexes`, failed, `must be less than or equal to ${FAILED_INDEXES_OF_MANY_MAX} ${when}`);
+  if (failed === undefined)
+    complaints.required(`${path}.maxFailedIndexes`, `must be specified when completions is above ${COMPLETIONS_MANY}`);
+  if (parallelism !== undefined && parallelism > PARALLELISM_OF_MANY_MAX)
+    complaints.invalid(
+      `${path}.parallelism`,
+      parallelism,
+      `must be less than or equal to ${PARALLELISM_OF_MANY_MAX} ${when}`,
+    );
+  if (failed !== undefined && failed > FAILED_INDEXES_OF_MANY_MAX)
+    complaints.invalid(
+      `${path}.maxFailedIndexes`,
+      failed,
+      `must be less than or equal to ${FAILED_INDEXES_OF_MANY_MAX} ${when}`,
+    );
 }
 
 function validateMode(complaints: Complaints, spec: Rec, path: string): void {
@@ -44,7 +72,8 @@ function validateMode(complaints: Complaints, spec: Rec, path: string): void {
   complaints.enumerated(`${path}.completionMode`, mode, ['NonIndexed', 'Indexed']);
   if (mode === 'Indexed') validateIndexed(complaints, spec, path);
   if (!absent(mode) && mode !== 'NonIndexed') return;
-  for (const name of ['backoffLimitPerIndex', 'maxFailedIndexes']) if (!absent(spec[name])) complaints.invalid(`${path}.${name}`, spec[name], 'requires indexed completion mode');
+  for (const name of ['backoffLimitPerIndex', 'maxFailedIndexes'])
+    if (!absent(spec[name])) complaints.invalid(`${path}.${name}`, spec[name], 'requires indexed completion mode');
 }
 
 function validateReplacement(complaints: Complaints, spec: Rec, path: string): void {
@@ -56,13 +85,16 @@ function validateRestartPolicy(complaints: Complaints, spec: Rec, path: string):
   const here = `${path}.template.spec.restartPolicy`;
   const restart = str(at(spec, 'template', 'spec', 'restartPolicy'));
   if (restart === 'Always' || restart === '') complaints.required(here, 'valid values: "OnFailure", "Never"');
-  else if (restart !== 'OnFailure' && restart !== 'Never') complaints.unsupported(here, restart, ['OnFailure', 'Never']);
-  else if (!absent(spec['podFailurePolicy']) && restart !== 'Never') complaints.invalid(here, restart, 'only "Never" is supported when podFailurePolicy is specified');
+  else if (restart !== 'OnFailure' && restart !== 'Never')
+    complaints.unsupported(here, restart, ['OnFailure', 'Never']);
+  else if (!absent(spec['podFailurePolicy']) && restart !== 'Never')
+    complaints.invalid(here, restart, 'only "Never" is supported when podFailurePolicy is specified');
 }
 
 function* validateJobSpec(complaints: Complaints, spec: Rec, path: string): Work<void> {
   for (const name of NUMBERS) complaints.atLeast(`${path}.${name}`, spec[name]);
-  if (!absent(spec['maxFailedIndexes']) && absent(spec['backoffLimitPerIndex'])) complaints.required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified');
+  if (!absent(spec['maxFailedIndexes']) && absent(spec['backoffLimitPerIndex']))
+    complaints.required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified');
   const manager = spec['managedBy'];
   if (!absent(manager)) {
     complaints.requiredForm(`${path}.managedBy`, manager, domainPrefixedPath);
@@ -82,13 +114,19 @@ function validateHostNames(complaints: Complaints, job: Rec, spec: Rec): void {
   if (spec['completionMode'] !== 'Indexed' || completions <= 0) return;
   const name = str(at(job, 'metadata', 'name'));
   const longest = `${name}-${completions - 1}`;
-  if (dns1123Label(longest).length > 0) complaints.invalid('metadata.name', name, `will not able to create pod with invalid DNS label: ${longest}`);
+  if (dns1123Label(longest).length > 0)
+    complaints.invalid('metadata.name', name, `will not able to create pod with invalid DNS label: ${longest}`);
 }
 
 /** What tells a job's pods from those of another, in the order of Kubernetes' complaints. */
 export function generatedLabels(metadata: unknown): Readonly<Record<string, string>> {
   const [uid, name] = [str(field(metadata, 'uid')), str(field(metadata, 'name'))];
-  return { 'controller-uid': uid, 'job-name': name, 'batch.kubernetes.io/controller-uid': uid, 'batch.kubernetes.io/job-name': name };
+  return {
+    'controller-uid': uid,
+    'job-name': name,
+    'batch.kubernetes.io/controller-uid': uid,
+    'batch.kubernetes.io/job-name': name,
+  };
 }
 
 /** A job that did not ask for a selector of its own must have the generated one, and the labels that it selects by. */
@@ -104,7 +142,8 @@ function validateGenerated(complaints: Complaints, job: Rec, spec: Rec): void {
     if (found === undefined) complaints.required(path, `must be '${value}'`);
     else if (found !== value) complaints.invalid(path, labels, `must be '${value}'`);
   }
-  if (!selectorMatches(spec['selector'], expected)) complaints.invalid('spec.selector', spec['selector'], '`selector` not auto-generated');
+  if (!selectorMatches(spec['selector'], expected))
+    complaints.invalid('spec.selector', spec['selector'], '`selector` not auto-generated');
 }
 
 export function* validateJob(job: Rec, context?: StrategyContext): Work<FieldError[]> {
@@ -119,7 +158,12 @@ export function* validateJob(job: Rec, context?: StrategyContext): Work<FieldErr
     else validateLabelSelector(complaints, selector, 'spec.selector');
     const labels = at(spec, 'template', 'metadata', 'labels');
     // A selector that is not there selects nothing.
-    if (absent(selector) || !selectorMatches(selector, labels)) complaints.invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`');
+    if (absent(selector) || !selectorMatches(selector, labels))
+      complaints.invalid(
+        'spec.template.metadata.labels',
+        labels ?? null,
+        '`selector` does not match template `labels`',
+      );
     validateHostNames(complaints, job, spec);
   });
 }
@@ -139,10 +183,14 @@ export function* validateCronJob(cronJob: Rec, context?: StrategyContext): Work<
     const value = at(spec, 'jobTemplate', 'spec');
     const jobSpec = isRec(value) ? value : {};
     yield* validateJobSpec(complaints, jobSpec, 'spec.jobTemplate.spec');
-    if (!absent(jobSpec['selector'])) complaints.invalid('spec.jobTemplate.spec.selector', jobSpec['selector'], '`selector` will be auto-generated');
-    if (jobSpec['manualSelector'] === true) complaints.unsupported('spec.jobTemplate.spec.manualSelector', true, ['nil', 'false']);
-    for (const limit of ['successfulJobsHistoryLimit', 'failedJobsHistoryLimit']) complaints.atLeast(`spec.${limit}`, field(spec, limit));
+    if (!absent(jobSpec['selector']))
+      complaints.invalid('spec.jobTemplate.spec.selector', jobSpec['selector'], '`selector` will be auto-generated');
+    if (jobSpec['manualSelector'] === true)
+      complaints.unsupported('spec.jobTemplate.spec.manualSelector', true, ['nil', 'false']);
+    for (const limit of ['successfulJobsHistoryLimit', 'failedJobsHistoryLimit'])
+      complaints.atLeast(`spec.${limit}`, field(spec, limit));
     const name = str(at(cronJob, 'metadata', 'name'));
-    if (name.length > CRON_NAME_MAX) complaints.invalid('metadata.name', name, `must be no more than ${CRON_NAME_MAX} characters`);
+    if (name.length > CRON_NAME_MAX)
+      complaints.invalid('metadata.name', name, `must be no more than ${CRON_NAME_MAX} characters`);
   });
 }

@@ -39,27 +39,38 @@ export const namespaceStrategy = strategyOf({
     if (context.subresource !== 'finalize') put(namespace, 'spec', clone(old['spec']));
   },
   validatesAll: true,
-  validate: (namespace, context) => complaintsOf((complaints) => {
-    if (context?.old !== undefined && context.subresource !== 'finalize') return;
-    for (const [index, name] of strs(at(namespace, 'spec', 'finalizers')).entries()) {
-      const path = context?.old === undefined ? 'spec.finalizers' : `spec.finalizers[${index}]`;
-      complaints.form(path, name, qualifiedName);
-      if (!name.includes('/') && !FINALIZERS.includes(name)) complaints.invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified');
-    }
-  }),
-  validateUpdate: (namespace, _old, context) => complaintsOf((complaints) => {
-    const deleting = !absent(at(namespace, 'metadata', 'deletionTimestamp'));
-    const phase = at(namespace, 'status', 'phase');
-    if (context?.subresource === 'status' && !deleting && phase !== 'Active') complaints.invalid('status.Phase', phase, "may only be 'Active' if `deletionTimestamp` is empty");
-    if (context?.subresource === 'status' && deleting && phase !== 'Terminating') complaints.invalid('status.Phase', phase, "may only be 'Terminating' if `deletionTimestamp` is not empty");
-  }),
+  validate: (namespace, context) =>
+    complaintsOf((complaints) => {
+      if (context?.old !== undefined && context.subresource !== 'finalize') return;
+      for (const [index, name] of strs(at(namespace, 'spec', 'finalizers')).entries()) {
+        const path = context?.old === undefined ? 'spec.finalizers' : `spec.finalizers[${index}]`;
+        complaints.form(path, name, qualifiedName);
+        if (!name.includes('/') && !FINALIZERS.includes(name))
+          complaints.invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified');
+      }
+    }),
+  validateUpdate: (namespace, _old, context) =>
+    complaintsOf((complaints) => {
+      const deleting = !absent(at(namespace, 'metadata', 'deletionTimestamp'));
+      const phase = at(namespace, 'status', 'phase');
+      if (context?.subresource === 'status' && !deleting && phase !== 'Active')
+        complaints.invalid('status.Phase', phase, "may only be 'Active' if `deletionTimestamp` is empty");
+      if (context?.subresource === 'status' && deleting && phase !== 'Terminating')
+        complaints.invalid('status.Phase', phase, "may only be 'Terminating' if `deletionTimestamp` is not empty");
+    }),
 });
 
-export const eventStrategy = strategyOf({ validatesAll: true, metadataLast: true, validate: validateEvent, allowCreateOnUpdate: true });
+export const eventStrategy = strategyOf({
+  validatesAll: true,
+  metadataLast: true,
+  validate: validateEvent,
+  allowCreateOnUpdate: true,
+});
 
 export const endpointsStrategy = strategyOf({
   defaults: (endpoints) => {
-    for (const subset of children(endpoints, 'subsets')) for (const port of children(subset, 'ports')) fillZero(port, 'protocol', 'TCP');
+    for (const subset of children(endpoints, 'subsets'))
+      for (const port of children(subset, 'ports')) fillZero(port, 'protocol', 'TCP');
   },
   validatesAll: true,
   validate: validateEndpoints,

@@ -4,7 +4,20 @@ import { configMapKey } from '../../names.js';
 import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
 import { strategyOf } from '../lib/strategy.js';
-import { absent, child, entries, field, fillZero, isRec, recs, same, setOwn, str, unset, type Rec } from '../lib/value.js';
+import {
+  absent,
+  child,
+  entries,
+  field,
+  fillZero,
+  isRec,
+  recs,
+  same,
+  setOwn,
+  str,
+  unset,
+  type Rec,
+} from '../lib/value.js';
 
 const BYTES_MAX = 1024 * 1024;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
@@ -14,7 +27,8 @@ function validateImmutable(complaints: Complaints, object: Rec, old: unknown, fi
   if (field(old, 'immutable') !== true) return;
   if (object['immutable'] !== true) complaints.forbidden('immutable', 'field is immutable when `immutable` is set');
   for (const name of fields) {
-    if (!same(object[name], field(old, name), name)) complaints.forbidden(name, 'field is immutable when `immutable` is set');
+    if (!same(object[name], field(old, name), name))
+      complaints.forbidden(name, 'field is immutable when `immutable` is set');
   }
 }
 
@@ -24,7 +38,8 @@ function validateConfigMap(object: Rec, context?: StrategyContext): FieldError[]
     let size = 0;
     for (const [key, value] of entries(object['data'])) {
       for (const why of configMapKey(key)) complaints.invalid(`data[${key}]`, key, why);
-      if (!absent(field(object['binaryData'], key))) complaints.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData');
+      if (!absent(field(object['binaryData'], key)))
+        complaints.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData');
       size += Buffer.byteLength(str(value));
     }
     for (const [key, value] of entries(object['binaryData'])) {
@@ -45,7 +60,8 @@ function defaultSecret(secret: Rec): void {
   fillZero(secret, 'type', 'Opaque');
   const plain = entries(secret['stringData']);
   const data = plain.length > 0 ? child(secret, 'data') : undefined;
-  if (data !== undefined) for (const [key, value] of plain) setOwn(data, key, Buffer.from(str(value)).toString('base64'));
+  if (data !== undefined)
+    for (const [key, value] of plain) setOwn(data, key, Buffer.from(str(value)).toString('base64'));
   delete secret['stringData'];
 }
 
@@ -58,8 +74,12 @@ const REQUIRED_KEYS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const PLACES: readonly (readonly [RegExp, string])[] = [
-  [/after JSON/, 'after top-level value'], [/property name/, 'looking for beginning of object key string'], [/':' after/, 'after object key'],
-  [/after property value/, 'after object key:value pair'], [/after array element/, 'after array element'], [/control character/, 'in string literal'],
+  [/after JSON/, 'after top-level value'],
+  [/property name/, 'looking for beginning of object key string'],
+  [/':' after/, 'after object key'],
+  [/after property value/, 'after object key:value pair'],
+  [/after array element/, 'after array element'],
+  [/control character/, 'in string literal'],
 ];
 
 /** Why the text is no JSON object, as Go's decoder words it. */
@@ -94,11 +114,15 @@ function validateSecret(secret: Rec, context?: StrategyContext): FieldError[] {
     let size = 0;
     for (const [key, value] of entries(data)) {
       for (const why of configMapKey(key)) complaints.invalid(`data[${key}]`, key, why);
-      if (!BASE64.test(str(value))) complaints.invalid(`data[${key}]`, '<secret contents redacted>', 'must be base64 encoded');
+      if (!BASE64.test(str(value)))
+        complaints.invalid(`data[${key}]`, '<secret contents redacted>', 'must be base64 encoded');
       size += Math.floor((str(value).length * 3) / 4);
     }
     if (size > BYTES_MAX) complaints.tooLong('data', BYTES_MAX);
-    if (type === 'kubernetes.io/service-account-token' && unset(field(field(secret['metadata'], 'annotations'), 'kubernetes.io/service-account.name'))) {
+    if (
+      type === 'kubernetes.io/service-account-token' &&
+      unset(field(field(secret['metadata'], 'annotations'), 'kubernetes.io/service-account.name'))
+    ) {
       complaints.required('metadata.annotations[kubernetes.io/service-account.name]');
     }
     if (type === 'kubernetes.io/basic-auth' && absent(field(data, 'username')) && absent(field(data, 'password'))) {
@@ -106,7 +130,8 @@ function validateSecret(secret: Rec, context?: StrategyContext): FieldError[] {
       complaints.required('data[password]');
     }
     for (const key of (Object.hasOwn(REQUIRED_KEYS, type) ? REQUIRED_KEYS[type] : undefined) ?? []) {
-      if (key === 'ssh-privatekey' ? unset(field(data, key)) : absent(field(data, key))) complaints.required(`data[${key}]`);
+      if (key === 'ssh-privatekey' ? unset(field(data, key)) : absent(field(data, key)))
+        complaints.required(`data[${key}]`);
       else if (key.startsWith('.docker')) validateDocker(complaints, data, key);
     }
   });
@@ -117,12 +142,19 @@ export const secretStrategy = strategyOf({
   update: (secret, old) => {
     if (unset(secret['type'])) secret['type'] = old['type'];
   },
-  validatesAll: true, validate: validateSecret,
+  validatesAll: true,
+  validate: validateSecret,
 });
 
 /** Secrets of an account are named, nothing else. */
 function nameSecrets(account: Rec): void {
-  if (Array.isArray(account['secrets'])) account['secrets'] = recs(account['secrets']).map(({ name }) => (unset(name) ? {} : { name }));
+  if (Array.isArray(account['secrets']))
+    account['secrets'] = recs(account['secrets']).map(({ name }) => (unset(name) ? {} : { name }));
 }
 
-export const serviceAccountStrategy = strategyOf({ returnsDeleted: true, validatesAll: true, create: nameSecrets, update: nameSecrets });
+export const serviceAccountStrategy = strategyOf({
+  returnsDeleted: true,
+  validatesAll: true,
+  create: nameSecrets,
+  update: nameSecrets,
+});

@@ -6,8 +6,13 @@ import { eventPrinter } from '../printers/core.js';
 
 /** core/v1 -> events.k8s.io/v1 */
 const RENAMED = [
-  ['involvedObject', 'regarding'], ['message', 'note'], ['reportingComponent', 'reportingController'], ['source', 'deprecatedSource'],
-  ['firstTimestamp', 'deprecatedFirstTimestamp'], ['lastTimestamp', 'deprecatedLastTimestamp'], ['count', 'deprecatedCount'],
+  ['involvedObject', 'regarding'],
+  ['message', 'note'],
+  ['reportingComponent', 'reportingController'],
+  ['source', 'deprecatedSource'],
+  ['firstTimestamp', 'deprecatedFirstTimestamp'],
+  ['lastTimestamp', 'deprecatedLastTimestamp'],
+  ['count', 'deprecatedCount'],
 ] as const;
 
 function rename(object: KubeObject, apiVersion: string, pairs: Iterable<readonly [string, string]>): KubeObject {
@@ -23,15 +28,25 @@ function rename(object: KubeObject, apiVersion: string, pairs: Iterable<readonly
 
 export const toEventsV1 = (object: KubeObject): KubeObject => rename(object, 'events.k8s.io/v1', RENAMED);
 export const toCoreEvent = (object: KubeObject): KubeObject =>
-  rename(object, 'v1', RENAMED.map(([core, other]) => [other, core] as const));
+  rename(
+    object,
+    'v1',
+    RENAMED.map(([core, other]) => [other, core] as const),
+  );
 
-export const eventsV1Printer: Printer = { columns: eventPrinter.columns, row: (object, now_ms) => eventPrinter.row(toCoreEvent(object), now_ms) };
+export const eventsV1Printer: Printer = {
+  columns: eventPrinter.columns,
+  row: (object, now_ms) => eventPrinter.row(toCoreEvent(object), now_ms),
+};
 
 const INVOLVED = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'] as const;
 
 const involved = (reference: 'involvedObject' | 'regarding'): [string, (event: KubeObject) => string][] =>
   INVOLVED.map((name) => [`${reference}.${name}`, (event) => str(at(event, reference, name))]);
-const text = (name: string) => (event: KubeObject): string => str(at(event, name));
+const text =
+  (name: string) =>
+  (event: KubeObject): string =>
+    str(at(event, name));
 
 export const coreEventSelectors: Readonly<Record<string, (event: KubeObject) => string>> = {
   ...Object.fromEntries(involved('involvedObject')),

@@ -1,6 +1,24 @@
 /** Services: defaults and the consistency of cluster IPs (pkg/apis/core, pkg/registry/core/service). */
 import { strategyOf } from '../lib/strategy.js';
-import { absent, at, child, children, field, fill, fillZero, isRec, list, num, put, recs, same, str, strs, unset, type Rec } from '../lib/value.js';
+import {
+  absent,
+  at,
+  child,
+  children,
+  field,
+  fill,
+  fillZero,
+  isRec,
+  list,
+  num,
+  put,
+  recs,
+  same,
+  str,
+  strs,
+  unset,
+  type Rec,
+} from '../lib/value.js';
 import { reachedFromOutside, validateService } from './validate-service.js';
 
 const AFFINITY_SECONDS_DEFAULT = 10_800;
@@ -26,7 +44,8 @@ function defaultService(service: Rec): void {
   if (type !== 'ExternalName') fill(spec, 'internalTrafficPolicy', 'Cluster');
   if (type !== 'LoadBalancer') return;
   fill(spec, 'allocateLoadBalancerNodePorts', true);
-  for (const ingress of children(at(service, 'status', 'loadBalancer'), 'ingress')) if (!unset(ingress['ip'])) fill(ingress, 'ipMode', 'VIP');
+  for (const ingress of children(at(service, 'status', 'loadBalancer'), 'ingress'))
+    if (!unset(ingress['ip'])) fill(ingress, 'ipMode', 'VIP');
 }
 
 /** `clusterIP` is `clusterIPs[0]`: who sets one of them sets both (NormalizeClusterIPs). */
@@ -64,7 +83,12 @@ function dropTypeDependent(spec: Rec, before: Rec): void {
       if (num(port['nodePort']) !== 0 && port['nodePort'] === old[index]?.['nodePort']) delete port['nodePort'];
     }
   }
-  if (!reachedFromOutside(spec) && reachedFromOutside(before) && spec['externalTrafficPolicy'] === before['externalTrafficPolicy']) delete spec['externalTrafficPolicy'];
+  if (
+    !reachedFromOutside(spec) &&
+    reachedFromOutside(before) &&
+    spec['externalTrafficPolicy'] === before['externalTrafficPolicy']
+  )
+    delete spec['externalTrafficPolicy'];
   if (spec['type'] !== 'LoadBalancer' && before['type'] === 'LoadBalancer') {
     for (const name of ['allocateLoadBalancerNodePorts', 'loadBalancerClass', 'healthCheckNodePort']) {
       if (same(spec[name], before[name])) delete spec[name];
@@ -80,7 +104,8 @@ function update(service: Rec, old: Rec): void {
   if (spec['type'] !== 'ExternalName' && before['type'] !== 'ExternalName') {
     if (unset(spec['clusterIP'])) put(spec, 'clusterIP', before['clusterIP']);
     if (list(spec['clusterIPs']).length === 0) put(spec, 'clusterIPs', before['clusterIPs']);
-    for (const name of ['ipFamilies', 'ipFamilyPolicy']) if (absent(spec[name]) && !absent(before[name])) spec[name] = before[name];
+    for (const name of ['ipFamilies', 'ipFamilyPolicy'])
+      if (absent(spec[name]) && !absent(before[name])) spec[name] = before[name];
     keepNodePorts(spec, before);
   }
   normalizeClusterIPs(spec, before);
@@ -100,5 +125,11 @@ function keepNodePorts(spec: Rec, before: Rec): void {
 
 export const serviceStrategy = strategyOf({
   allowCreateOnUpdate: true,
-  returnsDeleted: true, status: true, defaults: defaultService, create, update, validatesAll: true, validate: validateService,
+  returnsDeleted: true,
+  status: true,
+  defaults: defaultService,
+  create,
+  update,
+  validatesAll: true,
+  validate: validateService,
 });

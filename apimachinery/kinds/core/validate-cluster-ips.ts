@@ -1,4 +1,7 @@
-/** Cluster IPs and families of a Service: what fits together, and what may change (k8s.io/kubernetes/pkg/apis/core/validation). */
+/**
+ * Cluster IPs and families of a Service: what fits together, and what may change
+ * (k8s.io/kubernetes/pkg/apis/core/validation).
+ */
 import { addressForm, parseAddress } from '../lib/addresses.js';
 import type { Complaints } from '../lib/complaints.js';
 import { absent, field, str, strs, unset, type Rec } from '../lib/value.js';
@@ -54,13 +57,18 @@ export function validateClusterIPs(complaints: Complaints, spec: Rec, before: un
   validateFirst(complaints, spec, ips);
   validateFamilies(complaints, spec);
   if (!validateEach(complaints, ips, new Set(strs(field(before, 'clusterIPs'))))) return;
-  if (ips.length > 1 && new Set(ips.map(familyOf)).size < 2) complaints.invalid(IPS, ips, 'may specify no more than one IP for each IP family');
+  if (ips.length > 1 && new Set(ips.map(familyOf)).size < 2)
+    complaints.invalid(IPS, ips, 'may specify no more than one IP for each IP family');
   if (isHeadless(ips)) return;
   const families = strs(spec['ipFamilies']);
   for (const [index, ip] of ips.entries()) {
     const family = families[index];
     if (FAMILIES.includes(str(family)) && familyOf(ip) !== family) {
-      complaints.invalid(`${IPS}[${index}]`, ip, `expected an ${str(family)} value as indicated by \`ipFamilies[${index}]\``);
+      complaints.invalid(
+        `${IPS}[${index}]`,
+        ip,
+        `expected an ${str(family)} value as indicated by \`ipFamilies[${index}]\``,
+      );
     }
   }
 }
@@ -74,14 +82,19 @@ interface Change {
 function validateAddressChange(complaints: Complaints, spec: Rec, { now, before }: Change): void {
   const shown = now.length === 0 ? (absent(spec['clusterIPs']) ? null : []) : now;
   if (before.length === now.length) {
-    for (const [index, ip] of before.entries()) if (ip !== now[index]) complaints.invalid(`${IPS}[${index}]`, shown, ONCE_SET);
+    for (const [index, ip] of before.entries())
+      if (ip !== now[index]) complaints.invalid(`${IPS}[${index}]`, shown, ONCE_SET);
     return;
   }
   const releases = before.length > now.length;
   if (releases && now.length === 0) complaints.invalid(`${IPS}[0]`, shown, 'primary clusterIP can not be unset');
   if (before.length > 0 && now.length > 0 && now[0] !== before[0]) complaints.invalid(`${IPS}[0]`, shown, ONCE_SET);
   if (releases && now.length === 1 && spec['ipFamilyPolicy'] !== 'SingleStack') {
-    complaints.invalid('spec.ipFamilyPolicy', spec['ipFamilyPolicy'], "must be set to 'SingleStack' when releasing the secondary clusterIP");
+    complaints.invalid(
+      'spec.ipFamilyPolicy',
+      spec['ipFamilyPolicy'],
+      "must be set to 'SingleStack' when releasing the secondary clusterIP",
+    );
   }
 }
 
@@ -94,10 +107,16 @@ function validateFamilyChange(complaints: Complaints, spec: Rec, { now, before }
     return;
   }
   const releases = before.length > now.length;
-  if (releases && ips.length === 0) complaints.invalid(path, now.length === 0 ? null : now, 'primary ipFamily can not be unset');
-  if (now.length > 0 && before.length > 0 && now[0] !== before[0]) complaints.invalid(path, ips.length === 0 ? null : ips, ONCE_SET);
+  if (releases && ips.length === 0)
+    complaints.invalid(path, now.length === 0 ? null : now, 'primary ipFamily can not be unset');
+  if (now.length > 0 && before.length > 0 && now[0] !== before[0])
+    complaints.invalid(path, ips.length === 0 ? null : ips, ONCE_SET);
   if (releases && now.length === 1 && spec['ipFamilyPolicy'] !== 'SingleStack') {
-    complaints.invalid('spec.ipFamilyPolicy', spec['ipFamilyPolicy'], "must be set to 'SingleStack' when releasing the secondary ipFamily");
+    complaints.invalid(
+      'spec.ipFamilyPolicy',
+      spec['ipFamilyPolicy'],
+      "must be set to 'SingleStack' when releasing the secondary ipFamily",
+    );
   }
 }
 
@@ -105,5 +124,6 @@ export function validateClusterIPsUpdate(complaints: Complaints, spec: Rec, befo
   if (spec['type'] === 'ExternalName' || before['type'] === 'ExternalName') return;
   const ips: Change = { now: strs(spec['clusterIPs']), before: strs(before['clusterIPs']) };
   if (!(isHeadless(ips.now) && isHeadless(ips.before))) validateAddressChange(complaints, spec, ips);
-  if (!isHeadless(ips.now) && !isHeadless(ips.before)) validateFamilyChange(complaints, spec, { now: strs(spec['ipFamilies']), before: strs(before['ipFamilies']) });
+  if (!isHeadless(ips.now) && !isHeadless(ips.before))
+    validateFamilyChange(complaints, spec, { now: strs(spec['ipFamilies']), before: strs(before['ipFamilies']) });
 }

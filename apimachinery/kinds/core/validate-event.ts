@@ -1,4 +1,7 @@
-/** Validation of Events, which each of their two groups does in its own way (k8s.io/kubernetes/pkg/apis/core/validation/events.go). */
+/**
+ * Validation of Events, which each of their two groups does in its own way
+ * (k8s.io/kubernetes/pkg/apis/core/validation/events.go).
+ */
 import type { StrategyContext } from '../../kind.js';
 import type { KubeObject } from '../../object.js';
 import { dns1123Subdomain, qualifiedName } from '../../names.js';
@@ -17,10 +20,14 @@ function validateText(complaints: Complaints, event: unknown, name: string, leng
 }
 
 function validateAsBefore(complaints: Complaints, event: unknown, reporter: string): void {
-  const [namespace, involved] = [str(at(event, 'metadata', 'namespace')), str(at(event, 'involvedObject', 'namespace'))];
+  const [namespace, involved] = [
+    str(at(event, 'metadata', 'namespace')),
+    str(at(event, 'involvedObject', 'namespace')),
+  ];
   const isNew = !unset(field(event, 'eventTime'));
   const allowed = involved === '' ? ['default', ...(isNew ? ['kube-system'] : [''])] : isNew ? [namespace] : [involved];
-  if (!allowed.includes(namespace)) complaints.invalid('involvedObject.namespace', involved, 'does not match event.namespace');
+  if (!allowed.includes(namespace))
+    complaints.invalid('involvedObject.namespace', involved, 'does not match event.namespace');
   if (isNew) {
     const controller = str(field(event, 'reportingComponent'));
     if (controller === '') complaints.required(reporter);
@@ -43,25 +50,54 @@ function validateStrictly(complaints: Complaints, event: unknown): void {
   if (unset(field(event, 'eventTime'))) complaints.required('eventTime');
   const type = str(field(event, 'type'));
   if (type !== 'Normal' && type !== 'Warning') complaints.invalid('type', '', `has invalid value: ${type}`);
-  for (const name of ['firstTimestamp', 'lastTimestamp']) if (!unset(field(event, name))) complaints.invalid(name, '', 'needs to be unset');
+  for (const name of ['firstTimestamp', 'lastTimestamp'])
+    if (!unset(field(event, name))) complaints.invalid(name, '', 'needs to be unset');
   if (num(field(event, 'count')) !== 0) complaints.invalid('count', '', 'needs to be unset');
-  if (!unset(at(event, 'source', 'component')) || !unset(at(event, 'source', 'host'))) complaints.invalid('source', '', 'needs to be unset');
+  if (!unset(at(event, 'source', 'component')) || !unset(at(event, 'source', 'host')))
+    complaints.invalid('source', '', 'needs to be unset');
 }
 
-const REFERENCE = { Kind: 'kind', Namespace: 'namespace', Name: 'name', UID: 'uid', APIVersion: 'apiVersion', ResourceVersion: 'resourceVersion', FieldPath: 'fieldPath' };
+const REFERENCE = {
+  Kind: 'kind',
+  Namespace: 'namespace',
+  Name: 'name',
+  UID: 'uid',
+  APIVersion: 'apiVersion',
+  ResourceVersion: 'resourceVersion',
+  FieldPath: 'fieldPath',
+};
 const SOURCE = { Component: 'component', Host: 'host' };
 
 /** As Go's internal types are printed. */
 function shown(name: string, value: unknown): unknown {
-  const names = name === 'source' ? SOURCE : name === 'involvedObject' || (name === 'related' && isRec(value)) ? REFERENCE : undefined;
-  if (names !== undefined) return Object.fromEntries(Object.entries(names).map(([shownName, own]) => [shownName, str(field(value, own))]));
-  return absent(value) && STRINGS.includes(name) ? '' : value ?? null;
+  const names =
+    name === 'source'
+      ? SOURCE
+      : name === 'involvedObject' || (name === 'related' && isRec(value))
+        ? REFERENCE
+        : undefined;
+  if (names !== undefined)
+    return Object.fromEntries(Object.entries(names).map(([shownName, own]) => [shownName, str(field(value, own))]));
+  return absent(value) && STRINGS.includes(name) ? '' : (value ?? null);
 }
 
 const STRINGS = ['reason', 'message', 'type', 'action', 'reportingComponent', 'reportingInstance'];
 
 const FIXED = [
-  'involvedObject', 'reason', 'message', 'source', 'firstTimestamp', 'lastTimestamp', 'count', 'reason', 'type', 'eventTime', 'action', 'related', 'reportingComponent', 'reportingInstance',
+  'involvedObject',
+  'reason',
+  'message',
+  'source',
+  'firstTimestamp',
+  'lastTimestamp',
+  'count',
+  'reason',
+  'type',
+  'eventTime',
+  'action',
+  'related',
+  'reportingComponent',
+  'reportingInstance',
 ];
 /** What the fields are called where a complaint names them: those of Go's internal type. */
 const INTERNAL: Readonly<Record<string, string>> = { reportingComponent: 'reportingController' };

@@ -1,6 +1,6 @@
 /**
- * Addresses and CIDRs inside objects (k8s.io/apimachinery/pkg/util/validation/ip.go). Old fields take every spelling that has
- * one meaning; new fields take the canonical one alone.
+ * Addresses and CIDRs inside objects (k8s.io/apimachinery/pkg/util/validation/ip.go). Old fields take every spelling
+ * that has one meaning; new fields take the canonical one alone.
  */
 import ipaddr from 'ipaddr.js';
 import { isStrictPart, plainAddress, plainRange } from './plain-addresses.js';
@@ -31,7 +31,12 @@ function parseV4(text: string): Address | undefined {
   const parts = text.split('.');
   const bytes = parts.map(Number);
   if (bytes.some((byte) => byte > 255)) return undefined;
-  return { family: 'IPv4', bytes, text: bytes.join('.'), ...(parts.some((part) => part.length > 1 && part.startsWith('0')) ? { doubt: 'leading zeros' as const } : {}) };
+  return {
+    family: 'IPv4',
+    bytes,
+    text: bytes.join('.'),
+    ...(parts.some((part) => part.length > 1 && part.startsWith('0')) ? { doubt: 'leading zeros' as const } : {}),
+  };
 }
 
 /** Undefined for what is no address. A zone (`fe80::1%eth0`) is none. */
@@ -47,7 +52,8 @@ export function parseAddress(text: string): Address | undefined {
   return { family: 'IPv6', bytes: address.toByteArray(), text: address.toRFC5952String() };
 }
 
-const masked = (bytes: readonly number[], bits: number): number[] => bytes.map((byte, index) => byte & (0xff00 >> Math.min(8, Math.max(0, bits - index * 8))) & 0xff);
+const masked = (bytes: readonly number[], bits: number): number[] =>
+  bytes.map((byte, index) => byte & (0xff00 >> Math.min(8, Math.max(0, bits - index * 8))) & 0xff);
 
 const areEqual = (a: readonly number[], b: readonly number[]): boolean => a.every((byte, index) => byte === b[index]);
 
@@ -58,7 +64,8 @@ const spelled = (bytes: readonly number[]): string => {
 };
 
 function doubtOf(address: Address, prefix: string, isWhole: boolean): Pick<Cidr, 'doubt'> {
-  if (address.doubt === 'leading zeros' || (prefix.length > 1 && prefix.startsWith('0'))) return { doubt: 'leading zeros' };
+  if (address.doubt === 'leading zeros' || (prefix.length > 1 && prefix.startsWith('0')))
+    return { doubt: 'leading zeros' };
   if (address.doubt === 'mapped') return { doubt: 'mapped' };
   return isWhole ? {} : { doubt: 'host bits' };
 }
@@ -73,13 +80,21 @@ export function parseCidr(text: string): Cidr | undefined {
   if (written > size) return undefined;
   const bits = Math.max(0, written - (size - address.bytes.length * 8));
   const network = masked(address.bytes, bits);
-  return { address, bits, text: `${spelled(network)}/${bits}`, ...doubtOf(address, prefix, areEqual(network, address.bytes)) };
+  return {
+    address,
+    bits,
+    text: `${spelled(network)}/${bits}`,
+    ...doubtOf(address, prefix, areEqual(network, address.bytes)),
+  };
 }
 
 /** The inner network is a part of the outer one, and smaller. */
 export function isStrictSubset(inner: Cidr, outer: Cidr): boolean {
-  return inner.address.family === outer.address.family && inner.bits > outer.bits
-    && areEqual(masked(inner.address.bytes, outer.bits), masked(outer.address.bytes, outer.bits));
+  return (
+    inner.address.family === outer.address.family &&
+    inner.bits > outer.bits &&
+    areEqual(masked(inner.address.bytes, outer.bits), masked(outer.address.bytes, outer.bits))
+  );
 }
 
 /** Whether texts are ranges within one outer range, and smaller; undefined for what is not a range. */
@@ -96,7 +111,10 @@ export function strictSubsetOf(outer: Cidr): (text: string) => boolean | undefin
 const NOT_AN_ADDRESS = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 const NOT_A_CIDR = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
 
-const ADDRESS_DOUBTS = { 'leading zeros': 'must not have leading 0s', mapped: 'must not be an IPv4-mapped IPv6 address' } as const;
+const ADDRESS_DOUBTS = {
+  'leading zeros': 'must not have leading 0s',
+  mapped: 'must not be an IPv4-mapped IPv6 address',
+} as const;
 const CIDR_DOUBTS = {
   'leading zeros': 'must not have leading 0s in IP or prefix length',
   mapped: 'must not have an IPv4-mapped IPv6 address',
@@ -106,21 +124,26 @@ const CIDR_DOUBTS = {
 const NONE: ReadonlySet<string> = new Set();
 
 /** An address in any spelling that is not ambiguous. `known` are values that were stored before the rule. */
-export const addressForm = (known: ReadonlySet<string> = NONE) => (text: string): string[] => {
-  if (known.has(text) || plainAddress(text) !== undefined) return [];
-  const address = parseAddress(text);
-  if (address === undefined) return [NOT_AN_ADDRESS];
-  return address.doubt === undefined ? [] : [ADDRESS_DOUBTS[address.doubt]];
-};
+export const addressForm =
+  (known: ReadonlySet<string> = NONE) =>
+  (text: string): string[] => {
+    if (known.has(text) || plainAddress(text) !== undefined) return [];
+    const address = parseAddress(text);
+    if (address === undefined) return [NOT_AN_ADDRESS];
+    return address.doubt === undefined ? [] : [ADDRESS_DOUBTS[address.doubt]];
+  };
 
-export const cidrForm = (known: ReadonlySet<string> = NONE) => (text: string): string[] => {
-  if (known.has(text) || plainRange(text) !== undefined) return [];
-  const cidr = parseCidr(text);
-  if (cidr === undefined) return [NOT_A_CIDR];
-  return cidr.doubt === undefined ? [] : [CIDR_DOUBTS[cidr.doubt]];
-};
+export const cidrForm =
+  (known: ReadonlySet<string> = NONE) =>
+  (text: string): string[] => {
+    if (known.has(text) || plainRange(text) !== undefined) return [];
+    const cidr = parseCidr(text);
+    if (cidr === undefined) return [NOT_A_CIDR];
+    return cidr.doubt === undefined ? [] : [CIDR_DOUBTS[cidr.doubt]];
+  };
 
-const canonical = (text: string, form: string | undefined): string[] => (form === undefined || form === text ? [] : [`must be in canonical form (${JSON.stringify(form)})`]);
+const canonical = (text: string, form: string | undefined): string[] =>
+  form === undefined || form === text ? [] : [`must be in canonical form (${JSON.stringify(form)})`];
 
 export function canonicalAddress(text: string): string[] {
   const complaints = addressForm()(text);
@@ -145,12 +168,17 @@ export function endpointAddress(text: string): string[] {
   if (plain !== undefined && isOrdinary(plain)) return [];
   const address = parseAddress(text);
   if (address === undefined) return ['must be a valid IP address'];
-  const { bytes: [first = 0, second = 0, third = 0], bytes } = address;
+  const {
+    bytes: [first = 0, second = 0, third = 0],
+    bytes,
+  } = address;
   const isV4 = address.family === 'IPv4';
   const complaints: string[] = [];
   if (bytes.every((byte) => byte === 0)) complaints.push(`may not be unspecified (${text})`);
-  if (isV4 ? first === 127 : address.text === '::1') complaints.push('may not be in the loopback range (127.0.0.0/8, ::1/128)');
-  if (isV4 ? first === 169 && second === 254 : first === 0xfe && (second & 0xc0) === 0x80) complaints.push('may not be in the link-local range (169.254.0.0/16, fe80::/10)');
+  if (isV4 ? first === 127 : address.text === '::1')
+    complaints.push('may not be in the loopback range (127.0.0.0/8, ::1/128)');
+  if (isV4 ? first === 169 && second === 254 : first === 0xfe && (second & 0xc0) === 0x80)
+    complaints.push('may not be in the link-local range (169.254.0.0/16, fe80::/10)');
   if (isV4 ? first === 224 && second === 0 && third === 0 : first === 0xff && (second & 0x0f) === 2) {
     complaints.push('may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)');
   }

@@ -91,10 +91,10 @@ export class Complaints {
     if (!absent(value) && !supported.includes(str(value))) this.unsupported(path, value, supported);
   }
 
-
   port(path: string, value: unknown): void {
     const port = optionalNum(value);
-    if (port === undefined || !Number.isInteger(port) || port < 1 || port > 65_535) this.invalid(path, value, 'must be between 1 and 65535, inclusive');
+    if (port === undefined || !Number.isInteger(port) || port < 1 || port > 65_535)
+      this.invalid(path, value, 'must be between 1 and 65535, inclusive');
   }
 
   /** A quantity that is not negative. */
@@ -102,7 +102,11 @@ export class Complaints {
     if (absent(value)) return;
     const parsed = parseQuantity(value);
     if (parsed === undefined) {
-      this.invalid(path, value, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
+      this.invalid(
+        path,
+        value,
+        "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+      );
     } else if (parsed.nano < 0n) {
       this.invalid(path, value, NOT_NEGATIVE);
     }

@@ -14,7 +14,11 @@ export interface ContainerSlot {
   readonly index: number;
 }
 
-const FIELDS = [['initContainers', 'init'], ['containers', 'regular'], ['ephemeralContainers', 'ephemeral']] as const;
+const FIELDS = [
+  ['initContainers', 'init'],
+  ['containers', 'regular'],
+  ['ephemeralContainers', 'ephemeral'],
+] as const;
 
 /** Init, regular, then ephemeral containers. What is null or no object in a list comes as an empty object. */
 export function* containersOf(podSpec: unknown, path = 'spec'): Generator<ContainerSlot> {

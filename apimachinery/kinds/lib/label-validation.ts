@@ -25,9 +25,11 @@ function validateSelectorRequirement(complaints: Complaints, requirement: unknow
   const operator = str(field(requirement, 'operator'));
   const values = list(field(requirement, 'values'));
   if (operator === 'In' || operator === 'NotIn') {
-    if (values.length === 0) complaints.required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
+    if (values.length === 0)
+      complaints.required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
   } else if (operator === 'Exists' || operator === 'DoesNotExist') {
-    if (values.length > 0) complaints.forbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+    if (values.length > 0)
+      complaints.forbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
   } else {
     complaints.invalid(`${path}.operator`, operator, 'not a valid selector operator');
   }
@@ -37,21 +39,32 @@ function validateSelectorRequirement(complaints: Complaints, requirement: unknow
 
 const NODE_OPERATORS = [...OPERATORS, 'Gt', 'Lt'];
 
-/** One requirement of a node selector term: as for labels, with Gt and Lt on numbers. A preference takes values of any form. */
-export function validateNodeSelectorRequirement(complaints: Complaints, requirement: unknown, path: string, how: { readonly values: 'checked' | 'any' } = { values: 'checked' }): void {
+/**
+ * One requirement of a node selector term: as for labels, with Gt and Lt on numbers. A preference takes values of any
+ * form.
+ */
+export function validateNodeSelectorRequirement(
+  complaints: Complaints,
+  requirement: unknown,
+  path: string,
+  how: { readonly values: 'checked' | 'any' } = { values: 'checked' },
+): void {
   const operator = str(field(requirement, 'operator'));
   const values = list(field(requirement, 'values'));
   if (!NODE_OPERATORS.includes(operator)) {
     complaints.invalid(`${path}.operator`, operator, 'not a valid selector operator');
   } else if (operator === 'In' || operator === 'NotIn') {
-    if (values.length === 0) complaints.required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
+    if (values.length === 0)
+      complaints.required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
   } else if (operator === 'Gt' || operator === 'Lt') {
-    if (values.length !== 1) complaints.required(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'");
+    if (values.length !== 1)
+      complaints.required(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'");
   } else if (values.length > 0) {
     complaints.forbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
   }
   complaints.form(`${path}.key`, field(requirement, 'key'), qualifiedName);
-  if (how.values === 'checked') for (const [index, value] of values.entries()) complaints.form(`${path}.values[${index}]`, value, labelValue);
+  if (how.values === 'checked')
+    for (const [index, value] of values.entries()) complaints.form(`${path}.values[${index}]`, value, labelValue);
 }
 
 /** True when every label of a plain selector is on the labels, and every expression holds. */
@@ -61,11 +74,16 @@ export function selectorMatches(selector: unknown, labels: unknown): boolean {
     const value = field(labels, str(requirement['key']));
     const values = list(requirement['values']);
     switch (requirement['operator']) {
-      case 'In': return value !== undefined && values.includes(value);
-      case 'NotIn': return value === undefined || !values.includes(value);
-      case 'Exists': return value !== undefined;
-      case 'DoesNotExist': return value === undefined;
-      default: return false;
+      case 'In':
+        return value !== undefined && values.includes(value);
+      case 'NotIn':
+        return value === undefined || !values.includes(value);
+      case 'Exists':
+        return value !== undefined;
+      case 'DoesNotExist':
+        return value === undefined;
+      default:
+        return false;
     }
   });
 }

@@ -1,6 +1,7 @@
 /**
- * IPv4 addresses and ranges in the one spelling that nobody doubts, as nearly all are: recognised without making parts of the text.
- * Lists of them may have tens of thousands of items. What is not recognised here may still be an address (addresses.ts).
+ * IPv4 addresses and ranges in the one spelling that nobody doubts, as nearly all are: recognised without making parts
+ * of the text. Lists of them may have tens of thousands of items. What is not recognised here may still be an address
+ * (addresses.ts).
  */
 const ADDRESS_CHARS_MAX = '255.255.255.255'.length;
 const RANGE_CHARS_MAX = '255.255.255.255/32'.length;

@@ -3,7 +3,9 @@ import { entries, field, recs, str, strs, unset } from './value.js';
 
 /** `a=b,c=d` in the order of keys; `<none>` for no labels. */
 export function formatLabels(labels: unknown): string {
-  const pairs = entries(labels).map(([key, value]) => `${key}=${str(value)}`).sort();
+  const pairs = entries(labels)
+    .map(([key, value]) => `${key}=${str(value)}`)
+    .sort();
   return pairs.length === 0 ? '<none>' : pairs.join(',');
 }
 

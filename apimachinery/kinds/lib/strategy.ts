@@ -24,14 +24,22 @@ interface GenerationRule {
 }
 
 /** What a strategy says in its own words. */
-type StrategyFacts = Pick<Strategy, 'validatesAll' | 'metadataLast' | 'defaultGracePeriodSeconds' | 'allowCreateOnUpdate' | 'allowUnconditionalUpdate' | 'returnsDeleted'>;
+type StrategyFacts = Pick<
+  Strategy,
+  | 'validatesAll'
+  | 'metadataLast'
+  | 'defaultGracePeriodSeconds'
+  | 'allowCreateOnUpdate'
+  | 'allowUnconditionalUpdate'
+  | 'returnsDeleted'
+>;
 
 export interface StrategyParts extends StrategyFacts {
   /** The kind has a status subresource: status is dropped on create and kept on plain updates. */
   readonly status?: boolean;
   /**
-   * Metadata that a write to the status subresource leaves as it is stored. Kinds from before this was a rule let some or all
-   * of it pass, and clients use that: the list of each kind is kube-apiserver's.
+   * Metadata that a write to the status subresource leaves as it is stored. Kinds from before this was a rule let some
+   * or all of it pass, and clients use that: the list of each kind is kube-apiserver's.
    */
   readonly statusKeeps?: readonly KeptMetadata[];
   /** metadata.generation, where the kind counts it. */
@@ -96,29 +104,55 @@ function grow(rule: GenerationRule, draft: Rec, old: Rec, context: StrategyConte
   const [metadata, stored] = [field(draft, 'metadata'), field(old, 'metadata')];
   const before = Number(field(stored, 'generation') ?? 0);
   // An object on its way out gets a new generation too, so that its controller looks at it again.
-  const deleting = field(stored, 'deletionTimestamp') === undefined && field(metadata, 'deletionTimestamp') !== undefined;
+  const deleting =
+    field(stored, 'deletionTimestamp') === undefined && field(metadata, 'deletionTimestamp') !== undefined;
   const { alsoWith, fixed } = rule;
-  const changed = fixed !== true && context.subresource !== 'status'
-    && (!sameSpec(draft, old) || (alsoWith !== undefined && !same(field(metadata, alsoWith) ?? {}, field(stored, alsoWith) ?? {})));
+  const changed =
+    fixed !== true &&
+    context.subresource !== 'status' &&
+    (!sameSpec(draft, old) ||
+      (alsoWith !== undefined && !same(field(metadata, alsoWith) ?? {}, field(stored, alsoWith) ?? {})));
   setGeneration(draft, changed || deleting ? before + 1 : field(stored, 'generation'));
 }
 
 export function strategyOf(parts: StrategyParts): Strategy {
-  const { defaults, status, generation, create, update: _inPrepareUpdate, validate: whole, validateWork, validateUpdate, ...facts } = parts;
-  const validate = whole ?? (validateWork === undefined ? undefined : (object: Rec, context?: StrategyContext) => finish(validateWork(object, context)));
+  const {
+    defaults,
+    status,
+    generation,
+    create,
+    update: _inPrepareUpdate,
+    validate: whole,
+    validateWork,
+    validateUpdate,
+    ...facts
+  } = parts;
+  const validate =
+    whole ??
+    (validateWork === undefined
+      ? undefined
+      : (object: Rec, context?: StrategyContext) => finish(validateWork(object, context)));
   return {
     ...facts,
     ...(defaults === undefined ? {} : { setDefaults: (draft: KubeObject) => defaults(open(draft)) }),
     prepareForCreate: (draft, context) => {
       if (status === true) delete open(draft)['status'];
-      if (generation !== undefined && (generation === true || generation.fromNothing !== true)) setGeneration(open(draft), 1);
+      if (generation !== undefined && (generation === true || generation.fromNothing !== true))
+        setGeneration(open(draft), 1);
       create?.(open(draft), context);
     },
     prepareForUpdate: (draft, old, context) => prepareUpdate(parts, open(draft), open(old), context),
-    ...(validate === undefined ? {} : { validate: (object: KubeObject, context?: StrategyContext) => validate(open(object), context) }),
-    ...(validateWork === undefined ? {} : { validateWork: (object: KubeObject, context?: StrategyContext) => validateWork(open(object), context) }),
-    ...(validateUpdate === undefined ? {} : {
-      validateUpdate: (object: KubeObject, old: KubeObject, context?: StrategyContext) => validateUpdate(open(object), open(old), context),
-    }),
+    ...(validate === undefined
+      ? {}
+      : { validate: (object: KubeObject, context?: StrategyContext) => validate(open(object), context) }),
+    ...(validateWork === undefined
+      ? {}
+      : { validateWork: (object: KubeObject, context?: StrategyContext) => validateWork(open(object), context) }),
+    ...(validateUpdate === undefined
+      ? {}
+      : {
+          validateUpdate: (object: KubeObject, old: KubeObject, context?: StrategyContext) =>
+            validateUpdate(open(object), open(old), context),
+        }),
   };
 }

@@ -1,4 +1,7 @@
-/** What changed between two objects, as text: the unified form of diff with three lines of context, found as Python's difflib finds it. */
+/**
+ * What changed between two objects, as text: the unified form of diff with three lines of context, found as Python's
+ * difflib finds it.
+ */
 
 const CONTEXT = 3;
 /** More lines than this are not compared: the work grows with their product. */
@@ -28,7 +31,12 @@ function placesOf(lines: readonly string[]): Map<string, number[]> {
 }
 
 /** The longest run of equal lines in the range, the earliest of equally long ones. */
-function longestMatch(a: readonly string[], b: readonly string[], places: ReadonlyMap<string, readonly number[]>, range: Range): Match {
+function longestMatch(
+  a: readonly string[],
+  b: readonly string[],
+  places: ReadonlyMap<string, readonly number[]>,
+  range: Range,
+): Match {
   let best: Match = { a: range.aFrom, b: range.bFrom, size: 0 };
   let lengths = new Map<number, number>();
   for (let i = range.aFrom; i < range.aTo; i += 1) {
@@ -56,7 +64,10 @@ function matchesIn(a: readonly string[], b: readonly string[]): Match[] {
     const match = longestMatch(a, b, places, range);
     if (match.size === 0) continue;
     found.push(match);
-    open.push({ ...range, aTo: match.a, bTo: match.b }, { ...range, aFrom: match.a + match.size, bFrom: match.b + match.size });
+    open.push(
+      { ...range, aTo: match.a, bTo: match.b },
+      { ...range, aFrom: match.a + match.size, bFrom: match.b + match.size },
+    );
   }
   return [...found.sort((one, other) => one.a - other.a), { a: a.length, b: b.length, size: 0 }];
 }
@@ -77,17 +88,24 @@ function hunksOf(a: readonly string[], b: readonly string[]): Range[][] {
   return hunks;
 }
 
-const span = (from: number, to: number): string => (to - from === 1 ? `${from + 1}` : `${to > from ? from + 1 : from},${to - from}`);
+const span = (from: number, to: number): string =>
+  to - from === 1 ? `${from + 1}` : `${to > from ? from + 1 : from},${to - from}`;
 
 function hunkText(a: readonly string[], b: readonly string[], changes: readonly Range[]): string {
   const [first, last] = [changes[0], changes.at(-1)];
   if (first === undefined || last === undefined) return '';
   const before = Math.min(CONTEXT, first.aFrom, first.bFrom);
   const after = Math.min(CONTEXT, a.length - last.aTo);
-  const lines = [`@@ -${span(first.aFrom - before, last.aTo + after)} +${span(first.bFrom - before, last.bTo + after)} @@`];
+  const lines = [
+    `@@ -${span(first.aFrom - before, last.aTo + after)} +${span(first.bFrom - before, last.bTo + after)} @@`,
+  ];
   let at = first.aFrom - before;
   for (const { aFrom, aTo, bFrom, bTo } of changes) {
-    lines.push(...a.slice(at, aFrom).map((line) => ` ${line}`), ...a.slice(aFrom, aTo).map((line) => `-${line}`), ...b.slice(bFrom, bTo).map((line) => `+${line}`));
+    lines.push(
+      ...a.slice(at, aFrom).map((line) => ` ${line}`),
+      ...a.slice(aFrom, aTo).map((line) => `-${line}`),
+      ...b.slice(bFrom, bTo).map((line) => `+${line}`),
+    );
     at = aTo;
   }
   lines.push(...a.slice(at, at + after).map((line) => ` ${line}`));
@@ -96,11 +114,15 @@ function hunkText(a: readonly string[], b: readonly string[], changes: readonly 
 
 /** JSON as Go prints it, one space for each level. */
 const linesOf = (value: unknown): string[] =>
-  JSON.stringify(value, null, 1).replace(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`).split('\n');
+  JSON.stringify(value, null, 1)
+    .replace(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`)
+    .split('\n');
 
 /** '' for values too large to compare. */
 export function unifiedDiff(before: unknown, after: unknown): string {
   const [a, b] = [linesOf(before), linesOf(after)];
   if (a.length > LINES_MAX || b.length > LINES_MAX) return '';
-  return hunksOf(a, b).map((changes) => hunkText(a, b, changes)).join('');
+  return hunksOf(a, b)
+    .map((changes) => hunkText(a, b, changes))
+    .join('');
 }

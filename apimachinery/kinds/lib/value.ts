@@ -109,15 +109,47 @@ export const clone = cloneJson;
 
 /** Maps whose emptiness means nothing; for other objects `{}` and absent differ (an empty selector selects all). */
 const MAPS = new Set([
-  'labels', 'annotations', 'nodeSelector', 'matchLabels', 'data', 'binaryData', 'limits', 'requests', 'hard', 'parameters', 'overhead',
+  'labels',
+  'annotations',
+  'nodeSelector',
+  'matchLabels',
+  'data',
+  'binaryData',
+  'limits',
+  'requests',
+  'hard',
+  'parameters',
+  'overhead',
 ]);
 
 /** Pointers in Go's types: for these, false, zero and '' are not the same as absent. */
 const POINTERS = new Set([
-  'automountServiceAccountToken', 'enableServiceLinks', 'shareProcessNamespace', 'setHostnameAsFQDN', 'hostUsers', 'priority',
-  'activeDeadlineSeconds', 'terminationGracePeriodSeconds', 'runAsUser', 'runAsGroup', 'runAsNonRoot', 'fsGroup', 'privileged',
-  'allowPrivilegeEscalation', 'readOnlyRootFilesystem', 'tolerationSeconds', 'replicas', 'minReplicas', 'completions', 'parallelism',
-  'partition', 'storageClassName', 'timeoutSeconds', 'ttlSecondsAfterFinished', 'immutable', 'optional',
+  'automountServiceAccountToken',
+  'enableServiceLinks',
+  'shareProcessNamespace',
+  'setHostnameAsFQDN',
+  'hostUsers',
+  'priority',
+  'activeDeadlineSeconds',
+  'terminationGracePeriodSeconds',
+  'runAsUser',
+  'runAsGroup',
+  'runAsNonRoot',
+  'fsGroup',
+  'privileged',
+  'allowPrivilegeEscalation',
+  'readOnlyRootFilesystem',
+  'tolerationSeconds',
+  'replicas',
+  'minReplicas',
+  'completions',
+  'parallelism',
+  'partition',
+  'storageClassName',
+  'timeoutSeconds',
+  'ttlSecondsAfterFinished',
+  'immutable',
+  'optional',
 ]);
 
 function nothing(name: string, value: unknown): boolean {

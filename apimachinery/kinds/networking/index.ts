@@ -13,9 +13,11 @@ function defaultPolicy(policy: Rec): void {
   if (spec === undefined) return;
   fill(spec, 'podSelector', {});
   for (const direction of ['ingress', 'egress']) {
-    for (const rule of children(spec, direction)) for (const port of children(rule, 'ports')) fill(port, 'protocol', 'TCP');
+    for (const rule of children(spec, direction))
+      for (const port of children(rule, 'ports')) fill(port, 'protocol', 'TCP');
   }
-  if (list(spec['policyTypes']).length === 0) spec['policyTypes'] = list(spec['egress']).length > 0 ? ['Ingress', 'Egress'] : ['Ingress'];
+  if (list(spec['policyTypes']).length === 0)
+    spec['policyTypes'] = list(spec['egress']).length > 0 ? ['Ingress', 'Egress'] : ['Ingress'];
 }
 
 /** `deprecatedTopology` can be read in v1 where an older version wrote it, and is not written any more. */
@@ -25,7 +27,9 @@ function dropTopology(slice: Rec): void {
 
 export const networkingExtras: ExtrasTable = {
   'networking.k8s.io/ingresses': {
-    shortNames: ['ing'], storagePrefix: 'ingress', printer: print.ingressPrinter,
+    shortNames: ['ing'],
+    storagePrefix: 'ingress',
+    printer: print.ingressPrinter,
     strategy: strategyOf({ status: true, generation: true, validatesAll: true, validate: validateIngress }),
   },
   'networking.k8s.io/ingressclasses': {
@@ -41,11 +45,24 @@ export const networkingExtras: ExtrasTable = {
     }),
   },
   'networking.k8s.io/networkpolicies': {
-    shortNames: ['netpol'], printer: print.networkPolicyPrinter,
+    shortNames: ['netpol'],
+    printer: print.networkPolicyPrinter,
     strategy: strategyOf({ generation: true, defaults: defaultPolicy, validatesAll: true, validate: validatePolicy }),
   },
-  'networking.k8s.io/ipaddresses': { shortNames: ['ip'], printer: print.ipAddressPrinter, strategy: strategyOf({ validatesAll: true, validate: validateIPAddress }) },
-  'networking.k8s.io/servicecidrs': { printer: print.serviceCidrPrinter, strategy: strategyOf({ status: true, statusKeeps: ALL_METADATA, validatesAll: true, validate: validateServiceCidr }) },
+  'networking.k8s.io/ipaddresses': {
+    shortNames: ['ip'],
+    printer: print.ipAddressPrinter,
+    strategy: strategyOf({ validatesAll: true, validate: validateIPAddress }),
+  },
+  'networking.k8s.io/servicecidrs': {
+    printer: print.serviceCidrPrinter,
+    strategy: strategyOf({
+      status: true,
+      statusKeeps: ALL_METADATA,
+      validatesAll: true,
+      validate: validateServiceCidr,
+    }),
+  },
   'discovery.k8s.io/endpointslices': {
     printer: print.endpointSlicePrinter,
     strategy: strategyOf({

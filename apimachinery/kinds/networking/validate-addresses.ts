@@ -1,4 +1,7 @@
-/** Validation of IPAddresses and ServiceCIDRs (k8s.io/kubernetes/pkg/apis/networking/validation). The order of complaints is Kubernetes' own. */
+/**
+ * Validation of IPAddresses and ServiceCIDRs (k8s.io/kubernetes/pkg/apis/networking/validation). The order of
+ * complaints is Kubernetes' own.
+ */
 import { dns1123Subdomain, pathSegment } from '../../names.js';
 import type { StrategyContext } from '../../kind.js';
 import type { FieldError } from '../../status.js';
@@ -19,7 +22,8 @@ export function validateIPAddress(object: Rec, context?: StrategyContext): Field
     const path = 'spec.parentRef';
     const parent = at(object, 'spec', 'parentRef');
     validateParent(complaints, parent, path);
-    if (context?.old !== undefined) complaints.immutable(path, shown(parent), same(parent, at(context.old, 'spec', 'parentRef')));
+    if (context?.old !== undefined)
+      complaints.immutable(path, shown(parent), same(parent, at(context.old, 'spec', 'parentRef')));
   });
 }
 
@@ -36,15 +40,26 @@ function validateCidrs(complaints: Complaints, cidrs: readonly string[], path: s
   for (const [index, cidr] of cidrs.entries()) complaints.form(`${path}[${index}]`, cidr, canonicalCidr);
   const [first, second] = cidrs.map((cidr) => parseCidr(cidr)?.address.family);
   if (first !== undefined && first === second) {
-    complaints.invalid(path, cidrs, 'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64');
+    complaints.invalid(
+      path,
+      cidrs,
+      'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64',
+    );
   }
 }
 
 /** A second CIDR may be added, of the other family; nothing else changes. */
-function validateCidrsUpdate(complaints: Complaints, cidrs: readonly string[], before: readonly string[], path: string): void {
+function validateCidrsUpdate(
+  complaints: Complaints,
+  cidrs: readonly string[],
+  before: readonly string[],
+  path: string,
+): void {
   const growsToDual = before.length === 1 && cidrs.length === 2;
-  if (before.length !== cidrs.length && !growsToDual) return complaints.invalid(path, cidrs.length === 0 ? null : cidrs, IMMUTABLE);
-  for (const [index, cidr] of before.entries()) if (cidr !== cidrs[index]) complaints.invalid(`${path}[${index}]`, cidrs[index], IMMUTABLE);
+  if (before.length !== cidrs.length && !growsToDual)
+    return complaints.invalid(path, cidrs.length === 0 ? null : cidrs, IMMUTABLE);
+  for (const [index, cidr] of before.entries())
+    if (cidr !== cidrs[index]) complaints.invalid(`${path}[${index}]`, cidrs[index], IMMUTABLE);
   if (growsToDual) validateCidrs(complaints, cidrs, path);
 }
 
@@ -52,6 +67,7 @@ export function validateServiceCidr(object: Rec, context?: StrategyContext): Fie
   return complaintsOf((complaints) => {
     const cidrs = strs(at(object, 'spec', 'cidrs'));
     if (context?.old === undefined) validateCidrs(complaints, cidrs, 'spec.cidrs');
-    else if (context.subresource !== 'status') validateCidrsUpdate(complaints, cidrs, strs(at(context.old, 'spec', 'cidrs')), 'spec.cidrs');
+    else if (context.subresource !== 'status')
+      validateCidrsUpdate(complaints, cidrs, strs(at(context.old, 'spec', 'cidrs')), 'spec.cidrs');
   });
 }

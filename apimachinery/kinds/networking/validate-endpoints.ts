@@ -1,4 +1,7 @@
-/** Validation of Endpoints and EndpointSlices (pkg/apis/core/validation and pkg/apis/discovery/validation). The order of complaints is Kubernetes' own. */
+/**
+ * Validation of Endpoints and EndpointSlices (pkg/apis/core/validation and pkg/apis/discovery/validation). The order of
+ * complaints is Kubernetes' own.
+ */
 import { dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../../names.js';
 import type { StrategyContext } from '../../kind.js';
 import type { FieldError } from '../../status.js';
@@ -16,13 +19,15 @@ const PORTS_MAX = 20_000;
 const TOPOLOGY_LABELS_MAX = 16;
 const HINTS_MAX = 8;
 
-const CONTROLLERS: ReadonlySet<string> = new Set(ENDPOINT_ACCOUNTS.map((account) => `system:serviceaccount:kube-system:${account}`));
+const CONTROLLERS: ReadonlySet<string> = new Set(
+  ENDPOINT_ACCOUNTS.map((account) => `system:serviceaccount:kube-system:${account}`),
+);
 
 type AddressRule = (text: string) => readonly string[];
 
 /**
- * Where traffic may go. Members of a cluster on one machine's loopback addresses say so themselves: what they write of the Service `kubernetes` is no
- * user's way around policies.
+ * Where traffic may go. Members of a cluster on one machine's loopback addresses say so themselves: what they write of
+ * the Service `kubernetes` is no user's way around policies.
  */
 function ruleFor(context: StrategyContext | undefined): AddressRule {
   const { name, groups } = context?.user ?? { name: '', groups: [] };
@@ -56,10 +61,13 @@ export function validateEndpoints(endpoints: Rec, context?: StrategyContext): Fi
       const ready = recs(subset['addresses']);
       const notReady = recs(subset['notReadyAddresses']);
       const ports = recs(subset['ports']);
-      if (ready.length === 0 && notReady.length === 0) complaints.required(path, 'must specify `addresses` or `notReadyAddresses`');
+      if (ready.length === 0 && notReady.length === 0)
+        complaints.required(path, 'must specify `addresses` or `notReadyAddresses`');
       for (const [i, address] of ready.entries()) validateAddress(complaints, address, `${path}.addresses[${i}]`, rule);
-      for (const [i, address] of notReady.entries()) validateAddress(complaints, address, `${path}.notReadyAddresses[${i}]`, rule);
-      for (const [i, port] of ports.entries()) validateEndpointPort(complaints, port, `${path}.ports[${i}]`, ports.length > 1);
+      for (const [i, address] of notReady.entries())
+        validateAddress(complaints, address, `${path}.notReadyAddresses[${i}]`, rule);
+      for (const [i, port] of ports.entries())
+        validateEndpointPort(complaints, port, `${path}.ports[${i}]`, ports.length > 1);
     }
   });
 }
@@ -86,24 +94,35 @@ function validateDomainName(complaints: Complaints, text: string, path: string):
   const wrong = dns1123Subdomain(name);
   if (wrong.length > 0) return complaints.invalid(path, name, wrong.join(','));
   const labels = name.split('.');
-  if (labels.length < 2) return complaints.invalid(path, name, 'should be a domain with at least two segments separated by dots');
+  if (labels.length < 2)
+    return complaints.invalid(path, name, 'should be a domain with at least two segments separated by dots');
   for (const label of labels) {
     const complaint = dns1123Label(label);
     if (complaint.length > 0) return complaints.invalid(path, label, complaint.join(','));
   }
 }
 
-function validateSliceAddress(complaints: Complaints, address: string, how: { readonly type: string; readonly list: string; readonly index: number; readonly rule: AddressRule }): void {
+function validateSliceAddress(
+  complaints: Complaints,
+  address: string,
+  how: { readonly type: string; readonly list: string; readonly index: number; readonly rule: AddressRule },
+): void {
   const path = `${how.list}[${how.index}]`;
   if (how.type === 'FQDN') return validateDomainName(complaints, address, path);
   if (how.type !== 'IPv4' && how.type !== 'IPv6') return;
   const wrong = how.type === 'IPv4' ? addressForm()(address) : canonicalAddress(address);
   if (wrong.length > 0) return complaints.form(path, address, () => wrong);
-  if (parseAddress(address)?.family !== how.type) complaints.invalid(how.list, address, `must be an ${how.type} address`);
+  if (parseAddress(address)?.family !== how.type)
+    complaints.invalid(how.list, address, `must be an ${how.type} address`);
   complaints.form(path, address, how.rule);
 }
 
-function validateHintNames(complaints: Complaints, hints: readonly Rec[], path: string, form: (name: string) => readonly string[]): void {
+function validateHintNames(
+  complaints: Complaints,
+  hints: readonly Rec[],
+  path: string,
+  form: (name: string) => readonly string[],
+): void {
   const seen = new Set<string>();
   for (const [index, hint] of hints.entries()) {
     const name = str(hint['name']);
@@ -114,18 +133,27 @@ function validateHintNames(complaints: Complaints, hints: readonly Rec[], path: 
 }
 
 function validateHints(complaints: Complaints, hints: Rec, path: string): void {
-  for (const [name, form] of [['forZones', labelValue], ['forNodes', dns1123Subdomain]] as const) {
+  for (const [name, form] of [
+    ['forZones', labelValue],
+    ['forNodes', dns1123Subdomain],
+  ] as const) {
     const given = recs(hints[name]);
     if (given.length > HINTS_MAX) return complaints.tooMany(`${path}.${name}`, given.length, HINTS_MAX);
     validateHintNames(complaints, given, `${path}.${name}`, form);
   }
 }
 
-function validateEndpoint(complaints: Complaints, endpoint: Rec, path: string, { type, rule }: { readonly type: string; readonly rule: AddressRule }): void {
+function validateEndpoint(
+  complaints: Complaints,
+  endpoint: Rec,
+  path: string,
+  { type, rule }: { readonly type: string; readonly rule: AddressRule },
+): void {
   const addresses = strs(endpoint['addresses']);
   if (addresses.length === 0) complaints.required(`${path}.addresses`, 'must contain at least 1 address');
   else if (addresses.length > ADDRESSES_MAX) complaints.tooMany(`${path}.addresses`, addresses.length, ADDRESSES_MAX);
-  for (const [index, address] of addresses.entries()) validateSliceAddress(complaints, address, { type, list: `${path}.addresses`, index, rule });
+  for (const [index, address] of addresses.entries())
+    validateSliceAddress(complaints, address, { type, list: `${path}.addresses`, index, rule });
   if (!absent(endpoint['nodeName'])) complaints.form(`${path}.nodeName`, endpoint['nodeName'], dns1123Subdomain);
   const topology = endpoint['deprecatedTopology'];
   const labels = entries(topology).length;
@@ -144,7 +172,9 @@ export function validateSlice(slice: Rec, context?: StrategyContext): FieldError
     const endpoints = recs(slice['endpoints']);
     if (old === undefined || !same(slice['endpoints'], field(old, 'endpoints'))) {
       if (endpoints.length > ENDPOINTS_MAX) complaints.tooMany('endpoints', endpoints.length, ENDPOINTS_MAX);
-      else for (const [index, endpoint] of endpoints.entries()) validateEndpoint(complaints, endpoint, `endpoints[${index}]`, { type, rule: ruleFor(context) });
+      else
+        for (const [index, endpoint] of endpoints.entries())
+          validateEndpoint(complaints, endpoint, `endpoints[${index}]`, { type, rule: ruleFor(context) });
     }
     if (old !== undefined && type !== field(old, 'addressType')) complaints.invalid('addressType', type, IMMUTABLE);
   });

@@ -1,5 +1,15 @@
-/** Validation of Ingresses and IngressClasses (k8s.io/kubernetes/pkg/apis/networking/validation). The order of complaints is Kubernetes' own. */
-import { dns1123Label, dns1123Subdomain, domainPrefixedPath, pathSegment, portName, wildcardSubdomain } from '../../names.js';
+/**
+ * Validation of Ingresses and IngressClasses (k8s.io/kubernetes/pkg/apis/networking/validation). The order of
+ * complaints is Kubernetes' own.
+ */
+import {
+  dns1123Label,
+  dns1123Subdomain,
+  domainPrefixedPath,
+  pathSegment,
+  portName,
+  wildcardSubdomain,
+} from '../../names.js';
 import type { StrategyContext } from '../../kind.js';
 import type { FieldError } from '../../status.js';
 import { addressForm, parseAddress } from '../lib/addresses.js';
@@ -27,7 +37,8 @@ function validateServicePort(complaints: Complaints, service: Rec, path: string)
 function validateBackend(complaints: Complaints, backend: unknown, path: string): void {
   const service = field(backend, 'service');
   const resource = field(backend, 'resource');
-  if (isRec(resource) && isRec(service)) return complaints.invalid(path, '', 'cannot set both resource and service backends');
+  if (isRec(resource) && isRec(service))
+    return complaints.invalid(path, '', 'cannot set both resource and service backends');
   if (isRec(resource)) return validateReference(complaints, resource, `${path}.resource`);
   if (!isRec(service)) return complaints.invalid(path, '', 'resource or service backend is required');
   complaints.requiredForm(`${path}.service.name`, service['name'], dns1123Label);
@@ -43,10 +54,13 @@ function validatePath(complaints: Complaints, item: Rec, path: string): void {
   const value = str(item['path']);
   const isLoose = type === 'ImplementationSpecific';
   if (type === 'Exact' || type === 'Prefix' || isLoose) {
-    if (!value.startsWith('/') && !(isLoose && value === '')) complaints.invalid(`${path}.path`, value, 'must be an absolute path');
+    if (!value.startsWith('/') && !(isLoose && value === ''))
+      complaints.invalid(`${path}.path`, value, 'must be an absolute path');
     if (!isLoose) {
-      for (const sequence of BAD_SEQUENCES) if (value.includes(sequence)) complaints.invalid(`${path}.path`, value, `must not contain '${sequence}'`);
-      for (const end of BAD_ENDS) if (value.endsWith(end)) complaints.invalid(`${path}.path`, value, `cannot end with '${end}'`);
+      for (const sequence of BAD_SEQUENCES)
+        if (value.includes(sequence)) complaints.invalid(`${path}.path`, value, `must not contain '${sequence}'`);
+      for (const end of BAD_ENDS)
+        if (value.endsWith(end)) complaints.invalid(`${path}.path`, value, `cannot end with '${end}'`);
     }
   } else {
     complaints.unsupported(`${path}.pathType`, type, ['Exact', 'ImplementationSpecific', 'Prefix']);
@@ -54,12 +68,14 @@ function validatePath(complaints: Complaints, item: Rec, path: string): void {
   validateBackend(complaints, item['backend'], `${path}.backend`);
 }
 
-const hostForm = (host: string): readonly string[] => (host.includes('*') ? wildcardSubdomain(host) : dns1123Subdomain(host));
+const hostForm = (host: string): readonly string[] =>
+  host.includes('*') ? wildcardSubdomain(host) : dns1123Subdomain(host);
 
 function validateRule(complaints: Complaints, rule: Rec, path: string): void {
   const host = str(rule['host']);
   if (host !== '') {
-    if (parseAddress(host) !== undefined) complaints.invalid(`${path}.host`, host, 'must be a DNS name, not an IP address');
+    if (parseAddress(host) !== undefined)
+      complaints.invalid(`${path}.host`, host, 'must be a DNS name, not an IP address');
     complaints.form(`${path}.host`, host, hostForm);
   }
   if (!isRec(rule['http'])) return;
@@ -68,14 +84,16 @@ function validateRule(complaints: Complaints, rule: Rec, path: string): void {
   for (const [index, item] of paths.entries()) validatePath(complaints, item, `${path}.http.paths[${index}]`);
 }
 
-const hasBadSecretName = (spec: unknown): boolean => recs(field(spec, 'tls')).some(({ secretName }) => !unset(secretName) && dns1123Subdomain(str(secretName)).length > 0);
+const hasBadSecretName = (spec: unknown): boolean =>
+  recs(field(spec, 'tls')).some(({ secretName }) => !unset(secretName) && dns1123Subdomain(str(secretName)).length > 0);
 
 function validateTls(complaints: Complaints, spec: unknown, old: unknown): void {
   const secretsUnchecked = hasBadSecretName(old);
   for (const [index, tls] of recs(field(spec, 'tls')).entries()) {
     const path = `spec.tls[${index}]`;
     for (const [i, host] of strs(tls['hosts']).entries()) complaints.form(`${path}.hosts[${i}]`, host, hostForm);
-    if (!secretsUnchecked && !unset(tls['secretName'])) complaints.form(`${path}.secretName`, tls['secretName'], dns1123Subdomain);
+    if (!secretsUnchecked && !unset(tls['secretName']))
+      complaints.form(`${path}.secretName`, tls['secretName'], dns1123Subdomain);
   }
 }
 
@@ -102,7 +120,8 @@ export function validateIngress(ingress: Rec, context?: StrategyContext): FieldE
     if (context?.subresource === 'status') return validateIngressStatus(complaints, status, field(old, 'status'));
     const rules = recs(field(spec, 'rules'));
     const backend = field(spec, 'defaultBackend');
-    if (rules.length === 0 && !isRec(backend)) complaints.invalid('spec', field(spec, 'rules'), 'either `defaultBackend` or `rules` must be specified');
+    if (rules.length === 0 && !isRec(backend))
+      complaints.invalid('spec', field(spec, 'rules'), 'either `defaultBackend` or `rules` must be specified');
     if (isRec(backend)) validateBackend(complaints, backend, 'spec.defaultBackend');
     for (const [index, rule] of rules.entries()) validateRule(complaints, rule, `spec.rules[${index}]`);
     validateTls(complaints, spec, field(old, 'spec'));
@@ -110,7 +129,11 @@ export function validateIngress(ingress: Rec, context?: StrategyContext): FieldE
     if (!absent(className)) complaints.form('spec.ingressClassName', className, dns1123Subdomain);
     const annotation = at(ingress, 'metadata', 'annotations', CLASS_ANNOTATION);
     if (old === undefined && annotation !== undefined && !absent(className) && annotation !== className) {
-      complaints.invalid(`annotations.${CLASS_ANNOTATION}`, annotation, 'must match `ingressClassName` when both are specified');
+      complaints.invalid(
+        `annotations.${CLASS_ANNOTATION}`,
+        annotation,
+        'must match `ingressClassName` when both are specified',
+      );
     }
   });
 }
@@ -146,9 +169,11 @@ export function validateIngressClass(object: Rec, context?: StrategyContext): Fi
     const spec = field(object, 'spec');
     const controller = str(field(spec, 'controller'));
     const old = context?.old;
-    if (old !== undefined && controller !== str(at(old, 'spec', 'controller'))) complaints.invalid('spec.controller', controller, IMMUTABLE);
+    if (old !== undefined && controller !== str(at(old, 'spec', 'controller')))
+      complaints.invalid('spec.controller', controller, IMMUTABLE);
     validateController(complaints, controller);
     const parameters = field(spec, 'parameters');
-    if (isRec(parameters) && keysOf(parameters).length > 0) validateParameters(complaints, parameters, 'spec.parameters');
+    if (isRec(parameters) && keysOf(parameters).length > 0)
+      validateParameters(complaints, parameters, 'spec.parameters');
   });
 }

@@ -1,6 +1,22 @@
 /** Defaults of pods and of the pod templates inside workloads (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go). */
 import { containersOf } from '../lib/containers.js';
-import { absent, child, children, field, fill, fillZero, isRec, keysOf, list, num, optionalNum, rec, setOwn, str, type Rec } from '../lib/value.js';
+import {
+  absent,
+  child,
+  children,
+  field,
+  fill,
+  fillZero,
+  isRec,
+  keysOf,
+  list,
+  num,
+  optionalNum,
+  rec,
+  setOwn,
+  str,
+  type Rec,
+} from '../lib/value.js';
 import { pullPolicyFor } from '../lib/image.js';
 import { defaultVolumes } from '../volumes/defaults.js';
 import { defaultPodLevelRequests } from './pod-level-resources.js';

@@ -1,4 +1,6 @@
-/** Fields of pods whose feature is off in Kubernetes v1.36: dropped when they are written, as kube-apiserver drops them. */
+/**
+ * Fields of pods whose feature is off in Kubernetes v1.36: dropped when they are written, as kube-apiserver drops them.
+ */
 import { containersOf } from '../lib/containers.js';
 import { field, isRec, recs, type Rec } from '../lib/value.js';
 

@@ -1,6 +1,6 @@
 /**
- * `matchLabelKeys` and `mismatchLabelKeys` become requirements of the selector beside them, with the pod's own values, when the pod
- * is created (KEP-3633, KEP-3243): the scheduler then needs no rule for them.
+ * `matchLabelKeys` and `mismatchLabelKeys` become requirements of the selector beside them, with the pod's own values,
+ * when the pod is created (KEP-3633, KEP-3243): the scheduler then needs no rule for them.
  */
 import { at, children, field, isRec, list, setOwn, str, strs, type Rec } from '../lib/value.js';
 
@@ -10,7 +10,9 @@ function merge(term: Rec, name: string, operator: 'In' | 'NotIn', labels: unknow
   const selector = term['labelSelector'];
   // A selector that is not there matches nothing, whatever is added.
   if (!isRec(selector)) return;
-  const added = strs(term[name]).filter((key) => field(labels, key) !== undefined).map((key) => ({ key, operator, values: [str(field(labels, key))] }));
+  const added = strs(term[name])
+    .filter((key) => field(labels, key) !== undefined)
+    .map((key) => ({ key, operator, values: [str(field(labels, key))] }));
   if (added.length > 0) setOwn(selector, 'matchExpressions', [...list(selector['matchExpressions']), ...added]);
 }
 
@@ -25,5 +27,6 @@ export function mergeLabelKeys(spec: Rec, labels: unknown): void {
       }
     }
   }
-  for (const constraint of children(spec, 'topologySpreadConstraints')) merge(constraint, 'matchLabelKeys', 'In', labels);
+  for (const constraint of children(spec, 'topologySpreadConstraints'))
+    merge(constraint, 'matchLabelKeys', 'In', labels);
 }

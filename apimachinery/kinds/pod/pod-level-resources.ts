@@ -11,7 +11,8 @@ export function defaultPodLevelRequests(spec: Rec): void {
   const requests = child(resources, 'requests');
   if (requests === undefined) return;
   for (const [name, quantity] of containerResources(spec, 'requests')) {
-    if ((name === 'cpu' || name === 'memory') && absent(field(requests, name))) setOwn(requests, name, formatQuantity(quantity));
+    if ((name === 'cpu' || name === 'memory') && absent(field(requests, name)))
+      setOwn(requests, name, formatQuantity(quantity));
   }
   for (const [name, quantity] of limits) {
     if (isPodLevelResource(name) && absent(field(requests, name))) setOwn(requests, name, quantity);

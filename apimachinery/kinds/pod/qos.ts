@@ -16,8 +16,11 @@ function positive(resources: unknown, side: string, name: string): bigint {
 export function podQosClass(pod: unknown): QosClass {
   const spec = field(pod, 'spec');
   const podLevel = field(spec, 'resources');
-  const all = isRec(podLevel) ? [podLevel]
-    : [...containersOf(spec)].filter(({ role }) => role !== 'ephemeral').map(({ container }) => field(container, 'resources'));
+  const all = isRec(podLevel)
+    ? [podLevel]
+    : [...containersOf(spec)]
+        .filter(({ role }) => role !== 'ephemeral')
+        .map(({ container }) => field(container, 'resources'));
   let asked = false;
   let guaranteed = all.length > 0;
   for (const name of COUNTED) {

@@ -35,7 +35,8 @@ function maxInto(target: Map<string, ParsedQuantity>, other: Resources): void {
   }
 }
 
-const ofContainer = (container: Rec, side: ResourceSide): Resources => resourcesOf(field(field(container, 'resources'), side));
+const ofContainer = (container: Rec, side: ResourceSide): Resources =>
+  resourcesOf(field(field(container, 'resources'), side));
 
 /** Over all containers, without pod-level resources and overhead. Ephemeral containers ask for nothing. */
 export function containerResources(podSpec: unknown, side: ResourceSide): Map<string, ParsedQuantity> {
@@ -71,7 +72,8 @@ function podResources(pod: unknown, side: ResourceSide): Map<string, ParsedQuant
   const result = containerResources(spec, side);
   const podLevel = field(spec, 'resources');
   if (isRec(podLevel)) {
-    for (const [name, quantity] of resourcesOf(field(podLevel, side))) if (isPodLevelResource(name)) result.set(name, quantity);
+    for (const [name, quantity] of resourcesOf(field(podLevel, side)))
+      if (isPodLevelResource(name)) result.set(name, quantity);
   }
   for (const [name, quantity] of resourcesOf(field(spec, 'overhead'))) {
     const present = result.get(name);

@@ -2,7 +2,21 @@
 import type { StrategyContext } from '../../kind.js';
 import { fieldErrors, type FieldError } from '../../status.js';
 import { ALL_METADATA, keepMetadata, strategyOf } from '../lib/strategy.js';
-import { at, child, children, clone, field, isRec, list, num, optionalNum, put, recs, unset, type Rec } from '../lib/value.js';
+import {
+  at,
+  child,
+  children,
+  clone,
+  field,
+  isRec,
+  list,
+  num,
+  optionalNum,
+  put,
+  recs,
+  unset,
+  type Rec,
+} from '../lib/value.js';
 import { defaultPod } from './defaults.js';
 import { dropDisabledFields } from './disabled-fields.js';
 import { mergeLabelKeys } from './label-keys.js';
@@ -20,28 +34,39 @@ function prepareForCreate(pod: Rec, context: StrategyContext): void {
   }
   pod['status'] = { phase: 'Pending', qosClass: podQosClass(pod) };
   if (list(field(spec, 'schedulingGates')).length === 0 || !isRec(pod['status'])) return;
-  pod['status']['conditions'] = [{
-    type: 'PodScheduled', status: 'False', reason: 'SchedulingGated',
-    message: 'Scheduling is blocked due to non-empty scheduling gates',
-    lastTransitionTime: new Date(context.now_ms).toISOString().replace(/\.\d+Z$/, 'Z'),
-  }];
+  pod['status']['conditions'] = [
+    {
+      type: 'PodScheduled',
+      status: 'False',
+      reason: 'SchedulingGated',
+      message: 'Scheduling is blocked due to non-empty scheduling gates',
+      lastTransitionTime: new Date(context.now_ms).toISOString().replace(/\.\d+Z$/, 'Z'),
+    },
+  ];
 }
 
-/** What generation a status speaks of is not unsaid: left out, it stays, of the status and of each condition (KEP-5067). */
+/**
+ * What generation a status speaks of is not unsaid: left out, it stays, of the status and of each condition (KEP-5067).
+ */
 function keepGenerations(status: Rec, before: unknown): void {
   if (num(status['observedGeneration']) === 0) put(status, 'observedGeneration', field(before, 'observedGeneration'));
   const stored = [...recs(field(before, 'conditions'))];
   for (const condition of children(status, 'conditions')) {
     const index = stored.findIndex(({ type }) => type === condition['type']);
     const [old] = index < 0 ? [undefined] : stored.splice(index, 1);
-    if (num(condition['observedGeneration']) === 0) put(condition, 'observedGeneration', field(old, 'observedGeneration'));
+    if (num(condition['observedGeneration']) === 0)
+      put(condition, 'observedGeneration', field(old, 'observedGeneration'));
   }
 }
 
-/** Resources and how they change, of containers that are the same ones; otherwise the spec stays as it is sent, and is refused. */
+/**
+ * Resources and how they change, of containers that are the same ones; otherwise the spec stays as it is sent, and is
+ * refused.
+ */
 function resizedContainers(now: unknown, before: unknown): unknown {
   const [sent, stored] = [recs(now), recs(before)];
-  if (sent.length !== stored.length || sent.some((container, i) => container['name'] !== stored[i]?.['name'])) return now;
+  if (sent.length !== stored.length || sent.some((container, i) => container['name'] !== stored[i]?.['name']))
+    return now;
   if (sent.length === 0) return before;
   return stored.map((container, i) => {
     const kept = clone(container) as Rec;
@@ -122,9 +147,10 @@ export const podStrategy = strategyOf({
   create: prepareForCreate,
   update: prepareForUpdate,
   *validateWork(pod, context) {
-    return context?.subresource === 'status' ? validatePodStatus(pod, context.old) : [...yield* validatePod(pod), ...ephemeralOnCreate(pod, context)];
+    return context?.subresource === 'status'
+      ? validatePodStatus(pod, context.old)
+      : [...(yield* validatePod(pod)), ...ephemeralOnCreate(pod, context)];
   },
   validateUpdate: (pod, old, context) => validatePodUpdate(pod, old, context?.subresource),
   defaultGracePeriodSeconds: gracePeriodOf,
 });
-

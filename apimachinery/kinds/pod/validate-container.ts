@@ -51,7 +51,8 @@ function validateResizePolicy(complaints: Complaints, policies: unknown, path: s
     seen.add(resource);
     complaints.oneOf(path, resource, ['cpu', 'memory'], true);
     complaints.oneOf(path, restart, ['NotRequired', 'RestartContainer'], true);
-    if (podRestartPolicy === 'Never' && restart !== 'NotRequired') complaints.invalid(path, restart, "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
+    if (podRestartPolicy === 'Never' && restart !== 'NotRequired')
+      complaints.invalid(path, restart, "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
   }
 }
 
@@ -61,18 +62,22 @@ const RESTART_ACTIONS = ['Restart', 'RestartAllContainers'];
 function validateRestartPolicy(complaints: Complaints, container: Rec, path: string): void {
   const policy = container['restartPolicy'];
   const rules = recs(container['restartPolicyRules']);
-  if (absent(policy) && rules.length > 0) complaints.required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used');
+  if (absent(policy) && rules.length > 0)
+    complaints.required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used');
   complaints.enumerated(`${path}.restartPolicy`, policy, RESTART_POLICIES);
-  if (rules.length > RESTART_RULES_MAX) complaints.tooMany(`${path}.restartPolicyRules`, rules.length, RESTART_RULES_MAX);
+  if (rules.length > RESTART_RULES_MAX)
+    complaints.tooMany(`${path}.restartPolicyRules`, rules.length, RESTART_RULES_MAX);
   for (const [index, rule] of rules.entries()) {
     const here = `${path}.restartPolicyRules[${index}]`;
-    if (!RESTART_ACTIONS.includes(str(rule['action']))) complaints.unsupported(`${here}.action`, rule['action'] ?? '', RESTART_ACTIONS);
+    if (!RESTART_ACTIONS.includes(str(rule['action'])))
+      complaints.unsupported(`${here}.action`, rule['action'] ?? '', RESTART_ACTIONS);
     const codes = rule['exitCodes'];
     if (!isRec(codes)) {
       complaints.required(`${here}.exitCodes`, 'must be specified');
       continue;
     }
-    if (!['In', 'NotIn'].includes(str(codes['operator']))) complaints.unsupported(`${here}.exitCodes.operator`, codes['operator'] ?? '', ['In', 'NotIn']);
+    if (!['In', 'NotIn'].includes(str(codes['operator'])))
+      complaints.unsupported(`${here}.exitCodes.operator`, codes['operator'] ?? '', ['In', 'NotIn']);
     const count = list(codes['values']).length;
     if (count > EXIT_CODES_MAX) complaints.tooMany(`${here}.exitCodes.values`, count, EXIT_CODES_MAX);
   }
@@ -82,12 +87,20 @@ function validateRestartPolicy(complaints: Complaints, container: Rec, path: str
 function validateCommon(complaints: Complaints, { container, path }: ContainerSlot, context: ContainerContext): void {
   complaints.requiredForm(`${path}.name`, container['name'], dns1123Label);
   if (unset(container['image'])) complaints.required(`${path}.image`);
-  complaints.oneOf(`${path}.terminationMessagePolicy`, container['terminationMessagePolicy'], ['File', 'FallbackToLogsOnError'], true);
+  complaints.oneOf(
+    `${path}.terminationMessagePolicy`,
+    container['terminationMessagePolicy'],
+    ['File', 'FallbackToLogsOnError'],
+    true,
+  );
   validateContainerPorts(complaints, container['ports'], `${path}.ports`);
   validateEnv(complaints, container, path);
   validateMounts(complaints, container, path, context.volumes);
   complaints.oneOf(`${path}.imagePullPolicy`, container['imagePullPolicy'], PULL_POLICIES, true);
-  validateResources(complaints, container['resources'], `${path}.resources`, { level: 'container', claims: context.claims });
+  validateResources(complaints, container['resources'], `${path}.resources`, {
+    level: 'container',
+    claims: context.claims,
+  });
   validateResizePolicy(complaints, container['resizePolicy'], `${path}.resizePolicy`, context.restartPolicy);
   validateContainerSecurity(complaints, container['securityContext'], `${path}.securityContext`, context.hostUsers);
 }
@@ -102,7 +115,12 @@ export function validateImageForm(complaints: Complaints, image: string, path: s
   if (image.trim() !== image) complaints.invalid(path, image, 'must not have leading or trailing whitespace');
 }
 
-export function validateRegularContainer(complaints: Complaints, slot: ContainerSlot, context: ContainerContext, names: Set<string>): void {
+export function validateRegularContainer(
+  complaints: Complaints,
+  slot: ContainerSlot,
+  context: ContainerContext,
+  names: Set<string>,
+): void {
   validateCommon(complaints, slot, context);
   const name = str(slot.container['name']);
   if (names.has(name)) complaints.duplicate(`${slot.path}.name`, name);
@@ -111,23 +129,34 @@ export function validateRegularContainer(complaints: Complaints, slot: Container
   validateRestartPolicy(complaints, slot.container, slot.path);
 }
 
-export function validateInitContainer(complaints: Complaints, slot: ContainerSlot, context: ContainerContext, names: Set<string>): void {
+export function validateInitContainer(
+  complaints: Complaints,
+  slot: ContainerSlot,
+  context: ContainerContext,
+  names: Set<string>,
+): void {
   const { container, path } = slot;
   validateCommon(complaints, slot, context);
   const restarts = isRestartableInit(container);
   if (!absent(container['restartPolicy'])) validateRestartPolicy(complaints, container, path);
-  else if (list(container['restartPolicyRules']).length > 0) complaints.required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used');
+  else if (list(container['restartPolicyRules']).length > 0)
+    complaints.required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used');
   const name = str(container['name']);
   if (names.has(name)) complaints.duplicate(`${path}.name`, name);
   else if (name !== '') names.add(name);
   validateHostPorts(complaints, [slot], path.slice(0, path.lastIndexOf('[')));
   if (restarts) return validateLife(complaints, slot, context);
   for (const field_ of ['lifecycle', ...PROBES]) {
-    if (!absent(container[field_])) complaints.forbidden(`${path}.${field_}`, 'may not be set for init containers without restartPolicy=Always');
+    if (!absent(container[field_]))
+      complaints.forbidden(`${path}.${field_}`, 'may not be set for init containers without restartPolicy=Always');
   }
   for (const [index, policy] of recs(container['resizePolicy']).entries()) {
     if (policy['restartPolicy'] === 'RestartContainer') {
-      complaints.invalid(`${path}.resizePolicy[${index}].restartPolicy`, 'RestartContainer', "must not be set to 'RestartContainer' for non-sidecar initContainers");
+      complaints.invalid(
+        `${path}.resizePolicy[${index}].restartPolicy`,
+        'RestartContainer',
+        "must not be set to 'RestartContainer' for non-sidecar initContainers",
+      );
     }
   }
 }
@@ -146,12 +175,27 @@ export function validateHostPorts(complaints: Complaints, slots: readonly Contai
 }
 
 /** An ephemeral container may carry nothing that the pod would come to depend on. */
-const EPHEMERAL_FORBIDDEN = ['ports', 'lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe', 'resources', 'resizePolicy', 'restartPolicy', 'restartPolicyRules'];
+const EPHEMERAL_FORBIDDEN = [
+  'ports',
+  'lifecycle',
+  'livenessProbe',
+  'readinessProbe',
+  'startupProbe',
+  'resources',
+  'resizePolicy',
+  'restartPolicy',
+  'restartPolicyRules',
+];
 
 const isEmpty = (value: unknown): boolean =>
   absent(value) || (Array.isArray(value) && value.length === 0) || (isRec(value) && Object.keys(value).length === 0);
 
-export function validateEphemeralContainer(complaints: Complaints, slot: ContainerSlot, context: ContainerContext, names: { readonly all: Set<string>; readonly others: ReadonlySet<string> }): void {
+export function validateEphemeralContainer(
+  complaints: Complaints,
+  slot: ContainerSlot,
+  context: ContainerContext,
+  names: { readonly all: Set<string>; readonly others: ReadonlySet<string> },
+): void {
   const { container, path } = slot;
   validateCommon(complaints, slot, context);
   validateImageForm(complaints, str(container['image']), `${path}.image`);
@@ -160,8 +204,12 @@ export function validateEphemeralContainer(complaints: Complaints, slot: Contain
   names.all.add(name);
   const target = str(container['targetContainerName']);
   if (target !== '' && !names.others.has(target)) complaints.notFound(`${path}.targetContainerName`, target);
-  for (const field_ of EPHEMERAL_FORBIDDEN) if (!isEmpty(container[field_])) complaints.forbidden(`${path}.${field_}`, 'cannot be set for an Ephemeral Container');
+  for (const field_ of EPHEMERAL_FORBIDDEN)
+    if (!isEmpty(container[field_]))
+      complaints.forbidden(`${path}.${field_}`, 'cannot be set for an Ephemeral Container');
   for (const [index, mount] of recs(field(container, 'volumeMounts')).entries()) {
-    for (const sub of ['subPath', 'subPathExpr']) if (!unset(mount[sub])) complaints.forbidden(`${path}.volumeMounts[${index}].${sub}`, 'cannot be set for an Ephemeral Container');
+    for (const sub of ['subPath', 'subPathExpr'])
+      if (!unset(mount[sub]))
+        complaints.forbidden(`${path}.volumeMounts[${index}].${sub}`, 'cannot be set for an Ephemeral Container');
   }
 }

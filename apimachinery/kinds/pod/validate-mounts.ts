@@ -23,7 +23,8 @@ function validateRecursiveReadOnly(complaints: Complaints, mount: Rec, path: str
   if (!RECURSIVE_READ_ONLY.includes(str(mode))) return complaints.unsupported(path, mode, RECURSIVE_READ_ONLY);
   if (mount['readOnly'] !== true) complaints.forbidden(path, 'may only be specified when readOnly is true');
   const propagation = mount['mountPropagation'];
-  if (!absent(propagation) && propagation !== 'None') complaints.forbidden(path, 'may only be specified when mountPropagation is None or not specified');
+  if (!absent(propagation) && propagation !== 'None')
+    complaints.forbidden(path, 'may only be specified when mountPropagation is None or not specified');
 }
 
 function validateVolumeMounts(complaints: Complaints, container: Rec, path: string, volumes: Volumes): void {
@@ -38,12 +39,19 @@ function validateVolumeMounts(complaints: Complaints, container: Rec, path: stri
     if (mountPath === '') complaints.required(`${here}.mountPath`);
     if (paths.has(mountPath)) complaints.invalid(`${here}.mountPath`, mountPath, 'must be unique');
     paths.add(mountPath);
-    if (devices.some((device) => device['name'] === name)) complaints.invalid(`${here}.name`, name, 'must not already exist in volumeDevices');
-    if (devices.some((device) => device['devicePath'] === mountPath)) complaints.invalid(`${here}.mountPath`, mountPath, 'must not already exist as a path in volumeDevices');
+    if (devices.some((device) => device['name'] === name))
+      complaints.invalid(`${here}.name`, name, 'must not already exist in volumeDevices');
+    if (devices.some((device) => device['devicePath'] === mountPath))
+      complaints.invalid(`${here}.mountPath`, mountPath, 'must not already exist as a path in volumeDevices');
     // Kubernetes reports these without the index.
     if (!unset(mount['subPath'])) validateLocalPath(complaints, `${path}.subPath`, str(mount['subPath']));
     if (!unset(mount['subPathExpr'])) {
-      if (!unset(mount['subPath'])) complaints.invalid(`${here}.subPathExpr`, mount['subPathExpr'], 'subPathExpr and subPath are mutually exclusive');
+      if (!unset(mount['subPath']))
+        complaints.invalid(
+          `${here}.subPathExpr`,
+          mount['subPathExpr'],
+          'subPathExpr and subPath are mutually exclusive',
+        );
       validateLocalPath(complaints, `${path}.subPathExpr`, str(mount['subPathExpr']));
     }
     validatePropagation(complaints, container, mount['mountPropagation'], `${path}.mountPropagation`);
@@ -61,14 +69,22 @@ function validateVolumeDevices(complaints: Complaints, container: Rec, path: str
     const volume = volumes.get(name);
     if (name === '') complaints.required(`${here}.name`);
     if (seen.names.has(name)) complaints.invalid(`${here}.name`, name, 'must be unique');
-    if (volume?.isClaim === false) complaints.invalid(`${here}.name`, name, 'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode');
+    if (volume?.isClaim === false)
+      complaints.invalid(
+        `${here}.name`,
+        name,
+        'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode',
+      );
     if (volume === undefined) complaints.notFound(`${here}.name`, name);
     if (devicePath === '') complaints.required(`${here}.devicePath`);
     if (seen.paths.has(devicePath)) complaints.invalid(`${here}.devicePath`, devicePath, 'must be unique');
-    if (devicePath.split('/').includes('..')) complaints.invalid(`${here}.devicePath`, devicePath, "can not contain backsteps ('..')");
+    if (devicePath.split('/').includes('..'))
+      complaints.invalid(`${here}.devicePath`, devicePath, "can not contain backsteps ('..')");
     else seen.paths.add(devicePath);
-    if (mounts.some((mount) => mount['name'] === name)) complaints.invalid(`${here}.name`, name, 'must not already exist in volumeMounts');
-    if (mounts.some((mount) => mount['mountPath'] === devicePath)) complaints.invalid(`${here}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts');
+    if (mounts.some((mount) => mount['name'] === name))
+      complaints.invalid(`${here}.name`, name, 'must not already exist in volumeMounts');
+    if (mounts.some((mount) => mount['mountPath'] === devicePath))
+      complaints.invalid(`${here}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts');
     if (name !== '') seen.names.add(name);
   }
 }

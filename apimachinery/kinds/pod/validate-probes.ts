@@ -24,8 +24,10 @@ const HANDLERS: Readonly<Record<string, HandlerCheck>> = {
   httpGet: (complaints, action, path) => {
     if (unset(action['path'])) complaints.required(`${path}.path`);
     validatePortRef(complaints, action['port'], `${path}.port`);
-    if (!['HTTP', 'HTTPS'].includes(str(action['scheme']))) complaints.unsupported(`${path}.scheme`, action['scheme'] ?? '', ['HTTP', 'HTTPS']);
-    for (const header of recs(action['httpHeaders'])) complaints.form(`${path}.httpHeaders`, str(header['name']), httpHeaderName);
+    if (!['HTTP', 'HTTPS'].includes(str(action['scheme'])))
+      complaints.unsupported(`${path}.scheme`, action['scheme'] ?? '', ['HTTP', 'HTTPS']);
+    for (const header of recs(action['httpHeaders']))
+      complaints.form(`${path}.httpHeaders`, str(header['name']), httpHeaderName);
   },
   tcpSocket: (complaints, action, path) => validatePortRef(complaints, action['port'], `${path}.port`),
   grpc: (complaints, action, path) => validatePortRef(complaints, num(action['port']), `${path}.port`),
@@ -49,16 +51,29 @@ function validateHandler(complaints: Complaints, handler: Rec, path: string, fac
 
 export const PROBES = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
 
-export function validateProbe(complaints: Complaints, probe: unknown, path: string, how: PodFacts & { readonly name: (typeof PROBES)[number] }): void {
+export function validateProbe(
+  complaints: Complaints,
+  probe: unknown,
+  path: string,
+  how: PodFacts & { readonly name: (typeof PROBES)[number] },
+): void {
   if (!isRec(probe)) return;
   validateHandler(complaints, probe, path, how);
-  for (const number of ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold']) {
+  for (const number of [
+    'initialDelaySeconds',
+    'timeoutSeconds',
+    'periodSeconds',
+    'successThreshold',
+    'failureThreshold',
+  ]) {
     complaints.atLeast(`${path}.${number}`, probe[number]);
   }
   const grace = optionalNum(probe['terminationGracePeriodSeconds']);
-  if (grace !== undefined && grace <= 0) complaints.invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must be greater than 0');
+  if (grace !== undefined && grace <= 0)
+    complaints.invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must be greater than 0');
   if (how.name === 'readinessProbe') {
-    if (grace !== undefined) complaints.invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must not be set for readinessProbes');
+    if (grace !== undefined)
+      complaints.invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must not be set for readinessProbes');
   } else if (num(probe['successThreshold']) !== 1) {
     complaints.invalid(`${path}.successThreshold`, num(probe['successThreshold']), 'must be 1');
   }
@@ -66,9 +81,44 @@ export function validateProbe(complaints: Complaints, probe: unknown, path: stri
 
 const WINDOWS_SIGNALS = ['SIGKILL', 'SIGTERM'];
 const LINUX_SIGNALS = [
-  'SIGABRT', 'SIGALRM', 'SIGBUS', 'SIGCHLD', 'SIGCLD', 'SIGCONT', 'SIGFPE', 'SIGHUP', 'SIGILL', 'SIGINT', 'SIGIO', 'SIGIOT', 'SIGKILL', 'SIGPIPE', 'SIGPOLL', 'SIGPROF', 'SIGPWR',
-  'SIGQUIT', 'SIGRTMAX', ...Array.from({ length: 14 }, (_, n) => `SIGRTMAX-${n + 1}`), 'SIGRTMIN', ...Array.from({ length: 15 }, (_, n) => `SIGRTMIN+${n + 1}`),
-  'SIGSEGV', 'SIGSTKFLT', 'SIGSTOP', 'SIGSYS', 'SIGTERM', 'SIGTRAP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGURG', 'SIGUSR1', 'SIGUSR2', 'SIGVTALRM', 'SIGWINCH', 'SIGXCPU', 'SIGXFSZ',
+  'SIGABRT',
+  'SIGALRM',
+  'SIGBUS',
+  'SIGCHLD',
+  'SIGCLD',
+  'SIGCONT',
+  'SIGFPE',
+  'SIGHUP',
+  'SIGILL',
+  'SIGINT',
+  'SIGIO',
+  'SIGIOT',
+  'SIGKILL',
+  'SIGPIPE',
+  'SIGPOLL',
+  'SIGPROF',
+  'SIGPWR',
+  'SIGQUIT',
+  'SIGRTMAX',
+  ...Array.from({ length: 14 }, (_, n) => `SIGRTMAX-${n + 1}`),
+  'SIGRTMIN',
+  ...Array.from({ length: 15 }, (_, n) => `SIGRTMIN+${n + 1}`),
+  'SIGSEGV',
+  'SIGSTKFLT',
+  'SIGSTOP',
+  'SIGSYS',
+  'SIGTERM',
+  'SIGTRAP',
+  'SIGTSTP',
+  'SIGTTIN',
+  'SIGTTOU',
+  'SIGURG',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGVTALRM',
+  'SIGWINCH',
+  'SIGXCPU',
+  'SIGXFSZ',
 ].toSorted();
 
 export function validateLifecycle(complaints: Complaints, lifecycle: unknown, path: string, facts: PodFacts): void {
@@ -79,6 +129,7 @@ export function validateLifecycle(complaints: Complaints, lifecycle: unknown, pa
   const signal = field(lifecycle, 'stopSignal');
   if (absent(signal)) return;
   const signals = facts.os === 'windows' ? WINDOWS_SIGNALS : LINUX_SIGNALS;
-  if (facts.os === '') complaints.forbidden(`${path}.stopSignal`, 'may not be set for containers with empty `spec.os.name`');
+  if (facts.os === '')
+    complaints.forbidden(`${path}.stopSignal`, 'may not be set for containers with empty `spec.os.name`');
   else if (!signals.includes(str(signal))) complaints.unsupported(`${path}.stopSignal`, signal, signals);
 }

@@ -10,9 +10,26 @@ const REQUESTS_PREFIX = 'requests.';
 
 /** Names that a cluster knows without a domain, in any place where a resource is named. */
 const STANDARD = new Set([
-  'cpu', 'memory', 'ephemeral-storage', 'requests.cpu', 'requests.memory', 'requests.ephemeral-storage', 'limits.cpu', 'limits.memory', 'limits.ephemeral-storage',
-  'pods', 'resourcequotas', 'services', 'replicationcontrollers', 'secrets', 'persistentvolumeclaims', 'configmaps', 'storage', 'requests.storage',
-  'services.nodeports', 'services.loadbalancers',
+  'cpu',
+  'memory',
+  'ephemeral-storage',
+  'requests.cpu',
+  'requests.memory',
+  'requests.ephemeral-storage',
+  'limits.cpu',
+  'limits.memory',
+  'limits.ephemeral-storage',
+  'pods',
+  'resourcequotas',
+  'services',
+  'replicationcontrollers',
+  'secrets',
+  'persistentvolumeclaims',
+  'configmaps',
+  'storage',
+  'requests.storage',
+  'services.nodeports',
+  'services.loadbalancers',
 ]);
 
 const isHugePages = (name: string): boolean => name.startsWith('hugepages-');
@@ -21,7 +38,17 @@ const isExtended = (name: string): boolean =>
   !isNative(name) && !name.startsWith(REQUESTS_PREFIX) && qualifiedName(REQUESTS_PREFIX + name).length === 0;
 export const isOvercommitAllowed = (name: string): boolean => isNative(name) && !isHugePages(name);
 /** Counted things: no half of one can be asked for. */
-const WHOLE = new Set(['pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps', 'persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers']);
+const WHOLE = new Set([
+  'pods',
+  'services',
+  'replicationcontrollers',
+  'resourcequotas',
+  'secrets',
+  'configmaps',
+  'persistentvolumeclaims',
+  'services.nodeports',
+  'services.loadbalancers',
+]);
 const isWhole = (name: string): boolean => WHOLE.has(name) || isExtended(name);
 
 const POD_LEVEL = (name: string): boolean => name === 'cpu' || name === 'memory' || isHugePages(name);
@@ -39,7 +66,8 @@ export function validateResourceName(complaints: Complaints, name: string, path:
 
 function validateOwnName(complaints: Complaints, name: string, path: string, level: 'container' | 'pod'): void {
   if (level === 'pod') {
-    if (validateResourceName(complaints, name, path) && !POD_LEVEL(name)) complaints.unsupported(path, name, ['cpu', 'hugepages-', 'memory']);
+    if (validateResourceName(complaints, name, path) && !POD_LEVEL(name))
+      complaints.unsupported(path, name, ['cpu', 'hugepages-', 'memory']);
     return;
   }
   validateContainerResourceName(complaints, name, path);
@@ -58,18 +86,29 @@ export function validateContainerResourceName(complaints: Complaints, name: stri
 export function validateResourceValue(complaints: Complaints, name: string, quantity: unknown, path: string): void {
   complaints.quantity(path, quantity);
   const parsed = parseQuantity(quantity);
-  if (parsed !== undefined && isWhole(name) && parsed.nano % NANO !== 0n) complaints.invalid(path, quantity, 'must be an integer');
+  if (parsed !== undefined && isWhole(name) && parsed.nano % NANO !== 0n)
+    complaints.invalid(path, quantity, 'must be an integer');
 }
 
 function validateHugePages(complaints: Complaints, name: string, quantity: unknown, path: string): void {
   const size = parseQuantity(name.slice('hugepages-'.length));
   const value = parseQuantity(quantity);
   if (size === undefined || size.nano <= 0n || value === undefined) return;
-  if (value.nano % size.nano !== 0n) complaints.invalid(path, quantity, `${formatQuantity(value)} is not positive integer multiple of ${formatQuantity(size)}`);
+  if (value.nano % size.nano !== 0n)
+    complaints.invalid(
+      path,
+      quantity,
+      `${formatQuantity(value)} is not positive integer multiple of ${formatQuantity(size)}`,
+    );
 }
 
 /** Names, signs, and that nothing is requested beyond its limit. `claims`: the names in the pod's `resourceClaims`. */
-export function validateResources(complaints: Complaints, resources: unknown, path: string, how: { readonly level: 'container' | 'pod'; readonly claims?: ReadonlySet<string> } = { level: 'container' }): void {
+export function validateResources(
+  complaints: Complaints,
+  resources: unknown,
+  path: string,
+  how: { readonly level: 'container' | 'pod'; readonly claims?: ReadonlySet<string> } = { level: 'container' },
+): void {
   const limits = field(resources, 'limits');
   const sides = (['limits', 'requests'] as const).map((side) => ({ side, list: entries(field(resources, side)) }));
   for (const { side, list: given } of sides) {
@@ -77,23 +116,36 @@ export function validateResources(complaints: Complaints, resources: unknown, pa
       const here = `${path}.${side}[${name}]`;
       validateOwnName(complaints, name, here, how.level);
       validateResourceValue(complaints, name, quantity, here);
-      if (side === 'requests') validateBelowLimit(complaints, { name, request: quantity, limit: field(limits, name) }, path);
+      if (side === 'requests')
+        validateBelowLimit(complaints, { name, request: quantity, limit: field(limits, name) }, path);
       if (isHugePages(name)) validateHugePages(complaints, name, quantity, here);
     }
   }
   const names = sides.flatMap(({ list: given }) => given.map(([name]) => name));
-  if (names.some(isHugePages) && !names.includes('cpu') && !names.includes('memory')) complaints.forbidden(path, 'HugePages require cpu or memory');
+  if (names.some(isHugePages) && !names.includes('cpu') && !names.includes('memory'))
+    complaints.forbidden(path, 'HugePages require cpu or memory');
   validateClaims(complaints, field(resources, 'claims'), `${path}.claims`, how.claims ?? new Set());
 }
 
-function validateBelowLimit(complaints: Complaints, { name, request, limit }: { readonly name: string; readonly request: unknown; readonly limit: unknown }, path: string): void {
+function validateBelowLimit(
+  complaints: Complaints,
+  { name, request, limit }: { readonly name: string; readonly request: unknown; readonly limit: unknown },
+  path: string,
+): void {
   if (absent(limit)) {
-    if (!isOvercommitAllowed(name)) complaints.required(`${path}.limits`, 'Limit must be set for non overcommitable resources');
+    if (!isOvercommitAllowed(name))
+      complaints.required(`${path}.limits`, 'Limit must be set for non overcommitable resources');
     return;
   }
   const order = compareQuantities(request, limit);
-  if (order !== 0 && !isOvercommitAllowed(name)) complaints.invalid(`${path}.requests`, request, `must be equal to ${name} limit of ${String(limit as string)}`);
-  else if (order > 0) complaints.invalid(`${path}.requests`, request, `must be less than or equal to ${name} limit of ${String(limit as string)}`);
+  if (order !== 0 && !isOvercommitAllowed(name))
+    complaints.invalid(`${path}.requests`, request, `must be equal to ${name} limit of ${String(limit as string)}`);
+  else if (order > 0)
+    complaints.invalid(
+      `${path}.requests`,
+      request,
+      `must be less than or equal to ${name} limit of ${String(limit as string)}`,
+    );
 }
 
 function validateClaims(complaints: Complaints, claims: unknown, path: string, known: ReadonlySet<string>): void {
@@ -106,7 +158,13 @@ function validateClaims(complaints: Complaints, claims: unknown, path: string, k
     else if (seen.has(key)) complaints.duplicate(`${path}[${index}]`, request === '' ? name : key);
     else if (!known.has(name)) {
       const names = known.size === 0 ? ' which is empty' : `: ${[...known].sort().join(', ')}`;
-      complaints.add([{ type: 'FieldValueNotFound', field: `${path}[${index}]`, detail: `Not found: ${JSON.stringify(name)}: must be one of the names in pod.spec.resourceClaims${names}` }]);
+      complaints.add([
+        {
+          type: 'FieldValueNotFound',
+          field: `${path}[${index}]`,
+          detail: `Not found: ${JSON.stringify(name)}: must be one of the names in pod.spec.resourceClaims${names}`,
+        },
+      ]);
     }
     seen.add(key);
   }

@@ -26,9 +26,18 @@ export function validateTolerations(complaints: Complaints, tolerations: unknown
     const operator = str(toleration['operator']);
     const key = str(toleration['key']);
     if (key !== '') complaints.form(`${here}.key`, key, qualifiedName);
-    else if (operator !== 'Exists') complaints.invalid(`${here}.operator`, operator, 'operator must be Exists when `key` is empty, which means "match all values and all keys"');
+    else if (operator !== 'Exists')
+      complaints.invalid(
+        `${here}.operator`,
+        operator,
+        'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+      );
     if (!absent(toleration['tolerationSeconds']) && toleration['effect'] !== 'NoExecute') {
-      complaints.invalid(`${here}.effect`, toleration['effect'] ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set");
+      complaints.invalid(
+        `${here}.effect`,
+        toleration['effect'] ?? '',
+        "effect must be 'NoExecute' when `tolerationSeconds` is set",
+      );
     }
     validateTolerationValue(complaints, operator, str(toleration['value']), `${here}.operator`);
     complaints.oneOf(`${here}.effect`, toleration['effect'], TAINT_EFFECTS);
@@ -37,7 +46,8 @@ export function validateTolerations(complaints: Complaints, tolerations: unknown
 
 /** Each old toleration is still there; only its tolerationSeconds may differ. */
 export function validateTolerationsAdded(complaints: Complaints, now: unknown, before: unknown, path: string): void {
-  const textOf = (toleration: Rec): string => JSON.stringify(['key', 'operator', 'value', 'effect'].map((name) => str(toleration[name])));
+  const textOf = (toleration: Rec): string =>
+    JSON.stringify(['key', 'operator', 'value', 'effect'].map((name) => str(toleration[name])));
   const present = new Set(recs(now).map(textOf));
   for (const old of recs(before)) {
     if (!present.has(textOf(old))) {
@@ -57,9 +67,13 @@ function validateLabelKeys(complaints: Complaints, term: Rec, path: string): voi
   const selector = term['labelSelector'];
   const match = strs(term['matchLabelKeys']);
   const mismatch = strs(term['mismatchLabelKeys']);
-  for (const [name, keys] of [['matchLabelKeys', match], ['mismatchLabelKeys', mismatch]] as const) {
+  for (const [name, keys] of [
+    ['matchLabelKeys', match],
+    ['mismatchLabelKeys', mismatch],
+  ] as const) {
     if (keys.length === 0) continue;
-    if (!isRec(selector)) complaints.forbidden(`${path}.${name}`, 'must not be specified when labelSelector is not set');
+    if (!isRec(selector))
+      complaints.forbidden(`${path}.${name}`, 'must not be specified when labelSelector is not set');
     else for (const [index, key] of keys.entries()) complaints.form(`${path}.${name}[${index}]`, key, qualifiedName);
   }
   const seen = new Set(keysOf(field(selector, 'matchLabels')));
@@ -68,18 +82,25 @@ function validateLabelKeys(complaints: Complaints, term: Rec, path: string): voi
   for (const expression of recs(field(selector, 'matchExpressions'))) {
     const key = str(expression['key']);
     const at = lastAt.get(key);
-    if (at !== undefined && seen.has(key)) complaints.invalid(`${path}[${at}]`, key, 'exists in both matchLabelKeys and labelSelector');
+    if (at !== undefined && seen.has(key))
+      complaints.invalid(`${path}[${at}]`, key, 'exists in both matchLabelKeys and labelSelector');
     seen.add(key);
   }
   for (const [index, key] of match.entries()) {
-    if (mismatched.has(key)) complaints.invalid(`${path}.matchLabelKeys[${index}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
+    if (mismatched.has(key))
+      complaints.invalid(
+        `${path}.matchLabelKeys[${index}]`,
+        key,
+        'exists in both matchLabelKeys and mismatchLabelKeys',
+      );
   }
 }
 
 function validatePodTerm(complaints: Complaints, term: unknown, path: string): void {
   validateLabelSelector(complaints, field(term, 'labelSelector'), `${path}.labelSelector`);
   validateLabelSelector(complaints, field(term, 'namespaceSelector'), `${path}.namespaceSelector`);
-  for (const namespace of strs(field(term, 'namespaces'))) complaints.form(`${path}.namespace`, namespace, dns1123Label);
+  for (const namespace of strs(field(term, 'namespaces')))
+    complaints.form(`${path}.namespace`, namespace, dns1123Label);
   if (isRec(term)) validateLabelKeys(complaints, term, path);
   const key = field(term, 'topologyKey');
   if (unset(key)) complaints.required(`${path}.topologyKey`, 'can not be empty');
@@ -99,7 +120,8 @@ export function validateAffinity(complaints: Complaints, affinity: unknown, path
   }
   for (const name of ['podAffinity', 'podAntiAffinity']) {
     const pods = field(affinity, name);
-    for (const [index, term] of recs(field(pods, REQUIRED)).entries()) validatePodTerm(complaints, term, `${path}.${name}.${REQUIRED}[${index}]`);
+    for (const [index, term] of recs(field(pods, REQUIRED)).entries())
+      validatePodTerm(complaints, term, `${path}.${name}.${REQUIRED}[${index}]`);
     for (const [index, term] of recs(field(pods, PREFERRED)).entries()) {
       const here = `${path}.${name}.${PREFERRED}[${index}]`;
       validateWeight(complaints, term['weight'], here);
@@ -112,20 +134,31 @@ const WHEN_UNSATISFIABLE = ['DoNotSchedule', 'ScheduleAnyway'];
 
 export function validateSpreadConstraints(complaints: Complaints, constraints: unknown, path: string): void {
   const all = recs(constraints);
-  const pairOf = (constraint: Rec): string => `{${str(constraint['topologyKey'])}, ${str(constraint['whenUnsatisfiable'])}}`;
+  const pairOf = (constraint: Rec): string =>
+    `{${str(constraint['topologyKey'])}, ${str(constraint['whenUnsatisfiable'])}}`;
   for (const [index, constraint] of all.entries()) {
     const here = `${path}[${index}]`;
     const when = str(constraint['whenUnsatisfiable']);
-    if (num(constraint['maxSkew']) <= 0) complaints.invalid(`${here}.maxSkew`, num(constraint['maxSkew']), 'must be greater than zero');
+    if (num(constraint['maxSkew']) <= 0)
+      complaints.invalid(`${here}.maxSkew`, num(constraint['maxSkew']), 'must be greater than zero');
     if (unset(constraint['topologyKey'])) complaints.required(`${here}.topologyKey`, 'can not be empty');
-    if (!WHEN_UNSATISFIABLE.includes(when)) complaints.unsupported(`${here}.whenUnsatisfiable`, when, WHEN_UNSATISFIABLE);
+    if (!WHEN_UNSATISFIABLE.includes(when))
+      complaints.unsupported(`${here}.whenUnsatisfiable`, when, WHEN_UNSATISFIABLE);
     const pair = pairOf(constraint);
-    if (all.slice(index + 1).some((other) => pairOf(other) === pair)) complaints.duplicate(`${here}.{topologyKey, whenUnsatisfiable}`, pair);
+    if (all.slice(index + 1).some((other) => pairOf(other) === pair))
+      complaints.duplicate(`${here}.{topologyKey, whenUnsatisfiable}`, pair);
     if (!absent(constraint['minDomains'])) {
-      if (num(constraint['minDomains']) <= 0) complaints.invalid(`${here}.minDomains`, constraint['minDomains'], 'must be greater than zero');
-      if (when !== 'DoNotSchedule') complaints.invalid(`${here}.minDomains`, constraint['minDomains'], `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${when}`);
+      if (num(constraint['minDomains']) <= 0)
+        complaints.invalid(`${here}.minDomains`, constraint['minDomains'], 'must be greater than zero');
+      if (when !== 'DoNotSchedule')
+        complaints.invalid(
+          `${here}.minDomains`,
+          constraint['minDomains'],
+          `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${when}`,
+        );
     }
-    for (const name of ['nodeAffinityPolicy', 'nodeTaintsPolicy']) complaints.enumerated(`${here}.${name}`, constraint[name], ['Honor', 'Ignore']);
+    for (const name of ['nodeAffinityPolicy', 'nodeTaintsPolicy'])
+      complaints.enumerated(`${here}.${name}`, constraint[name], ['Honor', 'Ignore']);
     validateLabelKeys(complaints, { ...constraint, mismatchLabelKeys: [] }, here);
     validateLabelSelector(complaints, constraint['labelSelector'], `${here}.labelSelector`);
   }

@@ -8,7 +8,11 @@ import { absent, at, entries, field, isRec, list, num, optionalNum, recs, str, u
 
 const NOT_NEGATIVE = 'must be a non-negative integer';
 const SYSTEM_CONDITIONS = new Set(['PodScheduled', 'Ready', 'Initialized']);
-const STATUSES: readonly (readonly [string, ContainerRole])[] = [['containerStatuses', 'regular'], ['initContainerStatuses', 'init'], ['ephemeralContainerStatuses', 'ephemeral']];
+const STATUSES: readonly (readonly [string, ContainerRole])[] = [
+  ['containerStatuses', 'regular'],
+  ['initContainerStatuses', 'init'],
+  ['ephemeralContainerStatuses', 'ephemeral'],
+];
 const HEALTH = ['Healthy', 'Unhealthy', 'Unknown'];
 const HEALTH_MESSAGE_MAX = 1024;
 const ID_MAX = 2_147_483_647;
@@ -20,12 +24,15 @@ function validateAnnotations(complaints: Complaints, pod: Rec, old: unknown): vo
   const [now, before] = [at(pod, 'metadata', 'annotations'), at(old, 'metadata', 'annotations')];
   for (const [key, value] of entries(before)) {
     if (field(now, key) === value) continue;
-    if (key.startsWith(APPARMOR)) complaints.forbidden(`metadata.annotations[${key}]`, 'may not remove or update AppArmor annotations');
-    if (key === MIRROR) complaints.forbidden(`metadata.annotations[${key}]`, 'may not remove or update mirror pod annotation');
+    if (key.startsWith(APPARMOR))
+      complaints.forbidden(`metadata.annotations[${key}]`, 'may not remove or update AppArmor annotations');
+    if (key === MIRROR)
+      complaints.forbidden(`metadata.annotations[${key}]`, 'may not remove or update mirror pod annotation');
   }
   for (const [key] of entries(now)) {
     if (field(before, key) !== undefined) continue;
-    if (key.startsWith(APPARMOR)) complaints.forbidden(`metadata.annotations[${key}]`, 'may not add AppArmor annotations');
+    if (key.startsWith(APPARMOR))
+      complaints.forbidden(`metadata.annotations[${key}]`, 'may not add AppArmor annotations');
     if (key === MIRROR) complaints.forbidden(`metadata.annotations[${key}]`, 'may not add mirror pod annotation');
   }
 }
@@ -43,7 +50,8 @@ function validateNomination(complaints: Complaints, pod: Rec, old: unknown): voi
   const name = at(pod, 'status', 'nominatedNodeName');
   if (unset(name) || name === at(old, 'status', 'nominatedNodeName')) return;
   complaints.form(path, name, dns1123Subdomain);
-  if (!unset(at(old, 'spec', 'nodeName'))) complaints.forbidden(path, 'may not be set on pods that are already bound to a node');
+  if (!unset(at(old, 'spec', 'nodeName')))
+    complaints.forbidden(path, 'may not be set on pods that are already bound to a node');
 }
 
 const matchesRule = (rule: Rec, exitCode: number): boolean => {
@@ -57,16 +65,23 @@ function mayRestart(container: Rec, podPolicy: unknown, exitCode: number): boole
   const isOwn = !absent(container['restartPolicy']);
   if (isOwn && recs(container['restartPolicyRules']).some((rule) => matchesRule(rule, exitCode))) return true;
   switch (isOwn ? container['restartPolicy'] : podPolicy) {
-    case 'OnFailure': return exitCode !== 0;
-    case 'Never': return false;
-    default: return true;
+    case 'OnFailure':
+      return exitCode !== 0;
+    case 'Never':
+      return false;
+    default:
+      return true;
   }
 }
 
 /** What has ended and is not started again stays ended. */
 function validateTransitions(complaints: Complaints, pod: Rec, old: unknown): void {
   const slots = [...containersOf(field(old, 'spec'))];
-  const restartsAll = slots.some(({ role, container }) => role !== 'ephemeral' && recs(container['restartPolicyRules']).some(({ action }) => action === 'RestartAllContainers'));
+  const restartsAll = slots.some(
+    ({ role, container }) =>
+      role !== 'ephemeral' &&
+      recs(container['restartPolicyRules']).some(({ action }) => action === 'RestartAllContainers'),
+  );
   for (const [name, role] of STATUSES) {
     if (restartsAll && role !== 'ephemeral') continue;
     const now = recs(at(pod, 'status', name));
@@ -75,7 +90,12 @@ function validateTransitions(complaints: Complaints, pod: Rec, old: unknown): vo
       const status = now.find((one) => one['name'] === before['name']);
       if (!isRec(ended) || status === undefined || isRec(at(status, 'state', 'terminated'))) continue;
       const slot = slots.find((one) => one.role === role && one.container['name'] === before['name']);
-      if (role !== 'ephemeral' && slot !== undefined && mayRestart(slot.container, at(old, 'spec', 'restartPolicy'), num(ended['exitCode']))) continue;
+      if (
+        role !== 'ephemeral' &&
+        slot !== undefined &&
+        mayRestart(slot.container, at(old, 'spec', 'restartPolicy'), num(ended['exitCode']))
+      )
+        continue;
       complaints.forbidden(`status.${name}[${index}].state`, 'may not be transitioned to non-terminated state');
     }
   }
@@ -87,10 +107,12 @@ function validateClaimStatuses(complaints: Complaints, pod: Rec): void {
   for (const [index, status] of recs(at(pod, 'status', 'resourceClaimStatuses')).entries()) {
     const path = `status.resourceClaimStatuses[${index}]`;
     const name = str(status['name']);
-    if (!known.has(name)) complaints.invalid(`${path}.name`, name, 'must match the name of an entry in `spec.resourceClaims`');
+    if (!known.has(name))
+      complaints.invalid(`${path}.name`, name, 'must match the name of an entry in `spec.resourceClaims`');
     if (seen.has(name)) complaints.duplicate(`${path}.name`, name);
     seen.add(name);
-    if (!absent(status['resourceClaimName'])) complaints.form(`${path}.resourceClaimName`, status['resourceClaimName'], dns1123Subdomain);
+    if (!absent(status['resourceClaimName']))
+      complaints.form(`${path}.resourceClaimName`, status['resourceClaimName'], dns1123Subdomain);
   }
 }
 
@@ -105,15 +127,28 @@ function validateExtendedClaim(complaints: Complaints, pod: Rec): void {
   const seen = new Set<string>();
   for (const [index, mapping] of mappings.entries()) {
     const here = `${path}.requestMappings[${index}]`;
-    const [container, resource, request] = ['containerName', 'resourceName', 'requestName'].map((name) => str(mapping[name])) as [string, string, string];
+    const [container, resource, request] = ['containerName', 'resourceName', 'requestName'].map((name) =>
+      str(mapping[name]),
+    ) as [string, string, string];
     const slot = slots.findLast((one) => one.container['name'] === container);
-    if (slot === undefined) complaints.invalid(`${here}.containerName`, container, 'must match the name of an entry in spec.initContainers.name or spec.containers.name');
+    if (slot === undefined)
+      complaints.invalid(
+        `${here}.containerName`,
+        container,
+        'must match the name of an entry in spec.initContainers.name or spec.containers.name',
+      );
     else if (absent(field(at(slot.container, 'resources', 'requests'), resource))) {
-      complaints.invalid(`${here}.resourceName`, resource, 'must match the extended resource name of an entry in spec.initContainers.resources.requests or spec.containers.resources.requests');
+      complaints.invalid(
+        `${here}.resourceName`,
+        resource,
+        'must match the extended resource name of an entry in spec.initContainers.resources.requests or spec.containers.resources.requests',
+      );
     }
     complaints.form(`${path}.requestName`, request, dns1123Label);
     const key = JSON.stringify([container, resource, request]);
-    if (seen.has(key)) for (const name of ['containerName', 'resourceName', 'requestName']) complaints.duplicate(`${here}.${name}`, str(mapping[name]));
+    if (seen.has(key))
+      for (const name of ['containerName', 'resourceName', 'requestName'])
+        complaints.duplicate(`${here}.${name}`, str(mapping[name]));
     seen.add(key);
   }
   complaints.requiredForm(`${path}.resourceClaimName`, claim['resourceClaimName'], dns1123Subdomain);
@@ -129,16 +164,28 @@ function validateAddresses(complaints: Complaints, name: 'podIPs' | 'hostIPs', p
   const parsed = addresses.map(parseAddress);
   const broken = addresses.find((_address, index) => parsed[index] === undefined);
   if (broken !== undefined) {
-    complaints.add([{ type: 'InternalError', field: path, detail: `Internal error: failed to check for dual stack with error:invalid IP[${addresses.indexOf(broken)}]: ${broken}` }]);
+    complaints.add([
+      {
+        type: 'InternalError',
+        field: path,
+        detail: `Internal error: failed to check for dual stack with error:invalid IP[${addresses.indexOf(broken)}]: ${broken}`,
+      },
+    ]);
   }
   const isDual = broken === undefined && new Set(parsed.map((address) => address?.family)).size === 2;
-  if (!isDual || addresses.length > 2) complaints.invalid(path, addresses.map((IP) => ({ IP })), 'may specify no more than one IP for each IP family');
+  if (!isDual || addresses.length > 2)
+    complaints.invalid(
+      path,
+      addresses.map((IP) => ({ IP })),
+      'may specify no more than one IP for each IP family',
+    );
 }
 
 function validateHostAddresses(complaints: Complaints, pod: Rec, old: unknown): void {
   const [first] = recs(at(pod, 'status', 'hostIPs'));
   if (first === undefined) return;
-  if (str(at(pod, 'status', 'hostIP')) !== str(first['ip'])) complaints.invalid('status.hostIPs[0].ip', str(first['ip']), 'must be equal to `hostIP`');
+  if (str(at(pod, 'status', 'hostIP')) !== str(first['ip']))
+    complaints.invalid('status.hostIPs[0].ip', str(first['ip']), 'must be equal to `hostIP`');
   validateAddresses(complaints, 'hostIPs', pod, old);
 }
 
@@ -156,20 +203,25 @@ function validateUsers(complaints: Complaints, pod: Rec): void {
       if (isWindows) complaints.forbidden(path, 'cannot be set for a windows pod');
       if (isWindows) continue;
       for (const part of ['uid', 'gid']) id(`${path}.${part}`, user[part]);
-      for (const [place, group] of list(user['supplementalGroups']).entries()) id(`${path}.supplementalGroups[${place}]`, group);
+      for (const [place, group] of list(user['supplementalGroups']).entries())
+        id(`${path}.supplementalGroups[${place}]`, group);
     }
   }
 }
 
-const NOT_A_CLAIM = "must match one of the container's resource claims in a format 'claim:<claimName>/<request>' or 'claim:<claimName>' if request is empty";
+const NOT_A_CLAIM =
+  "must match one of the container's resource claims in a format 'claim:<claimName>/<request>' or 'claim:<claimName>' if request is empty";
 
 function validateAllocatedName(complaints: Complaints, name: string, path: string, container: Rec | undefined): void {
   if (container === undefined) return;
   const isClaim = name.startsWith('claim:');
   const names = isClaim
-    ? recs(at(container, 'resources', 'claims')).map((claim) => `claim:${str(claim['name'])}${unset(claim['request']) ? '' : `/${str(claim['request'])}`}`)
+    ? recs(at(container, 'resources', 'claims')).map(
+        (claim) => `claim:${str(claim['name'])}${unset(claim['request']) ? '' : `/${str(claim['request'])}`}`,
+      )
     : entries(at(container, 'resources', 'requests')).map(([resource]) => resource);
-  if (!names.includes(name)) complaints.invalid(path, name, isClaim ? NOT_A_CLAIM : "must match one of the container's resource requests");
+  if (!names.includes(name))
+    complaints.invalid(path, name, isClaim ? NOT_A_CLAIM : "must match one of the container's resource requests");
 }
 
 function validateHealth(complaints: Complaints, resources: unknown, path: string): void {
@@ -209,8 +261,13 @@ export function validatePodStatus(pod: Rec, old: unknown): FieldError[] {
     validateAnnotations(complaints, pod, old);
     validatePodConditions(complaints, field(status, 'conditions'));
     validateNomination(complaints, pod, old);
-    if (num(field(status, 'observedGeneration')) < 0) complaints.invalid('status.observedGeneration', field(status, 'observedGeneration'), NOT_NEGATIVE);
-    complaints.immutable('status.qosClass', field(status, 'qosClass'), str(field(status, 'qosClass')) === str(at(old, 'status', 'qosClass')));
+    if (num(field(status, 'observedGeneration')) < 0)
+      complaints.invalid('status.observedGeneration', field(status, 'observedGeneration'), NOT_NEGATIVE);
+    complaints.immutable(
+      'status.qosClass',
+      field(status, 'qosClass'),
+      str(field(status, 'qosClass')) === str(at(old, 'status', 'qosClass')),
+    );
     validateTransitions(complaints, pod, old);
     validateClaimStatuses(complaints, pod);
     validateExtendedClaim(complaints, pod);

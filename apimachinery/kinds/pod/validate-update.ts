@@ -1,13 +1,28 @@
 /** What may change in a pod after its creation, by subresource (ValidatePodUpdate and its relatives). */
 import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
-import { absent, at, clone, field, isRec, list, num, optionalNum, recs, same, setOwn, str, type Rec } from '../lib/value.js';
+import {
+  absent,
+  at,
+  clone,
+  field,
+  isRec,
+  list,
+  num,
+  optionalNum,
+  recs,
+  same,
+  setOwn,
+  str,
+  type Rec,
+} from '../lib/value.js';
 import { podQosClass } from './qos.js';
 import { validateTolerationsAdded } from './validate-scheduling.js';
 
-const MAY_CHANGE = 'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,'
-  + '`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),'
-  + '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
+const MAY_CHANGE =
+  'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,' +
+  '`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),' +
+  '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
 const MAY_RESIZE = 'only cpu and memory resources are mutable';
 
 function put(target: Rec, name: string, source: Rec): void {
@@ -30,7 +45,8 @@ function withoutAllowedChanges(spec: Rec, before: Rec): Rec {
   const munged = clone(spec);
   copyContainerFields(munged, before, ['containers', 'initContainers'], ['image']);
   for (const name of ['activeDeadlineSeconds', 'tolerations']) put(munged, name, before);
-  if (num(before['terminationGracePeriodSeconds']) < 0 && munged['terminationGracePeriodSeconds'] === 1) put(munged, 'terminationGracePeriodSeconds', before);
+  if (num(before['terminationGracePeriodSeconds']) < 0 && munged['terminationGracePeriodSeconds'] === 1)
+    put(munged, 'terminationGracePeriodSeconds', before);
   const gates = recs(before['schedulingGates']).map((gate) => str(gate['name']));
   if (gates.length > 0) {
     // A pod that waits for its gates may still be steered; the details are checked apart.
@@ -38,7 +54,10 @@ function withoutAllowedChanges(spec: Rec, before: Rec): Rec {
     if (onlyAdds(munged['nodeSelector'], before['nodeSelector'])) put(munged, 'nodeSelector', before);
     const affinity = munged['affinity'];
     if (!same(affinity, before['affinity'])) {
-      const sameApart = same({ ...(isRec(affinity) ? affinity : {}), nodeAffinity: null }, { ...(isRec(before['affinity']) ? before['affinity'] : {}), nodeAffinity: null });
+      const sameApart = same(
+        { ...(isRec(affinity) ? affinity : {}), nodeAffinity: null },
+        { ...(isRec(before['affinity']) ? before['affinity'] : {}), nodeAffinity: null },
+      );
       if (sameApart && absent(at(before, 'affinity', 'nodeAffinity'))) put(munged, 'affinity', before);
     }
   }
@@ -53,7 +72,11 @@ function validateGates(complaints: Complaints, spec: Rec, before: Rec): void {
   const old = new Set(recs(before['schedulingGates']).map((gate) => str(gate['name'])));
   for (const [index, gate] of recs(spec['schedulingGates']).entries()) {
     const name = str(gate['name']);
-    if (!old.has(name)) complaints.forbidden(`spec.schedulingGates[${index}].name`, 'only deletion is allowed, but found new scheduling gate');
+    if (!old.has(name))
+      complaints.forbidden(
+        `spec.schedulingGates[${index}].name`,
+        'only deletion is allowed, but found new scheduling gate',
+      );
   }
 }
 
@@ -61,8 +84,10 @@ function validateDeadline(complaints: Complaints, spec: Rec, before: Rec): void 
   const old = optionalNum(before['activeDeadlineSeconds']);
   if (old === undefined) return;
   const now = optionalNum(spec['activeDeadlineSeconds']);
-  if (now === undefined) complaints.invalid('spec.activeDeadlineSeconds', null, 'must not update from a positive integer to nil value');
-  else if (now > old) complaints.invalid('spec.activeDeadlineSeconds', now, 'must be less than or equal to previous value');
+  if (now === undefined)
+    complaints.invalid('spec.activeDeadlineSeconds', null, 'must not update from a positive integer to nil value');
+  else if (now > old)
+    complaints.invalid('spec.activeDeadlineSeconds', now, 'must be less than or equal to previous value');
 }
 
 function validatePlain(complaints: Complaints, spec: Rec, before: Rec): void {
@@ -85,8 +110,16 @@ function validateEphemeral(complaints: Complaints, spec: Rec, before: Rec): void
   for (const old of recs(before['ephemeralContainers'])) {
     const name = str(old['name']);
     const present = now.get(name);
-    if (present === undefined) complaints.forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(name)} may not be removed`);
-    else if (!same(present, old)) complaints.forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(name)} may not be changed`);
+    if (present === undefined)
+      complaints.forbidden(
+        'spec.ephemeralContainers',
+        `existing ephemeral containers ${JSON.stringify(name)} may not be removed`,
+      );
+    else if (!same(present, old))
+      complaints.forbidden(
+        'spec.ephemeralContainers',
+        `existing ephemeral containers ${JSON.stringify(name)} may not be changed`,
+      );
   }
 }
 
@@ -103,10 +136,19 @@ const withoutCpuAndMemory = (resources: unknown): Rec => {
 };
 
 /** What was set once may change its value, not go: the runtime could not take it back. */
-function checkKept(complaints: Complaints, path: string, of: { readonly now: unknown; readonly before: unknown }): void {
-  for (const [side, name] of [['requests', 'resource requests'], ['limits', 'resource limits']] as const) {
+function checkKept(
+  complaints: Complaints,
+  path: string,
+  of: { readonly now: unknown; readonly before: unknown },
+): void {
+  for (const [side, name] of [
+    ['requests', 'resource requests'],
+    ['limits', 'resource limits'],
+  ] as const) {
     const now = field(of.now, side);
-    const gone = Object.keys(isRec(field(of.before, side)) ? (field(of.before, side) as Rec) : {}).some((resource) => !isRec(now) || !Object.hasOwn(now, resource));
+    const gone = Object.keys(isRec(field(of.before, side)) ? (field(of.before, side) as Rec) : {}).some(
+      (resource) => !isRec(now) || !Object.hasOwn(now, resource),
+    );
     if (gone) complaints.forbidden(`${path}.${side}`, `${name} cannot be removed`);
   }
 }
@@ -115,7 +157,8 @@ function validateResize(complaints: Complaints, pod: Rec, old: Rec): void {
   const [spec, before] = [field(pod, 'spec'), field(old, 'spec')];
   if (!isRec(spec) || !isRec(before)) return;
   const stored = at(old, 'status', 'qosClass') ?? podQosClass(old);
-  if (stored !== podQosClass(pod)) complaints.invalid('spec', stored, 'Pod QOS Class may not change as a result of resizing');
+  if (stored !== podQosClass(pod))
+    complaints.invalid('spec', stored, 'Pod QOS Class may not change as a result of resizing');
   if (!sameContainers(complaints, spec, before)) return;
   checkResources(complaints, spec, before);
 }
@@ -130,9 +173,11 @@ function sameContainers(complaints: Complaints, spec: Rec, before: Rec): boolean
   for (const name of ['containers', 'initContainers']) {
     const [now, old] = [recs(spec[name]), recs(before[name])];
     if (now.length !== old.length) refuse(`spec.${name}`, `${name} may not be added or removed on resize`);
-    else for (const [i, container] of now.entries()) {
-      if (container['name'] !== old[i]?.['name']) refuse(`spec.${name}[${i}].name`, `${name} may not be renamed or reordered on resize`);
-    }
+    else
+      for (const [i, container] of now.entries()) {
+        if (container['name'] !== old[i]?.['name'])
+          refuse(`spec.${name}[${i}].name`, `${name} may not be renamed or reordered on resize`);
+      }
   }
   return same;
 }
@@ -144,7 +189,10 @@ function checkResources(complaints: Complaints, spec: Rec, before: Rec): void {
   if (!same(munged, before)) complaints.forbidden('spec', MAY_RESIZE);
   const old = recs(before['containers']);
   for (const [index, container] of recs(spec['containers']).entries()) {
-    checkKept(complaints, `spec.containers[${index}].resources`, { now: container['resources'], before: old[index]?.['resources'] });
+    checkKept(complaints, `spec.containers[${index}].resources`, {
+      now: container['resources'],
+      before: old[index]?.['resources'],
+    });
     if (!same(withoutCpuAndMemory(container['resources']), withoutCpuAndMemory(old[index]?.['resources']))) {
       complaints.forbidden('spec', MAY_RESIZE);
     }

@@ -5,7 +5,20 @@ import { dns1123Label, dns1123Subdomain } from '../../names.js';
 import { parseQuantity } from '../../quantity.js';
 import type { Complaints } from '../lib/complaints.js';
 import { validateClaimSpec } from '../storage/validate-claim.js';
-import { azureDisk, disk, fc, flexVolume, flocker, hostPath, inlineIscsi, nfs, quobyte, requires, validateDriverName, type SourceCheck } from '../volumes/sources.js';
+import {
+  azureDisk,
+  disk,
+  fc,
+  flexVolume,
+  flocker,
+  hostPath,
+  inlineIscsi,
+  nfs,
+  quobyte,
+  requires,
+  validateDriverName,
+  type SourceCheck,
+} from '../volumes/sources.js';
 import { absent, field, isRec, num, optionalNum, recs, str, unset, type Rec } from '../lib/value.js';
 import { PULL_POLICIES } from './validate-container.js';
 import { validateFieldRef, validateResourceFieldRef } from './validate-env.js';
@@ -13,14 +26,21 @@ import { validateTemplateMeta } from './validate-template.js';
 import type { Volumes } from './validate-mounts.js';
 import { validateFilePath, validateLocalPath } from '../volumes/paths.js';
 
-const DOWNWARD_FIELDS = ['metadata.annotations', 'metadata.labels', 'metadata.name', 'metadata.namespace', 'metadata.uid'];
+const DOWNWARD_FIELDS = [
+  'metadata.annotations',
+  'metadata.labels',
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+];
 const MODE_MAX = 0o777;
 const TOKEN_SECONDS_MIN = 600;
 const TOKEN_SECONDS_MAX = 2 ** 32;
 
 function mode(complaints: Complaints, value: unknown, path: string): void {
   const known = optionalNum(value);
-  if (known !== undefined && (known < 0 || known > MODE_MAX)) complaints.invalid(path, known, 'must be a number between 0 and 0777 (octal), both inclusive');
+  if (known !== undefined && (known < 0 || known > MODE_MAX))
+    complaints.invalid(path, known, 'must be a number between 0 and 0777 (octal), both inclusive');
 }
 
 function keysToPaths(complaints: Complaints, source: unknown, path: string): void {
@@ -40,7 +60,8 @@ function downwardFile(complaints: Complaints, file: Rec, path: string): void {
   const { fieldRef, resourceFieldRef } = file;
   if (isRec(fieldRef)) {
     validateFieldRef(complaints, fieldRef, `${path}.fieldRef`, DOWNWARD_FIELDS);
-    if (!absent(resourceFieldRef)) complaints.invalid(path, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously');
+    if (!absent(resourceFieldRef))
+      complaints.invalid(path, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously');
   } else if (isRec(resourceFieldRef)) {
     validateResourceFieldRef(complaints, resourceFieldRef, `${path}.resourceFieldRef`, true);
   } else {
@@ -68,10 +89,20 @@ class ProjectedFiles {
   }
 }
 
-function projectedToken(complaints: Complaints, token: Rec, at: { readonly volume: string; readonly source: string }): void {
+function projectedToken(
+  complaints: Complaints,
+  token: Rec,
+  at: { readonly volume: string; readonly source: string },
+): void {
   const expires = num(token['expirationSeconds']);
-  if (expires < TOKEN_SECONDS_MIN) complaints.invalid(`${at.source}.expirationSeconds`, expires, 'may not specify a duration less than 10 minutes');
-  if (expires > TOKEN_SECONDS_MAX) complaints.invalid(`${at.source}.expirationSeconds`, expires, 'may not specify a duration larger than 2^32 seconds');
+  if (expires < TOKEN_SECONDS_MIN)
+    complaints.invalid(`${at.source}.expirationSeconds`, expires, 'may not specify a duration less than 10 minutes');
+  if (expires > TOKEN_SECONDS_MAX)
+    complaints.invalid(
+      `${at.source}.expirationSeconds`,
+      expires,
+      'may not specify a duration larger than 2^32 seconds',
+    );
   if (unset(token['path'])) complaints.required(`${at.volume}.path`);
   else validateFilePath(complaints, `${at.volume}.path`, str(token['path']));
 }
@@ -96,29 +127,43 @@ function projected(complaints: Complaints, source: Rec, path: string): void {
     }
     const token = part['serviceAccountToken'];
     if (isRec(token)) projectedToken(complaints, token, { volume: path, source: `${here}.serviceAccountToken` });
-    if (PROJECTED.filter((name) => !absent(part[name])).length > 1) complaints.forbidden(here, 'may not specify more than 1 volume type per source');
+    if (PROJECTED.filter((name) => !absent(part[name])).length > 1)
+      complaints.forbidden(here, 'may not specify more than 1 volume type per source');
   }
 }
 
-const namedFiles = (nameField: string): SourceCheck => (complaints, source, path) => {
-  requires(nameField)(complaints, source, path);
-  mode(complaints, source['defaultMode'], `${path}.defaultMode`);
-  keysToPaths(complaints, source, path);
-};
+const namedFiles =
+  (nameField: string): SourceCheck =>
+  (complaints, source, path) => {
+    requires(nameField)(complaints, source, path);
+    mode(complaints, source['defaultMode'], `${path}.defaultMode`);
+    keysToPaths(complaints, source, path);
+  };
 
 /** In the order in which Kubernetes looks at them: the first that is set is the volume's type. */
 const SOURCES: readonly { readonly name: string; readonly check: SourceCheck; readonly saidAs?: string }[] = [
-  { name: 'emptyDir', check: (complaints, source, path) => {
-    if ((parseQuantity(source['sizeLimit'] ?? '0')?.nano ?? 0n) < 0n) complaints.forbidden(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity');
-  } },
+  {
+    name: 'emptyDir',
+    check: (complaints, source, path) => {
+      if ((parseQuantity(source['sizeLimit'] ?? '0')?.nano ?? 0n) < 0n)
+        complaints.forbidden(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity');
+    },
+  },
   { name: 'hostPath', check: hostPath },
   // Cloning on the node ran users' hooks as root (CVE-2024-10220, CVE-2025-1767).
-  { name: 'gitRepo', check: (complaints, source, path) => {
-    requires('repository')(complaints, source, path);
-    validateLocalPath(complaints, `${path}.directory`, str(source['directory']));
-    complaints.forbidden(path, 'gitRepo volumes are not supported');
-  } },
-  { name: 'gcePersistentDisk', check: (complaints, source, path) => disk('pdName')(complaints, source, path.replace('gcePersistentDisk', 'persistentDisk')) },
+  {
+    name: 'gitRepo',
+    check: (complaints, source, path) => {
+      requires('repository')(complaints, source, path);
+      validateLocalPath(complaints, `${path}.directory`, str(source['directory']));
+      complaints.forbidden(path, 'gitRepo volumes are not supported');
+    },
+  },
+  {
+    name: 'gcePersistentDisk',
+    check: (complaints, source, path) =>
+      disk('pdName')(complaints, source, path.replace('gcePersistentDisk', 'persistentDisk')),
+  },
   { name: 'awsElasticBlockStore', check: disk('volumeID') },
   { name: 'secret', check: namedFiles('secretName') },
   { name: 'nfs', check: nfs },
@@ -128,14 +173,22 @@ const SOURCES: readonly { readonly name: string; readonly check: SourceCheck; re
   { name: 'persistentVolumeClaim', check: requires('claimName') },
   { name: 'rbd', check: requires('monitors', 'image') },
   { name: 'cinder', check: requires('volumeID') },
-  { name: 'cephfs', saidAs: 'cephFS', check: (complaints, source, said) => requires('monitors')(complaints, source, said.replace(/cephFS$/, 'cephfs')) },
+  {
+    name: 'cephfs',
+    saidAs: 'cephFS',
+    check: (complaints, source, said) => requires('monitors')(complaints, source, said.replace(/cephFS$/, 'cephfs')),
+  },
   { name: 'quobyte', check: quobyte },
   // The typing error is Kubernetes' own, and tools match on paths.
-  { name: 'downwardAPI', saidAs: 'downwarAPI', check: (complaints, source, said) => {
-    const path = said.replace(/downwarAPI$/, 'downwardAPI');
-    mode(complaints, source['defaultMode'], `${path}.defaultMode`);
-    for (const file of recs(source['items'])) downwardFile(complaints, file, path);
-  } },
+  {
+    name: 'downwardAPI',
+    saidAs: 'downwarAPI',
+    check: (complaints, source, said) => {
+      const path = said.replace(/downwarAPI$/, 'downwardAPI');
+      mode(complaints, source['defaultMode'], `${path}.defaultMode`);
+      for (const file of recs(source['items'])) downwardFile(complaints, file, path);
+    },
+  },
   { name: 'fc', check: fc },
   { name: 'flexVolume', check: flexVolume },
   { name: 'configMap', check: namedFiles('name') },
@@ -147,23 +200,32 @@ const SOURCES: readonly { readonly name: string; readonly check: SourceCheck; re
   { name: 'storageos', check: requires('volumeName') },
   { name: 'projected', check: projected },
   { name: 'scaleIO', check: requires('gateway', 'system', 'volumeName') },
-  { name: 'csi', check: (complaints, source, path) => {
-    validateDriverName(complaints, source['driver'], `${path}.driver`);
-    const secret = source['nodePublishSecretRef'];
-    if (!isRec(secret)) return;
-    if (unset(secret['name'])) complaints.required(`${path}.nodePublishSecretRef.name`);
-    else complaints.form(`${path}.name`, secret['name'], dns1123Subdomain);
-  } },
-  { name: 'ephemeral', check: (complaints, source, path) => {
-    const template = source['volumeClaimTemplate'];
-    if (!isRec(template)) return complaints.required(`${path}.volumeClaimTemplate`);
-    validateTemplateMeta(complaints, template['metadata'], `${path}.volumeClaimTemplate.metadata`);
-    validateClaimSpec(complaints, template['spec'], `${path}.volumeClaimTemplate.spec`);
-  } },
-  { name: 'image', check: (complaints, source, path) => {
-    requires('reference')(complaints, source, path);
-    complaints.oneOf(`${path}.pullPolicy`, source['pullPolicy'], PULL_POLICIES, true);
-  } },
+  {
+    name: 'csi',
+    check: (complaints, source, path) => {
+      validateDriverName(complaints, source['driver'], `${path}.driver`);
+      const secret = source['nodePublishSecretRef'];
+      if (!isRec(secret)) return;
+      if (unset(secret['name'])) complaints.required(`${path}.nodePublishSecretRef.name`);
+      else complaints.form(`${path}.name`, secret['name'], dns1123Subdomain);
+    },
+  },
+  {
+    name: 'ephemeral',
+    check: (complaints, source, path) => {
+      const template = source['volumeClaimTemplate'];
+      if (!isRec(template)) return complaints.required(`${path}.volumeClaimTemplate`);
+      validateTemplateMeta(complaints, template['metadata'], `${path}.volumeClaimTemplate.metadata`);
+      validateClaimSpec(complaints, template['spec'], `${path}.volumeClaimTemplate.spec`);
+    },
+  },
+  {
+    name: 'image',
+    check: (complaints, source, path) => {
+      requires('reference')(complaints, source, path);
+      complaints.oneOf(`${path}.pullPolicy`, source['pullPolicy'], PULL_POLICIES, true);
+    },
+  },
 ];
 
 function validateSource(complaints: Complaints, volume: Rec, path: string): void {
@@ -180,10 +242,17 @@ function validateSource(complaints: Complaints, volume: Rec, path: string): void
 const VOLUME_UNITS = 50;
 const YIELD_UNITS = 2000;
 
-/** The good volumes by name, for mounts to refer to. `podName`: '' in a template; claims of ephemeral volumes are named after the pod. */
+/**
+ * The good volumes by name, for mounts to refer to. `podName`: '' in a template; claims of ephemeral volumes are named
+ * after the pod.
+ */
 export function* validateVolumes(complaints: Complaints, spec: unknown, path: string, podName: string): Work<Volumes> {
   const volumes = recs(field(spec, 'volumes'));
-  const claims = new Set(podName === '' ? [] : volumes.filter((volume) => !absent(volume['ephemeral'])).map((volume) => `${podName}-${str(volume['name'])}`));
+  const claims = new Set(
+    podName === ''
+      ? []
+      : volumes.filter((volume) => !absent(volume['ephemeral'])).map((volume) => `${podName}-${str(volume['name'])}`),
+  );
   const good = new Map<string, { readonly isClaim: boolean }>();
   const meter = new SliceMeter(YIELD_UNITS);
   for (const [index, volume] of volumes.entries()) {
@@ -192,13 +261,20 @@ export function* validateVolumes(complaints: Complaints, spec: unknown, path: st
     const before = complaints.all.length;
     validateSource(complaints, volume, here);
     if (podName !== '' && name !== '' && !absent(volume['ephemeral'])) {
-      for (const why of dns1123Subdomain(`${podName}-${name}`)) complaints.invalid(`${here}.name`, name, `PVC name "${podName}-${name}": ${why}`);
+      for (const why of dns1123Subdomain(`${podName}-${name}`))
+        complaints.invalid(`${here}.name`, name, `PVC name "${podName}-${name}": ${why}`);
     }
     complaints.requiredForm(`${here}.name`, name, dns1123Label);
     if (good.has(name)) complaints.duplicate(`${here}.name`, name);
-    if (complaints.all.length === before) good.set(name, { isClaim: !absent(volume['persistentVolumeClaim']) || !absent(volume['ephemeral']) });
+    if (complaints.all.length === before)
+      good.set(name, { isClaim: !absent(volume['persistentVolumeClaim']) || !absent(volume['ephemeral']) });
     const claim = str(field(volume['persistentVolumeClaim'], 'claimName'));
-    if (claims.has(claim)) complaints.invalid(`${here}.persistentVolumeClaim.claimName`, claim, 'must not reference a PVC that gets created for an ephemeral volume');
+    if (claims.has(claim))
+      complaints.invalid(
+        `${here}.persistentVolumeClaim.claimName`,
+        claim,
+        'must not reference a PVC that gets created for an ephemeral volume',
+      );
     if (meter.spend(VOLUME_UNITS)) yield YIELD_UNITS;
   }
   return good;

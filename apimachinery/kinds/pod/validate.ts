@@ -1,4 +1,7 @@
-/** Validation of pod specs: of pods themselves and of the templates of workloads. The order of complaints is Kubernetes' own. */
+/**
+ * Validation of pod specs: of pods themselves and of the templates of workloads. The order of complaints is Kubernetes'
+ * own.
+ */
 import { SliceMeter } from '../../../platform/slices.js';
 import type { Work } from '../../../platform/work.js';
 import { dns1123Label, dns1123Subdomain, ipAddress, underscoredSubdomain } from '../../names.js';
@@ -6,12 +9,36 @@ import type { FieldError } from '../../status.js';
 import { complaintsWork, type Complaints } from '../lib/complaints.js';
 import { containersOf } from '../lib/containers.js';
 import { validateLabels } from '../lib/label-validation.js';
-import { absent, at, field, isRec, keysOf, list, num, optionalNum, recs, str, strs, unset, type Rec } from '../lib/value.js';
 import {
-  validateEphemeralContainer, validateHostPorts, validateImageForm, validateInitContainer, validateRegularContainer, type ContainerContext,
+  absent,
+  at,
+  field,
+  isRec,
+  keysOf,
+  list,
+  num,
+  optionalNum,
+  recs,
+  str,
+  strs,
+  unset,
+  type Rec,
+} from '../lib/value.js';
+import {
+  validateEphemeralContainer,
+  validateHostPorts,
+  validateImageForm,
+  validateInitContainer,
+  validateRegularContainer,
+  type ContainerContext,
 } from './validate-container.js';
 import { validateResources } from './validate-resources.js';
-import { validateAffinity, validateGates, validateSpreadConstraints, validateTolerations } from './validate-scheduling.js';
+import {
+  validateAffinity,
+  validateGates,
+  validateSpreadConstraints,
+  validateTolerations,
+} from './validate-scheduling.js';
 import { validatePodSecurity } from './validate-security.js';
 import { validateTemplateMetadata } from './validate-template.js';
 import { validateVolumes } from './validate-volumes.js';
@@ -55,9 +82,19 @@ function validateResourceClaims(complaints: Complaints, claims: unknown, path: s
     names.add(name);
     const sources = ['resourceClaimName', 'resourceClaimTemplateName'].filter((source) => !absent(claim[source]));
     // As Go's internal type is printed.
-    const shown = { Name: name, ResourceClaimName: claim['resourceClaimName'] ?? null, ResourceClaimTemplateName: claim['resourceClaimTemplateName'] ?? null };
-    if (sources.length > 1) complaints.invalid(here, shown, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified');
-    if (sources.length === 0) complaints.invalid(here, shown, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
+    const shown = {
+      Name: name,
+      ResourceClaimName: claim['resourceClaimName'] ?? null,
+      ResourceClaimTemplateName: claim['resourceClaimTemplateName'] ?? null,
+    };
+    if (sources.length > 1)
+      complaints.invalid(
+        here,
+        shown,
+        'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified',
+      );
+    if (sources.length === 0)
+      complaints.invalid(here, shown, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
     for (const source of sources) complaints.form(`${here}.${source}`, claim[source], dns1123Subdomain);
   }
 }
@@ -92,19 +129,30 @@ function validateDns(complaints: Complaints, spec: Rec, path: string): void {
   const servers = strs(field(config, 'nameservers'));
   if (spec['dnsPolicy'] === 'None') {
     if (!isRec(config)) return complaints.required(path, 'must provide `dnsConfig` when `dnsPolicy` is None');
-    if (servers.length === 0) return complaints.required(`${path}.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None');
+    if (servers.length === 0)
+      return complaints.required(
+        `${path}.nameservers`,
+        'must provide at least one DNS nameserver when `dnsPolicy` is None',
+      );
   }
-  if (servers.length > NAMESERVERS_MAX) complaints.invalid(`${path}.nameservers`, servers, `must not have more than ${NAMESERVERS_MAX} nameservers`);
+  if (servers.length > NAMESERVERS_MAX)
+    complaints.invalid(`${path}.nameservers`, servers, `must not have more than ${NAMESERVERS_MAX} nameservers`);
   for (const [index, server] of servers.entries()) complaints.form(`${path}.nameservers[${index}]`, server, ipAddress);
   const searches = strs(field(config, 'searches'));
-  if (searches.length > SEARCH_DOMAINS_MAX) complaints.invalid(`${path}.searches`, searches, `must not have more than ${SEARCH_DOMAINS_MAX} search paths`);
+  if (searches.length > SEARCH_DOMAINS_MAX)
+    complaints.invalid(`${path}.searches`, searches, `must not have more than ${SEARCH_DOMAINS_MAX} search paths`);
   if (searches.join(' ').length > SEARCH_CHARS_MAX) {
-    complaints.invalid(`${path}.searches`, searches, `must not have more than ${SEARCH_CHARS_MAX} characters (including spaces) in the search list`);
+    complaints.invalid(
+      `${path}.searches`,
+      searches,
+      `must not have more than ${SEARCH_CHARS_MAX} characters (including spaces) in the search list`,
+    );
   }
   for (const [index, search] of searches.entries()) {
     if (search !== '.') complaints.form(`${path}.searches[${index}]`, search.replace(/\.$/, ''), underscoredSubdomain);
   }
-  for (const [index, option] of recs(field(config, 'options')).entries()) if (unset(option['name'])) complaints.required(`${path}.options[${index}]`, 'must not be empty');
+  for (const [index, option] of recs(field(config, 'options')).entries())
+    if (unset(option['name'])) complaints.required(`${path}.options[${index}]`, 'must not be empty');
 }
 
 function validateHostNetwork(complaints: Complaints, spec: Rec, path: string, isPod: boolean): void {
@@ -113,7 +161,11 @@ function validateHostNetwork(complaints: Complaints, spec: Rec, path: string, is
     for (const [index, port] of recs(container['ports']).entries()) {
       const hostPort = num(port['hostPort']);
       if ((isPod || hostPort !== 0) && hostPort !== num(port['containerPort'])) {
-        complaints.invalid(`${path}.containers[${at_}].ports[${index}].hostPort`, hostPort, 'must match `containerPort` when `hostNetwork` is true');
+        complaints.invalid(
+          `${path}.containers[${at_}].ports[${index}].hostPort`,
+          hostPort,
+          'must match `containerPort` when `hostNetwork` is true',
+        );
       }
     }
   }
@@ -125,7 +177,8 @@ function validateHostUsers(complaints: Complaints, spec: Rec, path: string): voi
   if (spec['hostPID'] === true) complaints.forbidden(`${path}.HostPID`, 'when `hostUsers` is false');
   if (spec['hostIPC'] === true) complaints.forbidden(`${path}.HostIPC`, 'when `hostUsers` is false');
   for (const slot of containersOf(spec, path)) {
-    if (list(slot.container['volumeDevices']).length > 0) complaints.forbidden(`${slot.path}.volumeDevices`, 'when `hostUsers` is false');
+    if (list(slot.container['volumeDevices']).length > 0)
+      complaints.forbidden(`${slot.path}.volumeDevices`, 'when `hostUsers` is false');
   }
 }
 
@@ -133,23 +186,31 @@ function validateNames(complaints: Complaints, spec: Rec, path: string): void {
   const override = spec['hostnameOverride'];
   if (!absent(override)) {
     const here = `${path}.hostnameOverride`;
-    if (spec['setHostnameAsFQDN'] === true) complaints.forbidden(here, 'may not be specified when setHostnameAsFQDN is true');
+    if (spec['setHostnameAsFQDN'] === true)
+      complaints.forbidden(here, 'may not be specified when setHostnameAsFQDN is true');
     if (spec['hostNetwork'] === true) complaints.forbidden(here, 'may not be specified when hostNetwork is true');
     if (str(override).length > HOSTNAME_MAX) complaints.tooLong(here, HOSTNAME_MAX);
     complaints.form(here, override, dns1123Subdomain);
   }
-  for (const name of ['serviceAccountName', 'nodeName']) if (!unset(spec[name])) complaints.form(`${path}.${name}`, spec[name], dns1123Subdomain);
+  for (const name of ['serviceAccountName', 'nodeName'])
+    if (!unset(spec[name])) complaints.form(`${path}.${name}`, spec[name], dns1123Subdomain);
   const deadline = optionalNum(spec['activeDeadlineSeconds']);
   if (deadline !== undefined && (deadline < 1 || deadline > ACTIVE_DEADLINE_MAX)) {
-    complaints.invalid(`${path}.activeDeadlineSeconds`, deadline, `must be between 1 and ${ACTIVE_DEADLINE_MAX}, inclusive`);
+    complaints.invalid(
+      `${path}.activeDeadlineSeconds`,
+      deadline,
+      `must be between 1 and ${ACTIVE_DEADLINE_MAX}, inclusive`,
+    );
   }
-  for (const name of ['hostname', 'subdomain']) if (!unset(spec[name])) complaints.form(`${path}.${name}`, spec[name], dns1123Label);
+  for (const name of ['hostname', 'subdomain'])
+    if (!unset(spec[name])) complaints.form(`${path}.${name}`, spec[name], dns1123Label);
 }
 
 function validateHostAliases(complaints: Complaints, aliases: unknown, path: string): void {
   for (const [index, alias] of recs(aliases).entries()) {
     complaints.form(`${path}[${index}].ip`, str(alias['ip']), ipAddress);
-    for (const [j, name] of strs(alias['hostnames']).entries()) complaints.form(`${path}[${index}].hostnames[${j}]`, name, dns1123Subdomain);
+    for (const [j, name] of strs(alias['hostnames']).entries())
+      complaints.form(`${path}[${index}].hostnames[${j}]`, name, dns1123Subdomain);
   }
 }
 
@@ -162,9 +223,11 @@ function validateOs(complaints: Complaints, spec: Rec, path: string): void {
   if (name === '') complaints.required(`${path}.os.name`);
   else if (!OPERATING_SYSTEMS.includes(name)) complaints.unsupported(`${path}.os`, name, OPERATING_SYSTEMS);
   else if (name === 'linux') {
-    if (!absent(at(spec, 'securityContext', 'windowsOptions'))) complaints.forbidden(`${path}.securityContext.windowsOptions`, 'windows options cannot be set for a linux pod');
+    if (!absent(at(spec, 'securityContext', 'windowsOptions')))
+      complaints.forbidden(`${path}.securityContext.windowsOptions`, 'windows options cannot be set for a linux pod');
     for (const { container, path: here } of containersOf(spec, path)) {
-      if (!absent(at(container, 'securityContext', 'windowsOptions'))) complaints.forbidden(`${here}.securityContext.windowsOptions`, 'windows options cannot be set for a linux pod');
+      if (!absent(at(container, 'securityContext', 'windowsOptions')))
+        complaints.forbidden(`${here}.securityContext.windowsOptions`, 'windows options cannot be set for a linux pod');
     }
   }
 }
@@ -172,12 +235,18 @@ function validateOs(complaints: Complaints, spec: Rec, path: string): void {
 function validatePodResources(complaints: Complaints, spec: Rec, path: string): void {
   const resources = spec['resources'];
   if (!isRec(resources)) return;
-  if (!absent(resources['claims'])) complaints.forbidden(`${path}.claims`, 'claims may not be set for Resources at pod-level');
+  if (!absent(resources['claims']))
+    complaints.forbidden(`${path}.claims`, 'claims may not be set for Resources at pod-level');
   validateResources(complaints, resources, path, { level: 'pod' });
 }
 
 /** A pod spec at `path`. */
-function* validatePodSpec(complaints: Complaints, value: unknown, path: string, options: PodSpecOptions = TEMPLATE): Work<void> {
+function* validatePodSpec(
+  complaints: Complaints,
+  value: unknown,
+  path: string,
+  options: PodSpecOptions = TEMPLATE,
+): Work<void> {
   const spec = isRec(value) ? value : {};
   if (absent(spec['terminationGracePeriodSeconds'])) complaints.required(`${path}.terminationGracePeriodSeconds`);
   yield* validateContainers(complaints, spec, path, options);
@@ -195,10 +264,14 @@ function* validatePodSpec(complaints: Complaints, value: unknown, path: string, 
   validateNames(complaints, spec, path);
   validateTolerations(complaints, spec['tolerations'], `${path}.tolerations`);
   validateHostAliases(complaints, spec['hostAliases'], `${path}.hostAliases`);
-  if (!unset(spec['priorityClassName'])) complaints.form(`${path}.priorityClassName`, spec['priorityClassName'], dns1123Subdomain);
-  if (!absent(spec['runtimeClassName'])) complaints.form(`${path}.runtimeClassName`, spec['runtimeClassName'], dns1123Subdomain);
-  if (!absent(spec['preemptionPolicy'])) complaints.oneOf(`${path}.preemptionPolicy`, spec['preemptionPolicy'], ['PreemptLowerPriority', 'Never'], true);
-  if (keysOf(spec['overhead']).length > 0) validateResources(complaints, { limits: spec['overhead'] }, `${path}.overhead`);
+  if (!unset(spec['priorityClassName']))
+    complaints.form(`${path}.priorityClassName`, spec['priorityClassName'], dns1123Subdomain);
+  if (!absent(spec['runtimeClassName']))
+    complaints.form(`${path}.runtimeClassName`, spec['runtimeClassName'], dns1123Subdomain);
+  if (!absent(spec['preemptionPolicy']))
+    complaints.oneOf(`${path}.preemptionPolicy`, spec['preemptionPolicy'], ['PreemptLowerPriority', 'Never'], true);
+  if (keysOf(spec['overhead']).length > 0)
+    validateResources(complaints, { limits: spec['overhead'] }, `${path}.overhead`);
   validateOs(complaints, spec, path);
   validateFileVolumes(complaints, spec, path);
 }
@@ -214,7 +287,8 @@ function validateFileVolumes(complaints: Complaints, spec: Rec, path: string): v
       const volume = volumes.get(name);
       const where = `${here}.env[${index}].valueFrom.fileKeyRef.volumeName`;
       if (volume === undefined) complaints.notFound(where, name);
-      else if (absent(volume['emptyDir'])) complaints.invalid(where, name, 'referenced volume must be of type emptyDir');
+      else if (absent(volume['emptyDir']))
+        complaints.invalid(where, name, 'referenced volume must be of type emptyDir');
     }
   }
 }
@@ -223,7 +297,10 @@ function validateFileVolumes(complaints: Complaints, spec: Rec, path: string): v
 export function validatePod(pod: unknown): Work<FieldError[]> {
   return complaintsWork(function* (complaints) {
     const spec = field(pod, 'spec');
-    yield* validatePodSpec(complaints, spec, 'spec', { podName: str(field(field(pod, 'metadata'), 'name')), isPod: true });
+    yield* validatePodSpec(complaints, spec, 'spec', {
+      podName: str(field(field(pod, 'metadata'), 'name')),
+      isPod: true,
+    });
     for (const { role, container, path } of containersOf(spec)) {
       if (role !== 'ephemeral') validateImageForm(complaints, str(container['image']), `${path}.image`);
     }
@@ -237,5 +314,6 @@ export function* validatePodTemplate(complaints: Complaints, template: unknown, 
   const spec = field(template, 'spec');
   validateTemplateMetadata(complaints, field(template, 'metadata'), path);
   yield* validatePodSpec(complaints, spec, `${path}.spec`);
-  if (list(field(spec, 'ephemeralContainers')).length > 0) complaints.forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');
+  if (list(field(spec, 'ephemeralContainers')).length > 0)
+    complaints.forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');
 }

@@ -1,4 +1,7 @@
-/** CertificateSigningRequests (k8s.io/kubernetes/pkg/apis/certificates/validation). The order of complaints is Kubernetes' own. */
+/**
+ * CertificateSigningRequests (k8s.io/kubernetes/pkg/apis/certificates/validation). The order of complaints is
+ * Kubernetes' own.
+ */
 import type { StrategyContext } from '../../kind.js';
 import { dns1123Label, dns1123Subdomain } from '../../names.js';
 import type { FieldError } from '../../status.js';
@@ -12,8 +15,29 @@ const DOMAIN_MAX = 253;
 const SIGNER_MAX = 570;
 const LEGACY_SIGNER = 'kubernetes.io/legacy-unknown';
 const USAGES = [
-  'any', 'cert sign', 'client auth', 'code signing', 'content commitment', 'crl sign', 'data encipherment', 'decipher only', 'digital signature', 'email protection', 'encipher only',
-  'ipsec end system', 'ipsec tunnel', 'ipsec user', 'key agreement', 'key encipherment', 'microsoft sgc', 'netscape sgc', 'ocsp signing', 's/mime', 'server auth', 'signing', 'timestamping',
+  'any',
+  'cert sign',
+  'client auth',
+  'code signing',
+  'content commitment',
+  'crl sign',
+  'data encipherment',
+  'decipher only',
+  'digital signature',
+  'email protection',
+  'encipher only',
+  'ipsec end system',
+  'ipsec tunnel',
+  'ipsec user',
+  'key agreement',
+  'key encipherment',
+  'microsoft sgc',
+  'netscape sgc',
+  'ocsp signing',
+  's/mime',
+  'server auth',
+  'signing',
+  'timestamping',
 ];
 const WHO = ['username', 'uid', 'groups', 'extra'] as const;
 const DECISIONS = ['Approved', 'Denied'];
@@ -22,7 +46,9 @@ const FINAL = [...DECISIONS, 'Failed'];
 const BEGIN = '-----BEGIN CERTIFICATE REQUEST-----';
 const END = '-----END CERTIFICATE REQUEST-----';
 
-/** The bytes of the block that the text starts with; undefined when it starts with none, or with another kind of block. */
+/**
+ * The bytes of the block that the text starts with; undefined when it starts with none, or with another kind of block.
+ */
 function pemBytes(text: string): Buffer | undefined {
   const start = text.indexOf('-----BEGIN ');
   if (start < 0 || !text.startsWith(BEGIN, start)) return undefined;
@@ -42,18 +68,22 @@ function derLength(bytes: Uint8Array): number | undefined {
 }
 
 /** Of bytes as the API has them, in base64: what the first PEM block holds, if that is a request. */
-export const firstRequestBlock = (request: string): Uint8Array | undefined => pemBytes(Buffer.from(request, 'base64').toString('latin1'));
+export const firstRequestBlock = (request: string): Uint8Array | undefined =>
+  pemBytes(Buffer.from(request, 'base64').toString('latin1'));
 
 const SEQUENCE = 0x30;
 
-/** What is wrong with the request's form. Whose key it is and whether it is signed by it is the signer's business to look at. */
+/**
+ * What is wrong with the request's form. Whose key it is and whether it is signed by it is the signer's business to
+ * look at.
+ */
 function requestComplaint(request: string): string | undefined {
   const bytes = firstRequestBlock(request);
   if (bytes === undefined) return 'PEM block type must be CERTIFICATE REQUEST';
   const length = derLength(bytes);
   if (bytes.length === 0) return 'asn1: syntax error: sequence truncated';
   if (length === undefined || length > bytes.length) return 'asn1: syntax error: data truncated';
-  if (bytes[0] !== SEQUENCE) return 'asn1: structure error: tags don\'t match';
+  if (bytes[0] !== SEQUENCE) return "asn1: structure error: tags don't match";
   return length < bytes.length ? 'asn1: syntax error: trailing data' : undefined;
 }
 
@@ -61,19 +91,30 @@ function validateSigner(complaints: Complaints, signer: string): void {
   const path = 'spec.signerName';
   if (signer === '') return complaints.required(path);
   const parts = signer.split('/');
-  if (parts.length !== 2) return complaints.invalid(path, signer, "must be a fully qualified domain and path of the form 'example.com/signer-name'");
+  if (parts.length !== 2)
+    return complaints.invalid(
+      path,
+      signer,
+      "must be a fully qualified domain and path of the form 'example.com/signer-name'",
+    );
   const [domain = '', name = ''] = parts;
   if (domain.length > DOMAIN_MAX) complaints.tooLong(path, DOMAIN_MAX);
   const labels = domain.split('.');
   const wrongLabel = labels.find((label) => dns1123Label(label).length > 0);
-  if (wrongLabel !== undefined) for (const why of dns1123Label(wrongLabel)) complaints.invalid(path, domain, `validating label ${JSON.stringify(wrongLabel)}: ${why}`);
-  if (labels.length < 2) complaints.invalid(path, domain, 'should be a domain with at least two segments separated by dots');
+  if (wrongLabel !== undefined)
+    for (const why of dns1123Label(wrongLabel))
+      complaints.invalid(path, domain, `validating label ${JSON.stringify(wrongLabel)}: ${why}`);
+  if (labels.length < 2)
+    complaints.invalid(path, domain, 'should be a domain with at least two segments separated by dots');
   const wrongName = name.split('.').find((label) => dns1123Subdomain(label).length > 0);
-  if (wrongName !== undefined) for (const why of dns1123Subdomain(wrongName)) complaints.invalid(path, name, `validating label ${JSON.stringify(wrongName)}: ${why}`);
+  if (wrongName !== undefined)
+    for (const why of dns1123Subdomain(wrongName))
+      complaints.invalid(path, name, `validating label ${JSON.stringify(wrongName)}: ${why}`);
   if (signer.length > SIGNER_MAX) complaints.tooLong(path, SIGNER_MAX);
 }
 
-const typesOf = (request: unknown): readonly string[] => recs(at(request, 'status', 'conditions')).map((condition) => str(condition['type']));
+const typesOf = (request: unknown): readonly string[] =>
+  recs(at(request, 'status', 'conditions')).map((condition) => str(condition['type']));
 const hasTwice = (values: readonly string[]): boolean => new Set(values).size < values.length;
 
 function validateConditions(complaints: Complaints, request: Rec, old: unknown): void {
@@ -86,9 +127,15 @@ function validateConditions(complaints: Complaints, request: Rec, old: unknown):
   for (const [index, condition] of recs(at(request, 'status', 'conditions')).entries()) {
     const [type, status] = [str(condition['type']), str(condition['status'])];
     if (type === '' && !wasUntyped) complaints.required(`${path}[${index}].type`);
-    complaints.oneOf(`${path}[${index}].status`, status, FINAL.includes(type) ? ['True'] : ['False', 'True', 'Unknown'], true);
+    complaints.oneOf(
+      `${path}[${index}].status`,
+      status,
+      FINAL.includes(type) ? ['True'] : ['False', 'True', 'Unknown'],
+      true,
+    );
     const other = type === 'Approved' ? 'Denied' : 'Approved';
-    if (DECISIONS.includes(type) && seen.has(other) && !wereBoth) complaints.invalid(path, type, 'Approved and Denied conditions are mutually exclusive');
+    if (DECISIONS.includes(type) && seen.has(other) && !wereBoth)
+      complaints.invalid(path, type, 'Approved and Denied conditions are mutually exclusive');
     if (seen.has(type) && !wasTwice) complaints.duplicate(`${path}[${index}].type`, type);
     seen.add(type);
   }
@@ -106,7 +153,8 @@ function validateCertificate(complaints: Complaints, request: Rec, old: unknown)
 function validateUsages(complaints: Complaints, usages: readonly string[], before: readonly string[]): void {
   const path = (index: number): string => `spec.usages[${index}]`;
   if (before.every((usage) => USAGES.includes(usage))) {
-    for (const [index, usage] of usages.entries()) if (!USAGES.includes(usage)) complaints.unsupported(path(index), usage, USAGES);
+    for (const [index, usage] of usages.entries())
+      if (!USAGES.includes(usage)) complaints.unsupported(path(index), usage, USAGES);
   }
   if (hasTwice(before)) return;
   const seen = new Set<string>();
@@ -128,10 +176,16 @@ function validateRequest(request: Rec, context?: StrategyContext): FieldError[] 
     if (usages.length === 0) complaints.required('spec.usages');
     validateUsages(complaints, usages, before);
     const signer = str(field(spec, 'signerName'));
-    if (signer === LEGACY_SIGNER && at(old, 'spec', 'signerName') !== LEGACY_SIGNER) complaints.invalid('spec.signerName', signer, 'the legacy signerName is not allowed via this API version');
+    if (signer === LEGACY_SIGNER && at(old, 'spec', 'signerName') !== LEGACY_SIGNER)
+      complaints.invalid('spec.signerName', signer, 'the legacy signerName is not allowed via this API version');
     else validateSigner(complaints, signer);
     const seconds = optionalNum(field(spec, 'expirationSeconds'));
-    if (seconds !== undefined && seconds < SECONDS_MIN) complaints.invalid('spec.expirationSeconds', seconds, 'may not specify a duration less than 600 seconds (10 minutes)');
+    if (seconds !== undefined && seconds < SECONDS_MIN)
+      complaints.invalid(
+        'spec.expirationSeconds',
+        seconds,
+        'may not specify a duration less than 600 seconds (10 minutes)',
+      );
     validateConditions(complaints, request, old);
     validateCertificate(complaints, request, old);
   });
@@ -139,21 +193,27 @@ function validateRequest(request: Rec, context?: StrategyContext): FieldError[] 
 
 function validateRequestUpdate(request: Rec, old: Rec, context?: StrategyContext): FieldError[] {
   return complaintsOf((complaints) => {
-    const ofType = (object: Rec, type: string): readonly Rec[] => recs(at(object, 'status', 'conditions')).filter((condition) => condition['type'] === type);
+    const ofType = (object: Rec, type: string): readonly Rec[] =>
+      recs(at(object, 'status', 'conditions')).filter((condition) => condition['type'] === type);
     for (const type of FINAL) {
-      if (ofType(request, type).length < ofType(old, type).length) complaints.forbidden('status.conditions', `updates may not remove a condition of type "${type}"`);
+      if (ofType(request, type).length < ofType(old, type).length)
+        complaints.forbidden('status.conditions', `updates may not remove a condition of type "${type}"`);
     }
     if (context?.subresource !== 'approval') {
       for (const type of DECISIONS) {
         const [now, before] = [ofType(request, type), ofType(old, type)];
-        if (now.length > before.length) complaints.forbidden('status.conditions', `updates may not add a condition of type "${type}"`);
-        else if (now.length === before.length && !same(now, before)) complaints.forbidden('status.conditions', `updates may not modify a condition of type "${type}"`);
+        if (now.length > before.length)
+          complaints.forbidden('status.conditions', `updates may not add a condition of type "${type}"`);
+        else if (now.length === before.length && !same(now, before))
+          complaints.forbidden('status.conditions', `updates may not modify a condition of type "${type}"`);
       }
     }
     const [certificate, before] = [str(at(request, 'status', 'certificate')), str(at(old, 'status', 'certificate'))];
     if (certificate === before) return;
-    if (context?.subresource !== 'status') complaints.forbidden('status.certificate', 'updates may not set certificate content');
-    else if (before !== '') complaints.forbidden('status.certificate', 'updates may not modify existing certificate content');
+    if (context?.subresource !== 'status')
+      complaints.forbidden('status.certificate', 'updates may not set certificate content');
+    else if (before !== '')
+      complaints.forbidden('status.certificate', 'updates may not modify existing certificate content');
   });
 }
 
@@ -178,5 +238,7 @@ export const certificateRequest = strategyOf({
     const status = context.subresource === 'approval' ? child(object, 'status') : undefined;
     if (status !== undefined) put(status, 'conditions', conditions);
   },
-  validatesAll: true, validate: validateRequest, validateUpdate: validateRequestUpdate,
+  validatesAll: true,
+  validate: validateRequest,
+  validateUpdate: validateRequestUpdate,
 });

@@ -1,4 +1,6 @@
-/** Roles and bindings: defaults, and validation in Kubernetes' own order (k8s.io/kubernetes/pkg/apis/rbac/validation). */
+/**
+ * Roles and bindings: defaults, and validation in Kubernetes' own order (k8s.io/kubernetes/pkg/apis/rbac/validation).
+ */
 import { dns1123Subdomain, pathSegment } from '../../names.js';
 import type { FieldError } from '../../status.js';
 import { complaintsOf, type Complaints } from '../lib/complaints.js';
@@ -22,14 +24,21 @@ function validateRules(complaints: Complaints, rules: unknown, namespaced: boole
     const urls = list(rule['nonResourceURLs']);
     if (list(rule['verbs']).length === 0) complaints.required(`${path}.verbs`, 'verbs must contain at least one value');
     if (urls.length > 0) {
-      if (namespaced) complaints.invalid(`${path}.nonResourceURLs`, urls, 'namespaced rules cannot apply to non-resource URLs');
+      if (namespaced)
+        complaints.invalid(`${path}.nonResourceURLs`, urls, 'namespaced rules cannot apply to non-resource URLs');
       if (list(rule['apiGroups']).length + list(rule['resources']).length + list(rule['resourceNames']).length > 0) {
-        complaints.invalid(`${path}.nonResourceURLs`, urls, 'rules cannot apply to both regular resources and non-resource URLs');
+        complaints.invalid(
+          `${path}.nonResourceURLs`,
+          urls,
+          'rules cannot apply to both regular resources and non-resource URLs',
+        );
       }
       continue;
     }
-    if (list(rule['apiGroups']).length === 0) complaints.required(`${path}.apiGroups`, 'resource rules must supply at least one api group');
-    if (list(rule['resources']).length === 0) complaints.required(`${path}.resources`, 'resource rules must supply at least one resource');
+    if (list(rule['apiGroups']).length === 0)
+      complaints.required(`${path}.apiGroups`, 'resource rules must supply at least one api group');
+    if (list(rule['resources']).length === 0)
+      complaints.required(`${path}.resources`, 'resource rules must supply at least one resource');
   }
 }
 
@@ -37,7 +46,8 @@ function validateAggregation(complaints: Complaints, aggregation: unknown): void
   if (!isRec(aggregation)) return;
   const path = 'aggregationRule.clusterRoleSelectors';
   const selectors = recs(aggregation['clusterRoleSelectors']);
-  if (selectors.length === 0) complaints.required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil');
+  if (selectors.length === 0)
+    complaints.required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil');
   for (const [index, selector] of selectors.entries()) {
     const before = complaints.all.length;
     validateLabelSelector(complaints, selector, `${path}[${index}]`);
@@ -63,29 +73,43 @@ function validateBinding(binding: Rec, namespaced: boolean): FieldError[] {
   return complaintsOf((complaints) => {
     const role = field(binding, 'roleRef');
     const kinds = namespaced ? ['Role', 'ClusterRole'] : ['ClusterRole'];
-    if (field(role, 'apiGroup') !== RBAC) complaints.unsupported('roleRef.apiGroup', str(field(role, 'apiGroup')), [RBAC]);
-    if (!kinds.includes(str(field(role, 'kind')))) complaints.unsupported('roleRef.kind', str(field(role, 'kind')), kinds);
+    if (field(role, 'apiGroup') !== RBAC)
+      complaints.unsupported('roleRef.apiGroup', str(field(role, 'apiGroup')), [RBAC]);
+    if (!kinds.includes(str(field(role, 'kind'))))
+      complaints.unsupported('roleRef.kind', str(field(role, 'kind')), kinds);
     complaints.requiredForm('roleRef.name', field(role, 'name'), pathSegment);
-    for (const [index, subject] of recs(binding['subjects']).entries()) validateSubject(complaints, subject, `subjects[${index}]`, namespaced);
+    for (const [index, subject] of recs(binding['subjects']).entries())
+      validateSubject(complaints, subject, `subjects[${index}]`, namespaced);
   });
 }
 
-export const role = (namespaced: boolean) => strategyOf({
-  allowCreateOnUpdate: true, validatesAll: true,
-  validate: (object) => complaintsOf((complaints) => {
-    validateRules(complaints, object['rules'], namespaced);
-    if (!namespaced) validateAggregation(complaints, object['aggregationRule']);
-  }),
-});
+export const role = (namespaced: boolean) =>
+  strategyOf({
+    allowCreateOnUpdate: true,
+    validatesAll: true,
+    validate: (object) =>
+      complaintsOf((complaints) => {
+        validateRules(complaints, object['rules'], namespaced);
+        if (!namespaced) validateAggregation(complaints, object['aggregationRule']);
+      }),
+  });
 
 /** As Go's internal type is printed. */
-const shown = (reference: unknown): unknown => ({ APIGroup: str(field(reference, 'apiGroup')), Kind: str(field(reference, 'kind')), Name: str(field(reference, 'name')) });
-
-export const binding = (namespaced: boolean) => strategyOf({
-  allowCreateOnUpdate: true, validatesAll: true,
-  defaults: defaultBinding,
-  validate: (object) => validateBinding(object, namespaced),
-  validateUpdate: (object, old) => complaintsOf((complaints) => {
-    if (!same(object['roleRef'], old['roleRef'])) complaints.invalid('roleRef', shown(object['roleRef']), 'cannot change roleRef');
-  }),
+const shown = (reference: unknown): unknown => ({
+  APIGroup: str(field(reference, 'apiGroup')),
+  Kind: str(field(reference, 'kind')),
+  Name: str(field(reference, 'name')),
 });
+
+export const binding = (namespaced: boolean) =>
+  strategyOf({
+    allowCreateOnUpdate: true,
+    validatesAll: true,
+    defaults: defaultBinding,
+    validate: (object) => validateBinding(object, namespaced),
+    validateUpdate: (object, old) =>
+      complaintsOf((complaints) => {
+        if (!same(object['roleRef'], old['roleRef']))
+          complaints.invalid('roleRef', shown(object['roleRef']), 'cannot change roleRef');
+      }),
+  });

@@ -21,8 +21,14 @@ export const nameOf = (object: KubeObject): string => str(at(object, 'metadata',
 
 /** The first column of every table. Its format tells clients which cell identifies the row. */
 export const NAME: Column = { name: 'Name', type: 'string', format: 'name', cell: nameOf };
-export const AGE: Column = text('Age', (object, now_ms) => translateTimestampSince(at(object, 'metadata', 'creationTimestamp'), now_ms));
-export const CREATED_AT: Column = { name: 'Created At', type: 'date', cell: (object) => str(at(object, 'metadata', 'creationTimestamp')) };
+export const AGE: Column = text('Age', (object, now_ms) =>
+  translateTimestampSince(at(object, 'metadata', 'creationTimestamp'), now_ms),
+);
+export const CREATED_AT: Column = {
+  name: 'Created At',
+  type: 'date',
+  cell: (object) => str(at(object, 'metadata', 'creationTimestamp')),
+};
 
 export function orNone(value: unknown): string {
   return str(value) === '' ? '<none>' : str(value);
@@ -35,7 +41,10 @@ export function orUnset(value: unknown): string {
 /** A printer of these columns. */
 export function printerOf(...columns: readonly Column[]): Printer {
   const heads: PrinterColumn[] = columns.map(({ name, type, format, wide: isWide }) => ({
-    name, type, ...(format === undefined ? {} : { format }), priority: isWide === true ? 1 : 0,
+    name,
+    type,
+    ...(format === undefined ? {} : { format }),
+    priority: isWide === true ? 1 : 0,
   }));
   return { columns: heads, row: (object, now_ms) => columns.map((column) => column.cell(object, now_ms)) };
 }

@@ -42,14 +42,23 @@ export const nodePrinter: Printer = printerOf(
   wide(text('Container-Runtime', (node) => nodeInfo(node, 'containerRuntimeVersion') || '<unknown>')),
 );
 
-export const namespacePrinter: Printer = printerOf(NAME, text('Status', (object) => str(at(object, 'status', 'phase'))), AGE);
+export const namespacePrinter: Printer = printerOf(
+  NAME,
+  text('Status', (object) => str(at(object, 'status', 'phase'))),
+  AGE,
+);
 
 export const configMapPrinter: Printer = printerOf(
-  NAME, text('Data', (object) => keysOf(field(object, 'data')).length + keysOf(field(object, 'binaryData')).length), AGE,
+  NAME,
+  text('Data', (object) => keysOf(field(object, 'data')).length + keysOf(field(object, 'binaryData')).length),
+  AGE,
 );
 
 export const secretPrinter: Printer = printerOf(
-  NAME, text('Type', (object) => str(field(object, 'type'))), text('Data', (object) => keysOf(field(object, 'data')).length), AGE,
+  NAME,
+  text('Type', (object) => str(field(object, 'type'))),
+  text('Data', (object) => keysOf(field(object, 'data')).length),
+  AGE,
 );
 
 export const serviceAccountPrinter: Printer = printerOf(NAME, AGE);
@@ -104,7 +113,10 @@ function quotaText(quota: KubeObject, limits: boolean): string {
 }
 
 export const resourceQuotaPrinter: Printer = printerOf(
-  NAME, text('Request', (quota) => quotaText(quota, false)), text('Limit', (quota) => quotaText(quota, true)), AGE,
+  NAME,
+  text('Request', (quota) => quotaText(quota, false)),
+  text('Limit', (quota) => quotaText(quota, true)),
+  AGE,
 );
 
 export const limitRangePrinter: Printer = printerOf(NAME, CREATED_AT);
@@ -115,6 +127,10 @@ export const componentStatusPrinter: Printer = printerOf(
     const healthy = recs(field(object, 'conditions')).find((condition) => condition['type'] === 'Healthy')?.['status'];
     return healthy === 'True' ? 'Healthy' : healthy === 'False' ? 'Unhealthy' : 'Unknown';
   }),
-  text('Message', (object) => str(recs(field(object, 'conditions')).find((condition) => condition['type'] === 'Healthy')?.['message'])),
-  text('Error', (object) => str(recs(field(object, 'conditions')).find((condition) => condition['type'] === 'Healthy')?.['error'])),
+  text('Message', (object) =>
+    str(recs(field(object, 'conditions')).find((condition) => condition['type'] === 'Healthy')?.['message']),
+  ),
+  text('Error', (object) =>
+    str(recs(field(object, 'conditions')).find((condition) => condition['type'] === 'Healthy')?.['error']),
+  ),
 );

@@ -15,7 +15,9 @@ function abridged(items: readonly string[], whenEmpty: string): string {
 }
 
 function balancerAddresses(object: KubeObject): string[] {
-  const addresses = recs(at(object, 'status', 'loadBalancer', 'ingress')).map((ingress) => str(ingress['ip']) || str(ingress['hostname']));
+  const addresses = recs(at(object, 'status', 'loadBalancer', 'ingress')).map(
+    (ingress) => str(ingress['ip']) || str(ingress['hostname']),
+  );
   return [...new Set(addresses.filter((address) => address !== ''))].sort();
 }
 
@@ -50,12 +52,19 @@ export const servicePrinter: Printer = printerOf(
   text('Type', (service) => str(at(service, 'spec', 'type'))),
   text('Cluster-IP', clusterIP),
   text('External-IP', externalIP),
-  text('Port(s)', (service) => orNone(recs(at(service, 'spec', 'ports')).map(servicePort).join(','))),
+  text('Port(s)', (service) =>
+    orNone(
+      recs(at(service, 'spec', 'ports'))
+        .map(servicePort)
+        .join(','),
+    ),
+  ),
   AGE,
   wide(text('Selector', (service) => formatLabels(at(service, 'spec', 'selector')))),
 );
 
-const hostPort = (ip: string, port: unknown): string => (ip.includes(':') ? `[${ip}]:${num(port)}` : `${ip}:${num(port)}`);
+const hostPort = (ip: string, port: unknown): string =>
+  ip.includes(':') ? `[${ip}]:${num(port)}` : `${ip}:${num(port)}`;
 
 function endpointsText(endpoints: KubeObject): string {
   const all = recs(field(endpoints, 'subsets')).flatMap((subset) => {
@@ -71,17 +80,34 @@ export const endpointsPrinter: Printer = printerOf(NAME, text('Endpoints', endpo
 export const endpointSlicePrinter: Printer = printerOf(
   NAME,
   text('AddressType', (slice) => str(field(slice, 'addressType'))),
-  text('Ports', (slice) => abridged(recs(field(slice, 'ports')).map((port) => (
-    absent(port['port']) ? (absent(port['name']) ? '*' : str(port['name'])) : String(num(port['port']))
-  )), '<unset>')),
-  text('Endpoints', (slice) => abridged(recs(field(slice, 'endpoints')).map((endpoint) => str(list(endpoint['addresses'])[0])), '<unset>')),
+  text('Ports', (slice) =>
+    abridged(
+      recs(field(slice, 'ports')).map((port) =>
+        absent(port['port']) ? (absent(port['name']) ? '*' : str(port['name'])) : String(num(port['port'])),
+      ),
+      '<unset>',
+    ),
+  ),
+  text('Endpoints', (slice) =>
+    abridged(
+      recs(field(slice, 'endpoints')).map((endpoint) => str(list(endpoint['addresses'])[0])),
+      '<unset>',
+    ),
+  ),
   AGE,
 );
 
 export const ingressPrinter: Printer = printerOf(
   NAME,
   text('Class', (ingress) => orNone(at(ingress, 'spec', 'ingressClassName'))),
-  text('Hosts', (ingress) => abridged(recs(at(ingress, 'spec', 'rules')).map((rule) => str(rule['host'])).filter((host) => host !== ''), '*')),
+  text('Hosts', (ingress) =>
+    abridged(
+      recs(at(ingress, 'spec', 'rules'))
+        .map((rule) => str(rule['host']))
+        .filter((host) => host !== ''),
+      '*',
+    ),
+  ),
   text('Address', (ingress) => balancerAddresses(ingress).join(',')),
   text('Ports', (ingress) => (list(at(ingress, 'spec', 'tls')).length > 0 ? '80, 443' : '80')),
   AGE,
@@ -102,7 +128,9 @@ export const ingressClassPrinter: Printer = printerOf(
 );
 
 export const networkPolicyPrinter: Printer = printerOf(
-  NAME, text('Pod-Selector', (object) => formatLabelSelector(at(object, 'spec', 'podSelector'))), AGE,
+  NAME,
+  text('Pod-Selector', (object) => formatLabelSelector(at(object, 'spec', 'podSelector'))),
+  AGE,
 );
 
 export const ipAddressPrinter: Printer = printerOf(
@@ -116,5 +144,7 @@ export const ipAddressPrinter: Printer = printerOf(
 );
 
 export const serviceCidrPrinter: Printer = printerOf(
-  NAME, text('CIDRs', (object) => strs(at(object, 'spec', 'cidrs')).join(',')), AGE,
+  NAME,
+  text('CIDRs', (object) => strs(at(object, 'spec', 'cidrs')).join(',')),
+  AGE,
 );

@@ -23,7 +23,9 @@ class Restarts {
   }
 
   toText(now_ms: number): string {
-    return this.count !== 0 && this.last_ms !== 0 ? `${this.count} (${humanDuration(now_ms - this.last_ms)} ago)` : String(this.count);
+    return this.count !== 0 && this.last_ms !== 0
+      ? `${this.count} (${humanDuration(now_ms - this.last_ms)} ago)`
+      : String(this.count);
   }
 }
 
@@ -35,7 +37,9 @@ const state = (status: Rec, name: string): Rec | undefined => {
 function exitText(terminated: Rec): string {
   const reason = str(terminated['reason']);
   if (reason !== '') return reason;
-  return num(terminated['signal']) !== 0 ? `Signal:${num(terminated['signal'])}` : `ExitCode:${num(terminated['exitCode'])}`;
+  return num(terminated['signal']) !== 0
+    ? `Signal:${num(terminated['signal'])}`
+    : `ExitCode:${num(terminated['exitCode'])}`;
 }
 
 interface InitResult {
@@ -63,8 +67,12 @@ function initContainers(pod: KubeObject): InitResult {
       continue;
     }
     const waiting = str(state(status, 'waiting')?.['reason']);
-    const blockedBy = terminated !== undefined ? `Init:${exitText(terminated)}`
-      : waiting !== '' && waiting !== 'PodInitializing' ? `Init:${waiting}` : `Init:${index}/${specs.length}`;
+    const blockedBy =
+      terminated !== undefined
+        ? `Init:${exitText(terminated)}`
+        : waiting !== '' && waiting !== 'PodInitializing'
+          ? `Init:${waiting}`
+          : `Init:${index}/${specs.length}`;
     return { blockedBy, readySidecars, all, sidecars };
   }
   return { blockedBy: undefined, readySidecars, all, sidecars };
@@ -108,7 +116,9 @@ function summarizePod(pod: KubeObject, now_ms: number): PodSummary {
     if (at(pod, 'status', 'reason') === 'NodeLost') status = 'Unknown';
     else if (phase !== 'Failed' && phase !== 'Succeeded') status = 'Terminating';
   }
-  const total = list(at(pod, 'spec', 'containers')).length + recs(at(pod, 'spec', 'initContainers')).filter(isRestartableInit).length;
+  const total =
+    list(at(pod, 'spec', 'containers')).length +
+    recs(at(pod, 'spec', 'initContainers')).filter(isRestartableInit).length;
   return { ready: `${ready}/${total}`, status, restarts: restarts.toText(now_ms) };
 }
 
@@ -119,7 +129,8 @@ function readinessGates(pod: KubeObject): string {
 }
 
 const table: Printer = printerOf(
-  NAME, AGE,
+  NAME,
+  AGE,
   wide(text('IP', (pod) => orNone(field(recs(at(pod, 'status', 'podIPs'))[0], 'ip') ?? at(pod, 'status', 'podIP')))),
   wide(text('Node', (pod) => orNone(at(pod, 'spec', 'nodeName')))),
   wide(text('Nominated Node', (pod) => orNone(at(pod, 'status', 'nominatedNodeName')))),

@@ -11,7 +11,9 @@ export const createdAtPrinter: Printer = printerOf(NAME, CREATED_AT);
 function subjects(object: KubeObject, kind: string): string {
   return recs(field(object, 'subjects'))
     .filter((subject) => subject['kind'] === kind)
-    .map((subject) => (kind === 'ServiceAccount' ? `${str(subject['namespace'])}/${str(subject['name'])}` : str(subject['name'])))
+    .map((subject) =>
+      kind === 'ServiceAccount' ? `${str(subject['namespace'])}/${str(subject['name'])}` : str(subject['name']),
+    )
     .join(', ');
 }
 
@@ -33,7 +35,8 @@ function certificateRequestState(object: KubeObject): string {
 }
 
 export const certificateSigningRequestPrinter: Printer = printerOf(
-  NAME, AGE,
+  NAME,
+  AGE,
   text('SignerName', (object) => str(at(object, 'spec', 'signerName'))),
   text('Requestor', (object) => str(at(object, 'spec', 'username'))),
   text('RequestedDuration', (object) => {
@@ -43,7 +46,11 @@ export const certificateSigningRequestPrinter: Printer = printerOf(
   text('Condition', certificateRequestState),
 );
 
-export const webhookConfigurationPrinter: Printer = printerOf(NAME, integer('Webhooks', (object) => list(field(object, 'webhooks')).length), AGE);
+export const webhookConfigurationPrinter: Printer = printerOf(
+  NAME,
+  integer('Webhooks', (object) => list(field(object, 'webhooks')).length),
+  AGE,
+);
 
 function paramKind(object: KubeObject): string {
   const kind = at(object, 'spec', 'paramKind');
@@ -51,11 +58,17 @@ function paramKind(object: KubeObject): string {
 }
 
 export const admissionPolicyPrinter: Printer = printerOf(
-  NAME, integer('Validations', (object) => list(at(object, 'spec', 'validations')).length), text('ParamKind', paramKind), AGE,
+  NAME,
+  integer('Validations', (object) => list(at(object, 'spec', 'validations')).length),
+  text('ParamKind', paramKind),
+  AGE,
 );
 
 export const mutatingPolicyPrinter: Printer = printerOf(
-  NAME, integer('Mutations', (object) => list(at(object, 'spec', 'mutations')).length), text('ParamKind', paramKind), AGE,
+  NAME,
+  integer('Mutations', (object) => list(at(object, 'spec', 'mutations')).length),
+  text('ParamKind', paramKind),
+  AGE,
 );
 
 function paramRef(object: KubeObject): string {
@@ -67,7 +80,10 @@ function paramRef(object: KubeObject): string {
 }
 
 export const admissionPolicyBindingPrinter: Printer = printerOf(
-  NAME, text('PolicyName', (object) => str(at(object, 'spec', 'policyName'))), text('ParamRef', paramRef), AGE,
+  NAME,
+  text('PolicyName', (object) => str(at(object, 'spec', 'policyName'))),
+  text('ParamRef', paramRef),
+  AGE,
 );
 
 function apiService(object: KubeObject): string {
@@ -81,9 +97,18 @@ function available(object: KubeObject): string {
   return condition['status'] === 'True' ? 'True' : `${str(condition['status'])} (${str(condition['reason'])})`;
 }
 
-export const apiServicePrinter: Printer = printerOf(NAME, text('Service', apiService), text('Available', available), AGE);
+export const apiServicePrinter: Printer = printerOf(
+  NAME,
+  text('Service', apiService),
+  text('Available', available),
+  AGE,
+);
 
-export const leasePrinter: Printer = printerOf(NAME, text('Holder', (object) => str(at(object, 'spec', 'holderIdentity'))), AGE);
+export const leasePrinter: Printer = printerOf(
+  NAME,
+  text('Holder', (object) => str(at(object, 'spec', 'holderIdentity'))),
+  AGE,
+);
 
 export const priorityClassPrinter: Printer = printerOf(
   NAME,
@@ -93,7 +118,11 @@ export const priorityClassPrinter: Printer = printerOf(
   text('PreemptionPolicy', (object) => str(field(object, 'preemptionPolicy')) || 'PreemptLowerPriority'),
 );
 
-export const runtimeClassPrinter: Printer = printerOf(NAME, text('Handler', (object) => str(field(object, 'handler'))), AGE);
+export const runtimeClassPrinter: Printer = printerOf(
+  NAME,
+  text('Handler', (object) => str(field(object, 'handler'))),
+  AGE,
+);
 
 const precedence = (object: KubeObject): number => num(at(object, 'spec', 'matchingPrecedence'));
 
@@ -107,10 +136,14 @@ const flowSchemaColumns: Printer = printerOf(
 );
 
 /** In the order in which they are tried. */
-export const flowSchemaPrinter: Printer = { ...flowSchemaColumns, compare: (a, b) => precedence(a) - precedence(b) || (str(a.metadata?.name) < str(b.metadata?.name) ? -1 : 1) };
+export const flowSchemaPrinter: Printer = {
+  ...flowSchemaColumns,
+  compare: (a, b) => precedence(a) - precedence(b) || (str(a.metadata?.name) < str(b.metadata?.name) ? -1 : 1),
+};
 
 /** A number, though its column is one of texts. */
-const limited = (object: KubeObject, ...path: readonly string[]): unknown => at(object, 'spec', 'limited', ...path) ?? '<none>';
+const limited = (object: KubeObject, ...path: readonly string[]): unknown =>
+  at(object, 'spec', 'limited', ...path) ?? '<none>';
 
 export const priorityLevelPrinter: Printer = printerOf(
   NAME,

@@ -4,20 +4,31 @@ import type { Printer } from '../../kind.js';
 import { absent, at, field, list, recs, str, strs, scalarText } from '../lib/value.js';
 import { AGE, NAME, boolean, integer, nameOf, orUnset, printerOf, text, wide } from './columns.js';
 
-const MODES: Readonly<Record<string, string>> = { ReadWriteOnce: 'RWO', ReadOnlyMany: 'ROX', ReadWriteMany: 'RWX', ReadWriteOncePod: 'RWOP' };
+const MODES: Readonly<Record<string, string>> = {
+  ReadWriteOnce: 'RWO',
+  ReadOnlyMany: 'ROX',
+  ReadWriteMany: 'RWX',
+  ReadWriteOncePod: 'RWOP',
+};
 
 /** `RWO,ROX,RWX,RWOP`: in this order, each once. */
 function accessModesText(modes: unknown): string {
   const given = new Set(strs(modes));
-  return Object.entries(MODES).filter(([mode]) => given.has(mode)).map(([, short]) => short).join(',');
+  return Object.entries(MODES)
+    .filter(([mode]) => given.has(mode))
+    .map(([, short]) => short)
+    .join(',');
 }
 
 const phaseOf = (object: KubeObject): string =>
-  (absent(at(object, 'metadata', 'deletionTimestamp')) ? str(at(object, 'status', 'phase')) : 'Terminating');
+  absent(at(object, 'metadata', 'deletionTimestamp')) ? str(at(object, 'status', 'phase')) : 'Terminating';
 const volumeMode = wide(text('VolumeMode', (object) => orUnset(at(object, 'spec', 'volumeMode'))));
-const attributesClass = text('VolumeAttributesClass', (object) => orUnset(at(object, 'spec', 'volumeAttributesClassName')));
+const attributesClass = text('VolumeAttributesClass', (object) =>
+  orUnset(at(object, 'spec', 'volumeAttributesClassName')),
+);
 const classOf = (object: KubeObject): string =>
-  str(at(object, 'metadata', 'annotations', 'volume.beta.kubernetes.io/storage-class')) || str(at(object, 'spec', 'storageClassName'));
+  str(at(object, 'metadata', 'annotations', 'volume.beta.kubernetes.io/storage-class')) ||
+  str(at(object, 'spec', 'storageClassName'));
 const quantityText = (value: unknown): string => scalarText(value);
 
 function claimOf(volume: KubeObject): string {
@@ -35,7 +46,8 @@ export const persistentVolumePrinter: Printer = printerOf(
   text('StorageClass', classOf),
   attributesClass,
   text('Reason', (volume) => str(at(volume, 'status', 'reason'))),
-  AGE, volumeMode,
+  AGE,
+  volumeMode,
 );
 
 const bound = (claim: KubeObject): boolean => str(at(claim, 'spec', 'volumeName')) !== '';
@@ -47,10 +59,15 @@ export const persistentVolumeClaimPrinter: Printer = printerOf(
   text('Capacity', (claim) => (bound(claim) ? quantityText(at(claim, 'status', 'capacity', 'storage')) || '0' : '')),
   text('Access Modes', (claim) => (bound(claim) ? accessModesText(at(claim, 'status', 'accessModes')) : '')),
   text('StorageClass', classOf),
-  attributesClass, AGE, volumeMode,
+  attributesClass,
+  AGE,
+  volumeMode,
 );
 
-const DEFAULT_CLASS = ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class'];
+const DEFAULT_CLASS = [
+  'storageclass.kubernetes.io/is-default-class',
+  'storageclass.beta.kubernetes.io/is-default-class',
+];
 
 function className(object: KubeObject): string {
   const isDefault = DEFAULT_CLASS.some((key) => at(object, 'metadata', 'annotations', key) === 'true');
@@ -66,7 +83,11 @@ export const storageClassPrinter: Printer = printerOf(
   AGE,
 );
 
-export const csiNodePrinter: Printer = printerOf(NAME, integer('Drivers', (object) => list(at(object, 'spec', 'drivers')).length), AGE);
+export const csiNodePrinter: Printer = printerOf(
+  NAME,
+  integer('Drivers', (object) => list(at(object, 'spec', 'drivers')).length),
+  AGE,
+);
 
 const driverFlag = (column: string, name: string) => boolean(column, (object) => at(object, 'spec', name) === true);
 
@@ -75,7 +96,13 @@ export const csiDriverPrinter: Printer = printerOf(
   boolean('AttachRequired', (object) => at(object, 'spec', 'attachRequired') !== false),
   driverFlag('PodInfoOnMount', 'podInfoOnMount'),
   driverFlag('StorageCapacity', 'storageCapacity'),
-  text('TokenRequests', (object) => recs(at(object, 'spec', 'tokenRequests')).map((request) => str(request['audience'])).join(',') || '<unset>'),
+  text(
+    'TokenRequests',
+    (object) =>
+      recs(at(object, 'spec', 'tokenRequests'))
+        .map((request) => str(request['audience']))
+        .join(',') || '<unset>',
+  ),
   driverFlag('RequiresRepublish', 'requiresRepublish'),
   text('Modes', (object) => strs(at(object, 'spec', 'volumeLifecycleModes')).join(',')),
   AGE,
@@ -90,4 +117,8 @@ export const volumeAttachmentPrinter: Printer = printerOf(
   AGE,
 );
 
-export const volumeAttributesClassPrinter: Printer = printerOf(NAME, text('DriverName', (object) => str(field(object, 'driverName'))), AGE);
+export const volumeAttributesClassPrinter: Printer = printerOf(
+  NAME,
+  text('DriverName', (object) => str(field(object, 'driverName'))),
+  AGE,
+);

@@ -11,7 +11,9 @@ const TEMPLATE = ['spec', 'template', 'spec'] as const;
 const JOB_TEMPLATE = ['spec', 'jobTemplate', 'spec', 'template', 'spec'] as const;
 
 function join(object: KubeObject, podSpec: readonly string[], name: string): string {
-  return recs(at(object, ...podSpec, 'containers')).map((container) => str(container[name])).join(',');
+  return recs(at(object, ...podSpec, 'containers'))
+    .map((container) => str(container[name]))
+    .join(',');
 }
 
 function containerColumns(podSpec: readonly string[]): readonly Column[] {
@@ -31,7 +33,9 @@ export const deploymentPrinter: Printer = printerOf(
   readyOfSpec,
   text('Up-to-date', (object) => status(object, 'updatedReplicas')),
   text('Available', (object) => status(object, 'availableReplicas')),
-  AGE, ...containerColumns(TEMPLATE), selector,
+  AGE,
+  ...containerColumns(TEMPLATE),
+  selector,
 );
 
 const replicaColumns: readonly Column[] = [
@@ -39,12 +43,14 @@ const replicaColumns: readonly Column[] = [
   integer('Desired', (object) => spec(object, 'replicas')),
   integer('Current', (object) => status(object, 'replicas')),
   integer('Ready', (object) => status(object, 'readyReplicas')),
-  AGE, ...containerColumns(TEMPLATE),
+  AGE,
+  ...containerColumns(TEMPLATE),
 ];
 
 export const replicaSetPrinter: Printer = printerOf(...replicaColumns, selector);
 export const replicationControllerPrinter: Printer = printerOf(
-  ...replicaColumns, wide(text('Selector', (object) => formatLabels(at(object, 'spec', 'selector')))),
+  ...replicaColumns,
+  wide(text('Selector', (object) => formatLabels(at(object, 'spec', 'selector')))),
 );
 
 export const statefulSetPrinter: Printer = printerOf(NAME, readyOfSpec, AGE, ...containerColumns(TEMPLATE));
@@ -57,7 +63,9 @@ export const daemonSetPrinter: Printer = printerOf(
   integer('Up-to-date', (object) => status(object, 'updatedNumberScheduled')),
   integer('Available', (object) => status(object, 'numberAvailable')),
   text('Node Selector', (object) => formatLabels(at(object, ...TEMPLATE, 'nodeSelector'))),
-  AGE, ...containerColumns(TEMPLATE), selector,
+  AGE,
+  ...containerColumns(TEMPLATE),
+  selector,
 );
 
 function jobStatus(job: KubeObject): string {
@@ -83,8 +91,13 @@ function jobDuration(job: KubeObject, now_ms: number): string {
 }
 
 export const jobPrinter: Printer = printerOf(
-  NAME, text('Status', jobStatus), text('Completions', completions), text('Duration', jobDuration), AGE,
-  ...containerColumns(TEMPLATE), selector,
+  NAME,
+  text('Status', jobStatus),
+  text('Completions', completions),
+  text('Duration', jobDuration),
+  AGE,
+  ...containerColumns(TEMPLATE),
+  selector,
 );
 
 function suspended(object: KubeObject): string {
@@ -102,7 +115,8 @@ export const cronJobPrinter: Printer = printerOf(
     const last = at(object, 'status', 'lastScheduleTime');
     return absent(last) ? '<none>' : translateTimestampSince(last, now_ms);
   }),
-  AGE, ...containerColumns(JOB_TEMPLATE),
+  AGE,
+  ...containerColumns(JOB_TEMPLATE),
   wide(text('Selector', (object) => formatLabelSelector(at(object, 'spec', 'jobTemplate', 'spec', 'selector')))),
 );
 
@@ -115,7 +129,10 @@ function controllerOf(object: KubeObject): string {
 }
 
 export const controllerRevisionPrinter: Printer = printerOf(
-  NAME, text('Controller', controllerOf), text('Revision', (object) => at(object, 'revision') ?? 0), AGE,
+  NAME,
+  text('Controller', controllerOf),
+  text('Revision', (object) => at(object, 'revision') ?? 0),
+  AGE,
 );
 
 export const podTemplatePrinter: Printer = printerOf(
@@ -145,7 +162,9 @@ function metricText(metric: unknown, current: unknown): string {
       return `${known('averageValue')}/${orUnset(average)}`;
     case 'External':
     case 'Object':
-      return absent(average) ? `${known('value')}/${orUnset(at(target, 'value'))}` : `${known('averageValue')}/${orUnset(average)} (avg)`;
+      return absent(average)
+        ? `${known('value')}/${orUnset(at(target, 'value'))}`
+        : `${known('averageValue')}/${orUnset(average)} (avg)`;
     case 'Resource':
     case 'ContainerResource': {
       const name = str(at(metric, source, 'name'));
@@ -161,14 +180,21 @@ function metricsText(object: KubeObject): string {
   const metrics = recs(at(object, 'spec', 'metrics'));
   if (metrics.length === 0) return '<none>';
   const currents = recs(at(object, 'status', 'currentMetrics'));
-  const shown = metrics.slice(0, METRIC_COLUMNS_MAX).map((metric, i) => metricText(metric, currents[i])).join(', ');
+  const shown = metrics
+    .slice(0, METRIC_COLUMNS_MAX)
+    .map((metric, i) => metricText(metric, currents[i]))
+    .join(', ');
   return metrics.length > METRIC_COLUMNS_MAX ? `${shown} + ${metrics.length - METRIC_COLUMNS_MAX} more...` : shown;
 }
 
 /** For the v2 shape; objects of v1 are converted before they are shown. */
 export const horizontalPodAutoscalerPrinter: Printer = printerOf(
   NAME,
-  text('Reference', (object) => `${str(at(object, 'spec', 'scaleTargetRef', 'kind'))}/${str(at(object, 'spec', 'scaleTargetRef', 'name'))}`),
+  text(
+    'Reference',
+    (object) =>
+      `${str(at(object, 'spec', 'scaleTargetRef', 'kind'))}/${str(at(object, 'spec', 'scaleTargetRef', 'name'))}`,
+  ),
   text('Targets', metricsText),
   text('MinPods', (object) => orUnset(at(object, 'spec', 'minReplicas'))),
   text('MaxPods', (object) => spec(object, 'maxReplicas')),
@@ -191,5 +217,8 @@ export const podDisruptionBudgetPrinter: Printer = printerOf(
 
 /** The scale subresource of any kind. */
 export const scalePrinter: Printer = printerOf(
-  NAME, integer('Desired', (object) => spec(object, 'replicas')), integer('Available', (object) => status(object, 'replicas')), AGE,
+  NAME,
+  integer('Desired', (object) => spec(object, 'replicas')),
+  integer('Available', (object) => status(object, 'replicas')),
+  AGE,
 );

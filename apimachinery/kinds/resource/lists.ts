@@ -1,4 +1,6 @@
-/** What the kinds of resource.k8s.io check of lists, names and devices (k8s.io/kubernetes/pkg/apis/resource/validation). */
+/**
+ * What the kinds of resource.k8s.io check of lists, names and devices (k8s.io/kubernetes/pkg/apis/resource/validation).
+ */
 import { dns1123Label, dns1123Subdomain, labelKey, labelValue } from '../../names.js';
 import type { Complaints } from '../lib/complaints.js';
 import { absent, list, str, strs, unset, type Rec } from '../lib/value.js';
@@ -9,11 +11,17 @@ const ID_MAX = 32;
 const BINDING_CONDITIONS_MAX = 4;
 const EFFECTS = ['NoExecute', 'NoSchedule', 'None'];
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const NOT_AN_IDENTIFIER = 'a valid C identifier must start with alphabetic character or \'_\', followed by a string of alphanumeric characters or \'_\' '
-  + "(e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')";
+const NOT_AN_IDENTIFIER =
+  "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' " +
+  "(e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')";
 
 /** Items one by one, unless there are too many. */
-export function eachItem<T>(complaints: Complaints, items: readonly T[], where: { readonly path: string; readonly max: number }, check: (item: T, path: string) => void): boolean {
+export function eachItem<T>(
+  complaints: Complaints,
+  items: readonly T[],
+  where: { readonly path: string; readonly max: number },
+  check: (item: T, path: string) => void,
+): boolean {
   if (items.length > where.max) {
     complaints.tooMany(where.path, items.length, where.max);
     return false;
@@ -24,7 +32,10 @@ export function eachItem<T>(complaints: Complaints, items: readonly T[], where: 
 
 /** The same of items that differ in a key. */
 export function eachOfSet<T>(
-  complaints: Complaints, items: readonly T[], where: { readonly path: string; readonly max: number; keyOf(item: T): string }, check: (item: T, path: string) => void,
+  complaints: Complaints,
+  items: readonly T[],
+  where: { readonly path: string; readonly max: number; keyOf(item: T): string },
+  check: (item: T, path: string) => void,
 ): void {
   if (!eachItem(complaints, items, where, check)) return;
   const seen = new Set<string>();
@@ -42,7 +53,8 @@ export function validatePoolName(complaints: Complaints, name: unknown, path: st
   for (const part of pool.slice(0, 2 * POOL_NAME_MAX).split('/')) complaints.form(path, part, dns1123Subdomain);
 }
 
-export const validateLabel = (complaints: Complaints, name: unknown, path: string): void => complaints.form(path, str(name), dns1123Label);
+export const validateLabel = (complaints: Complaints, name: unknown, path: string): void =>
+  complaints.form(path, str(name), dns1123Label);
 
 function validateIdentifier(complaints: Complaints, id: string, path: string): void {
   if (id.length > ID_MAX) complaints.tooLong(path, ID_MAX);
@@ -62,7 +74,8 @@ export function validateQualifiedName(complaints: Complaints, name: string, path
 
 export function validateFullName(complaints: Complaints, name: string, path: string): void {
   validateQualifiedName(complaints, name, path);
-  if (!name.includes('/')) complaints.invalid(path, name, 'a fully qualified name must be a domain and a name separated by a slash');
+  if (!name.includes('/'))
+    complaints.invalid(path, name, 'a fully qualified name must be a domain and a name separated by a slash');
 }
 
 export function validateTaint(complaints: Complaints, taint: Rec, path: string): void {
@@ -83,27 +96,50 @@ export function validateToleration(complaints: Complaints, { key, operator, valu
   complaints.oneOf(`${path}.effect`, effect, EFFECTS);
 }
 
-function validateDistinct(complaints: Complaints, names: readonly string[], path: string, other: ReadonlySet<string>): void {
+function validateDistinct(
+  complaints: Complaints,
+  names: readonly string[],
+  path: string,
+  other: ReadonlySet<string>,
+): void {
   const seen = new Set<string>();
   for (const [index, name] of names.entries()) {
     if (seen.has(name)) complaints.duplicate(`${path}[${index}]`, name);
     seen.add(name);
-    if (other.has(name)) complaints.invalid(`${path}[${index}]`, name, 'bindingFailureConditions must not overlap with bindingConditions');
+    if (other.has(name))
+      complaints.invalid(`${path}[${index}]`, name, 'bindingFailureConditions must not overlap with bindingConditions');
   }
 }
 
 /** Conditions that a device waits for, and those that say it never will be ready: both or none. */
 export function validateBindingConditions(complaints: Complaints, holder: Rec, path: string): void {
-  const [ready, failed] = ['bindingConditions', 'bindingFailureConditions'].map((name) => strs(holder[name])) as [string[], string[]];
-  const names = [[ready, `${path}.bindingConditions`], [failed, `${path}.bindingFailureConditions`]] as const;
+  const [ready, failed] = ['bindingConditions', 'bindingFailureConditions'].map((name) => strs(holder[name])) as [
+    string[],
+    string[],
+  ];
+  const names = [
+    [ready, `${path}.bindingConditions`],
+    [failed, `${path}.bindingFailureConditions`],
+  ] as const;
   for (const [conditions, where] of names) {
-    eachItem(complaints, conditions, { path: where, max: BINDING_CONDITIONS_MAX }, (name, here) => complaints.form(here, name, labelKey));
+    eachItem(complaints, conditions, { path: where, max: BINDING_CONDITIONS_MAX }, (name, here) =>
+      complaints.form(here, name, labelKey),
+    );
   }
   validateDistinct(complaints, ready, `${path}.bindingConditions`, new Set());
   validateDistinct(complaints, failed, `${path}.bindingFailureConditions`, new Set(ready));
-  if (ready.length === 0 && failed.length > 0) complaints.invalid(`${path}.bindingConditions`, shownList(holder['bindingConditions']), 'bindingConditions are required to use bindingFailureConditions');
+  if (ready.length === 0 && failed.length > 0)
+    complaints.invalid(
+      `${path}.bindingConditions`,
+      shownList(holder['bindingConditions']),
+      'bindingConditions are required to use bindingFailureConditions',
+    );
   if (failed.length === 0 && ready.length > 0) {
-    complaints.invalid(`${path}.bindingFailureConditions`, shownList(holder['bindingFailureConditions']), 'bindingFailureConditions are required to use bindingConditions');
+    complaints.invalid(
+      `${path}.bindingFailureConditions`,
+      shownList(holder['bindingFailureConditions']),
+      'bindingFailureConditions are required to use bindingConditions',
+    );
   }
 }
 

@@ -15,7 +15,9 @@ const PARAMETERS_LENGTH_MAX = 10 * 1024;
 
 /** What an expression knows of a device (k8s.io/dynamic-resource-allocation/cel). */
 const DEVICE: CelType = {
-  kind: 'object', name: 'kubernetes.DRADevice', fields: new Map([
+  kind: 'object',
+  name: 'kubernetes.DRADevice',
+  fields: new Map([
     ['driver', STRING],
     ['attributes', mapOf(STRING, mapOf(STRING, DYN))],
     ['capacity', mapOf(STRING, mapOf(STRING, OPAQUE.Quantity))],
@@ -40,7 +42,9 @@ function* judge(expression: string): Work<string | undefined> {
 }
 
 const outputError = (type: CelType): string | undefined =>
-  (type.kind === 'bool' || type.kind === 'dyn' ? undefined : `must evaluate to bool or the unknown type, not ${typeName(type)}`);
+  type.kind === 'bool' || type.kind === 'dyn'
+    ? undefined
+    : `must evaluate to bool or the unknown type, not ${typeName(type)}`;
 
 function validateExpression(complaints: Complaints, expression: string, path: string): void {
   if (expression.length > EXPRESSION_LENGTH_MAX) return complaints.tooLong(path, EXPRESSION_LENGTH_MAX);

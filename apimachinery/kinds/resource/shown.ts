@@ -8,10 +8,22 @@ const selectors = listOf(struct({ CEL: ['cel', optional(struct({ Expression: tex
 const capacity = optional(struct({ Requests: mapOf(text) }));
 
 const exactly = struct({
-  DeviceClassName: text, Selectors: selectors, AllocationMode: text, Count: count, AdminAccess: pointer, Tolerations: listOf(toleration), Capacity: capacity,
+  DeviceClassName: text,
+  Selectors: selectors,
+  AllocationMode: text,
+  Count: count,
+  AdminAccess: pointer,
+  Tolerations: listOf(toleration),
+  Capacity: capacity,
 });
 const alternative = struct({
-  Name: text, DeviceClassName: text, Selectors: selectors, AllocationMode: text, Count: count, Tolerations: listOf(toleration), Capacity: capacity,
+  Name: text,
+  DeviceClassName: text,
+  Selectors: selectors,
+  AllocationMode: text,
+  Count: count,
+  Tolerations: listOf(toleration),
+  Capacity: capacity,
 });
 
 export const shownClaimSpec = struct({
@@ -29,12 +41,23 @@ export const shownTemplateSpec = (spec: unknown): unknown => {
 };
 
 const result = struct({
-  Request: text, Driver: text, Pool: text, Device: text, AdminAccess: pointer, Tolerations: listOf(toleration), BindingConditions: texts, BindingFailureConditions: texts,
-  ShareID: pointer, ConsumedCapacity: mapOf(text),
+  Request: text,
+  Driver: text,
+  Pool: text,
+  Device: text,
+  AdminAccess: pointer,
+  Tolerations: listOf(toleration),
+  BindingConditions: texts,
+  BindingFailureConditions: texts,
+  ShareID: pointer,
+  ConsumedCapacity: mapOf(text),
 });
 
 export const shownAllocation = struct({
-  Devices: struct({ Results: listOf(result), Config: listOf(struct({ Source: text, Requests: texts, Opaque: opaque })) }),
+  Devices: struct({
+    Results: listOf(result),
+    Config: listOf(struct({ Source: text, Requests: texts, Opaque: opaque })),
+  }),
   NodeSelector: optional(nodeSelector),
   AllocationTimestamp: pointer,
 });

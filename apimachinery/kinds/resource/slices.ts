@@ -9,7 +9,8 @@ const LISTS = ['bools', 'ints', 'strings', 'versions'];
 /** DRAListTypeAttributes and DRANodeAllocatableResources. */
 function dropDisabled(device: Rec): void {
   delete device['nodeAllocatableResourceMappings'];
-  for (const [, attribute] of entries(device['attributes'])) if (isRec(attribute)) for (const name of LISTS) delete attribute[name];
+  for (const [, attribute] of entries(device['attributes']))
+    if (isRec(attribute)) for (const name of LISTS) delete attribute[name];
 }
 
 /** A taint of a device takes the time at which it is first written, in whole seconds. */
@@ -22,5 +23,10 @@ function prepare(slice: Rec, { now_ms }: StrategyContext): void {
 }
 
 export const resourceSliceStrategy = strategyOf({
-  generation: true, returnsDeleted: true, validatesAll: true, validate: validateResourceSlice, create: prepare, update: (slice, _old, context) => prepare(slice, context),
+  generation: true,
+  returnsDeleted: true,
+  validatesAll: true,
+  validate: validateResourceSlice,
+  create: prepare,
+  update: (slice, _old, context) => prepare(slice, context),
 });

@@ -6,7 +6,15 @@ import { IMMUTABLE, complaintsOf, type Complaints } from '../lib/complaints.js';
 import { absent, at, entries, field, isRec, keysOf, list, num, recs, same, str, type Rec } from '../lib/value.js';
 import { validateNodeSelector } from '../lib/node-selector-validation.js';
 import { validateDriverName } from '../volumes/sources.js';
-import { eachItem, eachOfSet, validateBindingConditions, validateLabel, validatePoolName, validateQualifiedName, validateTaint } from './lists.js';
+import {
+  eachItem,
+  eachOfSet,
+  validateBindingConditions,
+  validateLabel,
+  validatePoolName,
+  validateQualifiedName,
+  validateTaint,
+} from './lists.js';
 import { validateRequestPolicy } from './request-policy.js';
 
 const DEVICES_MAX = 128;
@@ -17,7 +25,8 @@ const CONSUMPTIONS_MAX = 2;
 const PROPERTIES_MAX = 32;
 const TAINTS_MAX = 16;
 const VALUE_LENGTH_MAX = 64;
-const VERSION = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$/;
+const VERSION =
+  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$/;
 
 function validatePool(complaints: Complaints, pool: unknown): void {
   validatePoolName(complaints, field(pool, 'name'), 'spec.pool.name');
@@ -55,18 +64,27 @@ function placesOf(complaints: Complaints, holder: Rec, { path, flags, emptyName,
     set.push('`nodeSelector`');
     validateNodeSelector(complaints, nodeSelector, `${path}.nodeSelector`);
     const terms = nodeSelector['nodeSelectorTerms'];
-    if (oneTerm && list(terms).length !== 1) complaints.invalid(`${path}.nodeSelector.nodeSelectorTerms`, terms ?? null, 'must have exactly one node selector term');
+    if (oneTerm && list(terms).length !== 1)
+      complaints.invalid(
+        `${path}.nodeSelector.nodeSelectorTerms`,
+        terms ?? null,
+        'must have exactly one node selector term',
+      );
   }
   for (const flag of flags) {
     if (holder[flag] === true) set.push(`\`${flag}\``);
-    else if (holder[flag] === false) complaints.invalid(`${path}.${flag}`, false, 'must be either unset or set to true');
+    else if (holder[flag] === false)
+      complaints.invalid(`${path}.${flag}`, false, 'must be either unset or set to true');
   }
   return set;
 }
 
 function validatePlace(complaints: Complaints, spec: Rec): void {
   const set = placesOf(complaints, spec, {
-    path: 'spec', flags: ['allNodes', 'perDeviceNodeSelection'], emptyName: 'must be either unset or set to a non-empty string', oneTerm: true,
+    path: 'spec',
+    flags: ['allNodes', 'perDeviceNodeSelection'],
+    emptyName: 'must be either unset or set to a non-empty string',
+    oneTerm: true,
   });
   const one = 'exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required';
   if (set.length === 0) complaints.required('spec', one);
@@ -76,12 +94,22 @@ function validatePlace(complaints: Complaints, spec: Rec): void {
 function validateDevicePlace(complaints: Complaints, device: Rec, path: string, isPerDevice: boolean): void {
   if (!isPerDevice) {
     if (['nodeName', 'nodeSelector', 'allNodes'].some((name) => !absent(device[name]))) {
-      complaints.invalid(path, null, '`nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec');
+      complaints.invalid(
+        path,
+        null,
+        '`nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec',
+      );
     }
     return;
   }
-  const set = placesOf(complaints, device, { path, flags: ['allNodes'], emptyName: 'must not be empty', oneTerm: false });
-  const one = 'exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when `perDeviceNodeSelection` is set to true in the ResourceSlice spec';
+  const set = placesOf(complaints, device, {
+    path,
+    flags: ['allNodes'],
+    emptyName: 'must not be empty',
+    oneTerm: false,
+  });
+  const one =
+    'exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when `perDeviceNodeSelection` is set to true in the ResourceSlice spec';
   if (set.length === 0) complaints.required(path, one);
   else if (set.length > 1) complaints.invalid(path, `{${set.join(', ')}}`, one);
 }
@@ -90,19 +118,27 @@ const VALUES = ['bool', 'int', 'string', 'version'];
 
 /** Kubernetes shows its internal type. */
 const shownAttribute = (attribute: Rec): Rec => ({
-  IntValue: attribute['int'] ?? null, BoolValue: attribute['bool'] ?? null, StringValue: attribute['string'] ?? null, VersionValue: attribute['version'] ?? null,
-  IntValues: null, BoolValues: null, StringValues: null, VersionValues: null,
+  IntValue: attribute['int'] ?? null,
+  BoolValue: attribute['bool'] ?? null,
+  StringValue: attribute['string'] ?? null,
+  VersionValue: attribute['version'] ?? null,
+  IntValues: null,
+  BoolValues: null,
+  StringValues: null,
+  VersionValues: null,
 });
 
 function validateAttribute(complaints: Complaints, attribute: Rec, path: string): void {
   const { string, version } = attribute;
   if (!absent(string) && str(string).length > VALUE_LENGTH_MAX) complaints.tooLong(`${path}.string`, VALUE_LENGTH_MAX);
   if (!absent(version)) {
-    if (!VERSION.test(str(version).slice(0, VALUE_LENGTH_MAX * 4))) complaints.invalid(`${path}.version`, version, 'must be a string compatible with semver.org spec 2.0.0');
+    if (!VERSION.test(str(version).slice(0, VALUE_LENGTH_MAX * 4)))
+      complaints.invalid(`${path}.version`, version, 'must be a string compatible with semver.org spec 2.0.0');
     if (str(version).length > VALUE_LENGTH_MAX) complaints.tooLong(`${path}.version`, VALUE_LENGTH_MAX);
   }
   const count = VALUES.filter((name) => !absent(attribute[name])).length;
-  if (count !== 1) complaints.invalid(path, count === 0 ? '' : shownAttribute(attribute), 'exactly one value must be specified');
+  if (count !== 1)
+    complaints.invalid(path, count === 0 ? '' : shownAttribute(attribute), 'exactly one value must be specified');
 }
 
 function validateCounters(complaints: Complaints, counters: unknown, path: string): void {
@@ -114,7 +150,8 @@ function validateCounters(complaints: Complaints, counters: unknown, path: strin
 
 function validateProperties(complaints: Complaints, device: Rec, path: string): void {
   const count = keysOf(device['attributes']).length + keysOf(device['capacity']).length;
-  if (count > PROPERTIES_MAX) complaints.invalid(path, count, `the total number of attributes and capacities must not exceed ${PROPERTIES_MAX}`);
+  if (count > PROPERTIES_MAX)
+    complaints.invalid(path, count, `the total number of attributes and capacities must not exceed ${PROPERTIES_MAX}`);
   for (const [name, attribute] of entries(device['attributes'])) {
     validateQualifiedName(complaints, name, `${path}.attributes`);
     if (isRec(attribute)) validateAttribute(complaints, attribute, `${path}.attributes[${name}]`);
@@ -124,7 +161,8 @@ function validateProperties(complaints: Complaints, device: Rec, path: string): 
     const policy = field(capacity, 'requestPolicy');
     const here = `${path}.capacity[${name}].requestPolicy`;
     if (!isRec(policy)) continue;
-    if (device['allowMultipleAllocations'] === true) validateRequestPolicy(complaints, policy, here, field(capacity, 'value'));
+    if (device['allowMultipleAllocations'] === true)
+      validateRequestPolicy(complaints, policy, here, field(capacity, 'value'));
     else complaints.forbidden(here, 'allowMultipleAllocations must be true');
   }
 }
@@ -138,9 +176,15 @@ function validateDevice(complaints: Complaints, device: Rec, path: string, { isP
   validateLabel(complaints, device['name'], `${path}.name`);
   validateProperties(complaints, device, path);
   if (old === undefined || !same(device['taints'], old['taints'])) {
-    eachItem(complaints, recs(device['taints']), { path: `${path}.taints`, max: TAINTS_MAX }, (taint, here) => validateTaint(complaints, taint, here));
+    eachItem(complaints, recs(device['taints']), { path: `${path}.taints`, max: TAINTS_MAX }, (taint, here) =>
+      validateTaint(complaints, taint, here),
+    );
   }
-  const consumptions = { path: `${path}.consumesCounters`, max: CONSUMPTIONS_MAX, keyOf: ({ counterSet }: Rec) => str(counterSet) };
+  const consumptions = {
+    path: `${path}.consumesCounters`,
+    max: CONSUMPTIONS_MAX,
+    keyOf: ({ counterSet }: Rec) => str(counterSet),
+  };
   eachOfSet(complaints, recs(device['consumesCounters']), consumptions, (consumed, here) => {
     complaints.requiredForm(`${here}.counterSet`, consumed['counterSet'], dns1123Label);
     validateCounters(complaints, consumed['counters'], `${here}.counters`);
@@ -160,14 +204,30 @@ export function validateResourceSlice(slice: Rec, context?: StrategyContext): Fi
     if (isRec(before)) validateFixed(complaints, spec, before);
     validatePlace(complaints, spec);
     const devices = recs(spec['devices']);
-    if (!absent(spec['sharedCounters']) && !absent(spec['devices'])) complaints.invalid('spec', '', 'only one of `sharedCounters` or `devices` is allowed');
-    const isAdvanced = devices.some(({ taints, consumesCounters }) => list(taints).length > 0 || list(consumesCounters).length > 0);
+    if (!absent(spec['sharedCounters']) && !absent(spec['devices']))
+      complaints.invalid('spec', '', 'only one of `sharedCounters` or `devices` is allowed');
+    const isAdvanced = devices.some(
+      ({ taints, consumesCounters }) => list(taints).length > 0 || list(consumesCounters).length > 0,
+    );
     const old = new Map(recs(field(before, 'devices')).map((device) => [nameOf(device), device]));
-    eachOfSet(complaints, devices, { path: 'spec.devices', max: isAdvanced ? ADVANCED_DEVICES_MAX : DEVICES_MAX, keyOf: nameOf },
-      (device, path) => validateDevice(complaints, device, path, { isPerDevice: spec['perDeviceNodeSelection'] === true, old: old.get(nameOf(device)) }));
-    eachOfSet(complaints, recs(spec['sharedCounters']), { path: 'spec.sharedCounters', max: COUNTER_SETS_MAX, keyOf: nameOf }, (set, path) => {
-      complaints.requiredForm(`${path}.name`, set['name'], dns1123Label);
-      validateCounters(complaints, set['counters'], `${path}.counters`);
-    });
+    eachOfSet(
+      complaints,
+      devices,
+      { path: 'spec.devices', max: isAdvanced ? ADVANCED_DEVICES_MAX : DEVICES_MAX, keyOf: nameOf },
+      (device, path) =>
+        validateDevice(complaints, device, path, {
+          isPerDevice: spec['perDeviceNodeSelection'] === true,
+          old: old.get(nameOf(device)),
+        }),
+    );
+    eachOfSet(
+      complaints,
+      recs(spec['sharedCounters']),
+      { path: 'spec.sharedCounters', max: COUNTER_SETS_MAX, keyOf: nameOf },
+      (set, path) => {
+        complaints.requiredForm(`${path}.name`, set['name'], dns1123Label);
+        validateCounters(complaints, set['counters'], `${path}.counters`);
+      },
+    );
   });
 }

@@ -25,11 +25,15 @@ function defaultVolume(volume: Rec): void {
   if (status !== undefined) fillZero(status, 'phase', 'Pending');
 }
 
-const CLONED = new Map([['PersistentVolumeClaim', ''], ['VolumeSnapshot', 'snapshot.storage.k8s.io']]);
+const CLONED = new Map([
+  ['PersistentVolumeClaim', ''],
+  ['VolumeSnapshot', 'snapshot.storage.k8s.io'],
+]);
 
 /**
- * Two fields say what a claim is filled from (KEP-1495). `dataSource` knows claims and snapshots alone, and is dropped when it names another
- * kind; whichever of the two is left out is filled in from the other. References into other namespaces are off in v1.36.
+ * Two fields say what a claim is filled from (KEP-1495). `dataSource` knows claims and snapshots alone, and is dropped
+ * when it names another kind; whichever of the two is left out is filled in from the other. References into other
+ * namespaces are off in v1.36.
  */
 function settleDataSources(claim: Rec, old?: Rec): void {
   const spec = field(claim, 'spec');
@@ -39,7 +43,8 @@ function settleDataSources(claim: Rec, old?: Rec): void {
   if (!isInUse('dataSourceRef') && !unset(field(spec['dataSourceRef'], 'namespace'))) delete spec['dataSourceRef'];
   const { dataSource: source, dataSourceRef: reference } = spec;
   if (isRec(source) && !isRec(reference)) {
-    if (!isInUse('dataSource') && CLONED.get(str(source['kind'])) !== str(source['apiGroup'])) delete spec['dataSource'];
+    if (!isInUse('dataSource') && CLONED.get(str(source['kind'])) !== str(source['apiGroup']))
+      delete spec['dataSource'];
     else spec['dataSourceRef'] = clone(source);
   } else if (isRec(reference) && !isRec(source) && unset(reference['namespace'])) {
     const { namespace: _, ...local } = reference;
@@ -52,14 +57,18 @@ const pending = (draft: Rec): void => {
 };
 
 export const claimStrategy = strategyOf({
-  returnsDeleted: true, status: true, defaults: defaultClaim,
+  returnsDeleted: true,
+  status: true,
+  defaults: defaultClaim,
   create: (claim) => {
     pending(claim);
     settleDataSources(claim);
   },
   update: (claim, old, { subresource }) => {
     if (subresource === undefined) settleDataSources(claim, old);
-  }, validatesAll: true, validate: validateClaim,
+  },
+  validatesAll: true,
+  validate: validateClaim,
 });
 
 const secondOf = (now_ms: number): string => new Date(now_ms).toISOString().replace(/\.\d+Z$/, 'Z');
@@ -77,7 +86,11 @@ function keepPhaseTime(volume: Rec, old: Rec, now_ms: number): void {
 }
 
 export const volumeStrategy = strategyOf({
-  returnsDeleted: true, status: true, defaults: defaultVolume, validatesAll: true, validate: validateVolume,
+  returnsDeleted: true,
+  status: true,
+  defaults: defaultVolume,
+  validatesAll: true,
+  validate: validateVolume,
   create: (volume, { now_ms }) => {
     volume['status'] = { phase: 'Pending', lastPhaseTransitionTime: secondOf(now_ms) };
   },

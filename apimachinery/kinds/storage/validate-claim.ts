@@ -1,4 +1,7 @@
-/** Validation of claims, and of the templates of claims in StatefulSets and ephemeral volumes. The order of complaints is Kubernetes' own. */
+/**
+ * Validation of claims, and of the templates of claims in StatefulSets and ephemeral volumes. The order of complaints
+ * is Kubernetes' own.
+ */
 import type { StrategyContext } from '../../kind.js';
 import { dns1123Label, dns1123Subdomain, qualifiedName } from '../../names.js';
 import { quantityNano } from '../../quantity.js';
@@ -6,7 +9,24 @@ import type { FieldError } from '../../status.js';
 import { IMMUTABLE, complaintsOf, type Complaints } from '../lib/complaints.js';
 import { validateLabelSelector } from '../lib/label-validation.js';
 import { unifiedDiff } from '../lib/unified-diff.js';
-import { absent, at, clone, entries, field, isRec, keysOf, list, put, rec, recs, same, str, strs, unset, type Rec } from '../lib/value.js';
+import {
+  absent,
+  at,
+  clone,
+  entries,
+  field,
+  isRec,
+  keysOf,
+  list,
+  put,
+  rec,
+  recs,
+  same,
+  str,
+  strs,
+  unset,
+  type Rec,
+} from '../lib/value.js';
 
 const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 export const VOLUME_MODES = ['Block', 'Filesystem'];
@@ -24,7 +44,11 @@ function validateDataSource(complaints: Complaints, source: Rec, path: string, a
   const group = str(source['apiGroup']);
   for (const name of ['name', 'kind']) if (unset(source[name])) complaints.required(`${path}.${name}`);
   if (group === '' && source['kind'] !== 'PersistentVolumeClaim') {
-    complaints.invalid(path, str(source['kind']), "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
+    complaints.invalid(
+      path,
+      str(source['kind']),
+      "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
+    );
   }
   if (group !== '' && !anyGroup) complaints.form(`${path}.apiGroup`, group, dns1123Subdomain);
   if (!unset(source['namespace'])) complaints.form(`${path}.namespace`, source['namespace'], dns1123Label);
@@ -39,18 +63,26 @@ function validateDataSources(complaints: Complaints, spec: unknown, path: string
   if (isRec(source)) validateDataSource(complaints, source, `${path}.dataSource`, anyGroup);
   if (isRec(reference)) validateDataSource(complaints, reference, `${path}.dataSourceRef`, anyGroup);
   if (!isRec(source) || !isRec(reference)) return;
-  if (!unset(reference['namespace'])) complaints.invalid(path, PATH, 'may not be specified when dataSourceRef.namespace is specified');
-  else if (!['apiGroup', 'kind', 'name'].every((name) => same(source[name], reference[name]))) complaints.invalid(path, PATH, 'must match dataSourceRef');
+  if (!unset(reference['namespace']))
+    complaints.invalid(path, PATH, 'may not be specified when dataSourceRef.namespace is specified');
+  else if (!['apiGroup', 'kind', 'name'].every((name) => same(source[name], reference[name])))
+    complaints.invalid(path, PATH, 'must match dataSourceRef');
 }
 
-export function validateClaimSpec(complaints: Complaints, spec: unknown, path: string, how: { readonly anyGroup: boolean } = { anyGroup: false }): void {
+export function validateClaimSpec(
+  complaints: Complaints,
+  spec: unknown,
+  path: string,
+  how: { readonly anyGroup: boolean } = { anyGroup: false },
+): void {
   const modes = strs(field(spec, 'accessModes'));
   if (modes.length === 0) complaints.required(`${path}.accessModes`, 'at least 1 access mode is required');
   validateLabelSelector(complaints, field(spec, 'selector'), `${path}.selector`);
   validateAccessModes(complaints, modes, `${path}.accessModes`);
   const storage = at(spec, 'resources', 'requests', 'storage');
   if (unset(storage)) complaints.required(`${path}.resources[storage]`);
-  else if (quantityNano(storage) <= 0n) complaints.invalid(`${path}.resources[storage]`, storage, 'must be greater than zero');
+  else if (quantityNano(storage) <= 0n)
+    complaints.invalid(`${path}.resources[storage]`, storage, 'must be greater than zero');
   const storageClass = field(spec, 'storageClassName');
   if (!unset(storageClass)) complaints.form(`${path}.storageClassName`, storageClass, dns1123Subdomain);
   complaints.enumerated(`${path}.volumeMode`, field(spec, 'volumeMode'), VOLUME_MODES);
@@ -85,20 +117,40 @@ function withAllowed(claim: Rec, spec: Rec, old: unknown): Rec {
 function validateAttributesChange(complaints: Complaints, spec: Rec, old: unknown): void {
   const path = 'spec.volumeAttributesClassName';
   const now = spec['volumeAttributesClassName'];
-  if (now === at(old, 'spec', 'volumeAttributesClassName') || absent(at(old, 'status', 'currentVolumeAttributesClassName'))) return;
-  if (absent(now)) complaints.forbidden(path, 'update to nil is forbidden when status.currentVolumeAttributesClassName is not nil');
-  else if (now === '') complaints.forbidden(path, 'update to empty string is forbidden when status.currentVolumeAttributesClassName is not nil');
+  if (
+    now === at(old, 'spec', 'volumeAttributesClassName') ||
+    absent(at(old, 'status', 'currentVolumeAttributesClassName'))
+  )
+    return;
+  if (absent(now))
+    complaints.forbidden(path, 'update to nil is forbidden when status.currentVolumeAttributesClassName is not nil');
+  else if (now === '')
+    complaints.forbidden(
+      path,
+      'update to empty string is forbidden when status.currentVolumeAttributesClassName is not nil',
+    );
 }
 
-const sorted = (map: unknown): unknown => (keysOf(map).length === 0 ? null : Object.fromEntries([...entries(map)].sort(([a], [b]) => (a < b ? -1 : 1))));
+const sorted = (map: unknown): unknown =>
+  keysOf(map).length === 0 ? null : Object.fromEntries([...entries(map)].sort(([a], [b]) => (a < b ? -1 : 1)));
 
-const shownReference = (reference: unknown, isWide: boolean): unknown => (!isRec(reference) ? null : {
-  APIGroup: reference['apiGroup'] ?? null, Kind: str(reference['kind']), Name: str(reference['name']), ...(isWide ? { Namespace: reference['namespace'] ?? null } : {}),
-});
+const shownReference = (reference: unknown, isWide: boolean): unknown =>
+  !isRec(reference)
+    ? null
+    : {
+        APIGroup: reference['apiGroup'] ?? null,
+        Kind: str(reference['kind']),
+        Name: str(reference['name']),
+        ...(isWide ? { Namespace: reference['namespace'] ?? null } : {}),
+      };
 
 function shownSelector(selector: unknown): unknown {
   if (!isRec(selector)) return null;
-  const expressions = recs(selector['matchExpressions']).map(({ key, operator, values }) => ({ key: str(key), operator: str(operator), ...(absent(values) ? {} : { values }) }));
+  const expressions = recs(selector['matchExpressions']).map(({ key, operator, values }) => ({
+    key: str(key),
+    operator: str(operator),
+    ...(absent(values) ? {} : { values }),
+  }));
   return {
     ...(keysOf(selector['matchLabels']).length === 0 ? {} : { matchLabels: sorted(selector['matchLabels']) }),
     ...(expressions.length === 0 ? {} : { matchExpressions: expressions }),
@@ -130,17 +182,29 @@ function validateClaimUpdate(complaints: Complaints, claim: Rec, old: unknown): 
   const allowed = withAllowed(claim, spec, old);
   if (!same(allowed, before)) {
     const change = unifiedDiff(shown(rec(before)), shown(allowed));
-    complaints.forbidden('spec', `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${change}`);
+    complaints.forbidden(
+      'spec',
+      `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${change}`,
+    );
   }
   const now = quantityNano(at(spec, 'resources', 'requests', 'storage') ?? 0);
-  if (now < quantityNano(at(before, 'resources', 'requests', 'storage') ?? 0) && now <= quantityNano(at(old, 'status', 'capacity', 'storage') ?? 0)) {
+  if (
+    now < quantityNano(at(before, 'resources', 'requests', 'storage') ?? 0) &&
+    now <= quantityNano(at(old, 'status', 'capacity', 'storage') ?? 0)
+  ) {
     complaints.forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity');
   }
   complaints.immutable('volumeMode', spec['volumeMode'], same(spec['volumeMode'], field(before, 'volumeMode')));
   validateAttributesChange(complaints, spec, old);
 }
 
-const RESIZE_STATES = ['ControllerResizeInProgress', 'ControllerResizeInfeasible', 'NodeResizeInProgress', 'NodeResizeInfeasible', 'NodeResizePending'];
+const RESIZE_STATES = [
+  'ControllerResizeInProgress',
+  'ControllerResizeInfeasible',
+  'NodeResizeInProgress',
+  'NodeResizeInfeasible',
+  'NodeResizePending',
+];
 
 function validateResourceKey(complaints: Complaints, key: string, path: string): boolean {
   const wrong = qualifiedName(key);
@@ -159,10 +223,12 @@ function validateClaimStatus(complaints: Complaints, status: unknown): void {
   for (const [name, state] of entries(field(status, 'allocatedResourceStatuses'))) {
     validateResourceKey(complaints, name, 'status.allocatedResourceStatuses');
     // Kubernetes shows the resource here, not the state.
-    if (!RESIZE_STATES.includes(str(state))) complaints.unsupported('status.allocatedResourceStatuses', name, RESIZE_STATES);
+    if (!RESIZE_STATES.includes(str(state)))
+      complaints.unsupported('status.allocatedResourceStatuses', name, RESIZE_STATES);
   }
   for (const [name, quantity] of entries(field(status, 'allocatedResources'))) {
-    if (validateResourceKey(complaints, name, 'status.allocatedResources')) negative(`status.allocatedResources[${name}]`, quantity);
+    if (validateResourceKey(complaints, name, 'status.allocatedResources'))
+      negative(`status.allocatedResources[${name}]`, quantity);
   }
 }
 

@@ -1,4 +1,7 @@
-/** Validation of StorageClasses, VolumeAttributesClasses and VolumeAttachments (k8s.io/kubernetes/pkg/apis/storage/validation). */
+/**
+ * Validation of StorageClasses, VolumeAttributesClasses and VolumeAttachments
+ * (k8s.io/kubernetes/pkg/apis/storage/validation).
+ */
 import type { StrategyContext } from '../../kind.js';
 import { dns1123Subdomain, labelKey, qualifiedName } from '../../names.js';
 import type { FieldError } from '../../status.js';
@@ -13,7 +16,8 @@ const PARAMETERS_MAX = 512;
 const BYTES_MAX = 256 * 1024;
 const ERROR_LENGTH_MAX = 1024;
 
-const bytesOf = (map: unknown): number => entries(map).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(str(value)), 0);
+const bytesOf = (map: unknown): number =>
+  entries(map).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(str(value)), 0);
 
 function validateProvisioner(complaints: Complaints, name: unknown, path: string): void {
   complaints.requiredForm(path, str(name).toLowerCase(), qualifiedName);
@@ -28,7 +32,9 @@ function validateParameters(complaints: Complaints, parameters: unknown, path: s
 
 /** The requirement of each key, in a form that compares without order. */
 function termText(term: Rec): string {
-  const byKey = new Map(recs(term['matchLabelExpressions']).map(({ key, values }) => [str(key), [...new Set(strs(values))].sort()]));
+  const byKey = new Map(
+    recs(term['matchLabelExpressions']).map(({ key, values }) => [str(key), [...new Set(strs(values))].sort()]),
+  );
   return JSON.stringify([...byKey].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
@@ -69,7 +75,8 @@ export function validateStorageClass(object: Rec, context?: StrategyContext): Fi
     validateTopologies(complaints, object['allowedTopologies']);
     const old = context?.old;
     if (old === undefined) return;
-    for (const name of CLASS_FIXED) complaints.immutable(name, object[name], same(object[name], field(old, name), name));
+    for (const name of CLASS_FIXED)
+      complaints.immutable(name, object[name], same(object[name], field(old, name), name));
   });
 }
 
@@ -77,11 +84,14 @@ export function validateAttributesClass(object: Rec, context?: StrategyContext):
   return complaintsOf((complaints) => {
     const old = context?.old;
     if (old !== undefined) {
-      for (const name of ['driverName', 'parameters']) if (!same(object[name], field(old, name), name)) complaints.forbidden(name, `updates to ${name} are forbidden.`);
+      for (const name of ['driverName', 'parameters'])
+        if (!same(object[name], field(old, name), name))
+          complaints.forbidden(name, `updates to ${name} are forbidden.`);
     }
     validateProvisioner(complaints, object['driverName'], 'driverName');
     validateParameters(complaints, object['parameters'], 'parameters');
-    if (keysOf(object['parameters']).length === 0) complaints.required('parameters', 'must contain at least one key/value pair');
+    if (keysOf(object['parameters']).length === 0)
+      complaints.required('parameters', 'must contain at least one key/value pair');
   });
 }
 
@@ -91,20 +101,26 @@ function validateSource(complaints: Complaints, source: unknown, path: string): 
   const one = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
   if (!isRec(inline) && absent(name)) complaints.required(path, one);
   else if (isRec(inline) && !absent(name)) complaints.forbidden(path, one);
-  else if (isRec(inline)) validateVolumeSpec(complaints, inline, { path: `${path}.inlineVolumeSpec`, name: '', isInline: true });
-  else if (name === '') complaints.required(`${path}.persistentVolumeName`, 'must specify non empty persistentVolumeName');
+  else if (isRec(inline))
+    validateVolumeSpec(complaints, inline, { path: `${path}.inlineVolumeSpec`, name: '', isInline: true });
+  else if (name === '')
+    complaints.required(`${path}.persistentVolumeName`, 'must specify non empty persistentVolumeName');
 }
 
 function validateVolumeError(complaints: Complaints, error: unknown, path: string): void {
   // Kubernetes names the limit of the metadata here.
   if (str(field(error, 'message')).length > ERROR_LENGTH_MAX) complaints.tooLong(`${path}.message`, BYTES_MAX);
-  if (num(field(error, 'errorCode')) < 0) complaints.invalid(`${path}.errorCode`, field(error, 'errorCode'), 'must be between 0 and 2147483647, inclusive');
+  if (num(field(error, 'errorCode')) < 0)
+    complaints.invalid(`${path}.errorCode`, field(error, 'errorCode'), 'must be between 0 and 2147483647, inclusive');
 }
 
 /** Kubernetes shows its internal type, whose fields have other names. */
 const shown = (spec: unknown): Rec => ({
   Attacher: str(field(spec, 'attacher')),
-  Source: { PersistentVolumeName: at(spec, 'source', 'persistentVolumeName') ?? null, InlineVolumeSpec: optional(shownVolumeSpec)(at(spec, 'source', 'inlineVolumeSpec')) },
+  Source: {
+    PersistentVolumeName: at(spec, 'source', 'persistentVolumeName') ?? null,
+    InlineVolumeSpec: optional(shownVolumeSpec)(at(spec, 'source', 'inlineVolumeSpec')),
+  },
   NodeName: str(field(spec, 'nodeName')),
 });
 
@@ -114,8 +130,10 @@ export function validateAttachment(object: Rec, context?: StrategyContext): Fiel
     validateDriverName(complaints, field(spec, 'attacher'), 'spec.attacher');
     validateSource(complaints, field(spec, 'source'), 'spec.source');
     complaints.form('spec.nodeName', field(spec, 'nodeName'), dns1123Subdomain);
-    if (bytesOf(field(status, 'attachmentMetadata')) > BYTES_MAX) complaints.tooLong('status.attachmentMetadata', BYTES_MAX);
-    for (const name of ['attachError', 'detachError']) validateVolumeError(complaints, field(status, name), `status.${name}`);
+    if (bytesOf(field(status, 'attachmentMetadata')) > BYTES_MAX)
+      complaints.tooLong('status.attachmentMetadata', BYTES_MAX);
+    for (const name of ['attachError', 'detachError'])
+      validateVolumeError(complaints, field(status, name), `status.${name}`);
     const volume = at(spec, 'source', 'persistentVolumeName');
     if (!absent(volume)) complaints.form('spec.source.persistentVolumeName', volume, dns1123Subdomain);
     if (context?.old !== undefined) complaints.immutable('spec', shown(spec), same(spec, field(context.old, 'spec')));

@@ -5,7 +5,20 @@ import { quantityNano } from '../../quantity.js';
 import type { FieldError } from '../../status.js';
 import { IMMUTABLE, NOT_NEGATIVE, complaintsOf, type Complaints } from '../lib/complaints.js';
 import { validateLabelSelector } from '../lib/label-validation.js';
-import { absent, at, field, isRec, list, optionalNum, recs, same, scalarText, str, strs, type Rec } from '../lib/value.js';
+import {
+  absent,
+  at,
+  field,
+  isRec,
+  list,
+  optionalNum,
+  recs,
+  same,
+  scalarText,
+  str,
+  strs,
+  type Rec,
+} from '../lib/value.js';
 import { validateDriverName } from '../volumes/sources.js';
 
 const TOKEN_SECONDS_MIN = 600;
@@ -25,25 +38,42 @@ function validateTokens(complaints: Complaints, requests: unknown): void {
     audiences.add(audience);
     const seconds = optionalNum(request['expirationSeconds']);
     if (seconds === undefined) continue;
-    if (seconds < TOKEN_SECONDS_MIN) complaints.invalid(`${path}.expirationSeconds`, seconds, 'may not specify a duration less than 10 minutes');
-    if (seconds > TOKEN_SECONDS_MAX) complaints.invalid(`${path}.expirationSeconds`, seconds, 'may not specify a duration larger than 2^32 seconds');
+    if (seconds < TOKEN_SECONDS_MIN)
+      complaints.invalid(`${path}.expirationSeconds`, seconds, 'may not specify a duration less than 10 minutes');
+    if (seconds > TOKEN_SECONDS_MAX)
+      complaints.invalid(`${path}.expirationSeconds`, seconds, 'may not specify a duration larger than 2^32 seconds');
   }
 }
 
 function validateDriverSpec(complaints: Complaints, spec: unknown): void {
   // The path that Kubernetes gives for attachRequired.
   if (absent(field(spec, 'attachRequired'))) complaints.required('spec.attachedRequired');
-  for (const name of ['podInfoOnMount', 'storageCapacity']) if (absent(field(spec, name))) complaints.required(`spec.${name}`);
-  complaints.enumerated('spec.fsGroupPolicy', field(spec, 'fsGroupPolicy'), ['File', 'None', 'ReadWriteOnceWithFSType']);
+  for (const name of ['podInfoOnMount', 'storageCapacity'])
+    if (absent(field(spec, name))) complaints.required(`spec.${name}`);
+  complaints.enumerated('spec.fsGroupPolicy', field(spec, 'fsGroupPolicy'), [
+    'File',
+    'None',
+    'ReadWriteOnceWithFSType',
+  ]);
   const tokens = field(spec, 'tokenRequests');
   validateTokens(complaints, tokens);
-  for (const mode of strs(field(spec, 'volumeLifecycleModes'))) complaints.enumerated('spec.volumeLifecycleModes', mode, ['Persistent', 'Ephemeral']);
+  for (const mode of strs(field(spec, 'volumeLifecycleModes')))
+    complaints.enumerated('spec.volumeLifecycleModes', mode, ['Persistent', 'Ephemeral']);
   if (absent(field(spec, 'seLinuxMount'))) complaints.required('spec.seLinuxMount');
   const period = optionalNum(field(spec, 'nodeAllocatableUpdatePeriodSeconds'));
-  if (period !== undefined && period < UPDATE_PERIOD_SECONDS_MIN) complaints.invalid('spec.nodeAllocatableUpdatePeriodSeconds', period, 'must be greater than or equal to 10 seconds');
+  if (period !== undefined && period < UPDATE_PERIOD_SECONDS_MIN)
+    complaints.invalid(
+      'spec.nodeAllocatableUpdatePeriodSeconds',
+      period,
+      'must be greater than or equal to 10 seconds',
+    );
   const inSecrets = field(spec, 'serviceAccountTokenInSecrets');
   if (!absent(inSecrets) && list(tokens).length === 0) {
-    complaints.invalid('spec.serviceAccountTokenInSecrets', inSecrets, 'serviceAccountTokenInSecrets is set but no tokenRequests are specified');
+    complaints.invalid(
+      'spec.serviceAccountTokenInSecrets',
+      inSecrets,
+      'serviceAccountTokenInSecrets is set but no tokenRequests are specified',
+    );
   }
 }
 
@@ -71,7 +101,12 @@ function validateTopologyKeys(complaints: Complaints, keys: readonly string[], p
 }
 
 /** Kubernetes shows its internal type. */
-const shownDriver = ({ name, nodeID, topologyKeys }: Rec): Rec => ({ Name: str(name), NodeID: str(nodeID), TopologyKeys: topologyKeys ?? null, Allocatable: null });
+const shownDriver = ({ name, nodeID, topologyKeys }: Rec): Rec => ({
+  Name: str(name),
+  NodeID: str(nodeID),
+  TopologyKeys: topologyKeys ?? null,
+  Allocatable: null,
+});
 
 /** The number of volumes a node can take may change; who the node is to the driver may not. */
 function validateDriversUpdate(complaints: Complaints, drivers: readonly Rec[], before: readonly Rec[]): void {
@@ -94,13 +129,15 @@ export function validateNode(object: Rec, context?: StrategyContext): FieldError
       const name = str(driver['name']);
       validateDriverName(complaints, name, `${path}.name`);
       if (nodeID === '') complaints.required(`${path}.nodeID`);
-      if (nodeID.length > NODE_ID_MAX) complaints.invalid(`${path}.nodeID`, nodeID, `must be ${NODE_ID_MAX} characters or less`);
+      if (nodeID.length > NODE_ID_MAX)
+        complaints.invalid(`${path}.nodeID`, nodeID, `must be ${NODE_ID_MAX} characters or less`);
       complaints.atLeast(`${path}.allocatable.count`, at(driver, 'allocatable', 'count'));
       if (names.has(name)) complaints.duplicate(`${path}.name`, name);
       names.add(name);
       validateTopologyKeys(complaints, strs(driver['topologyKeys']), path);
     }
-    if (context?.old !== undefined) validateDriversUpdate(complaints, drivers, recs(at(context.old, 'spec', 'drivers')));
+    if (context?.old !== undefined)
+      validateDriversUpdate(complaints, drivers, recs(at(context.old, 'spec', 'drivers')));
   });
 }
 
@@ -109,9 +146,11 @@ export function validateStorageCapacity(object: Rec, context?: StrategyContext):
     validateLabelSelector(complaints, object['nodeTopology'], 'nodeTopology');
     complaints.form('storageClassName', object['storageClassName'], dns1123Subdomain);
     const capacity = object['capacity'];
-    if (!absent(capacity) && quantityNano(capacity) < 0n) complaints.invalid('capacity', scalarText(capacity), NOT_NEGATIVE);
+    if (!absent(capacity) && quantityNano(capacity) < 0n)
+      complaints.invalid('capacity', scalarText(capacity), NOT_NEGATIVE);
     const old = context?.old;
     if (old === undefined) return;
-    for (const name of ['nodeTopology', 'storageClassName']) complaints.immutable(name, object[name], same(object[name], field(old, name), name));
+    for (const name of ['nodeTopology', 'storageClassName'])
+      complaints.immutable(name, object[name], same(object[name], field(old, name), name));
   });
 }

@@ -1,4 +1,7 @@
-/** Validation of PersistentVolumes, and of the volumes inside VolumeAttachments. The order of complaints is Kubernetes' own. */
+/**
+ * Validation of PersistentVolumes, and of the volumes inside VolumeAttachments. The order of complaints is Kubernetes'
+ * own.
+ */
 import { posix } from 'node:path';
 import type { StrategyContext } from '../../kind.js';
 import { dns1123Subdomain } from '../../names.js';
@@ -6,7 +9,21 @@ import { quantityNano } from '../../quantity.js';
 import type { FieldError } from '../../status.js';
 import { IMMUTABLE, complaintsOf, type Complaints } from '../lib/complaints.js';
 import { unifiedDiff } from '../lib/unified-diff.js';
-import { absent, at, clone, entries, field, isRec, keysOf, same, scalarText, str, strs, unset, type Rec } from '../lib/value.js';
+import {
+  absent,
+  at,
+  clone,
+  entries,
+  field,
+  isRec,
+  keysOf,
+  same,
+  scalarText,
+  str,
+  strs,
+  unset,
+  type Rec,
+} from '../lib/value.js';
 import { validateNodeSelector } from '../lib/node-selector-validation.js';
 import { VOLUME_MODES, validateAccessModes } from './validate-claim.js';
 import { shownAffinity, shownSources } from './shown.js';
@@ -47,11 +64,13 @@ function validateHead(complaints: Complaints, spec: Rec, { path, isInline }: Vol
   if (!isInline) validateCapacity(complaints, spec['capacity'], `${path}.capacity`);
   const policy = spec['persistentVolumeReclaimPolicy'];
   if (!isInline) complaints.oneOf(`${path}.persistentVolumeReclaimPolicy`, policy, RECLAIM_POLICIES);
-  else if (!unset(policy) && policy !== 'Retain') complaints.forbidden(`${path}.persistentVolumeReclaimPolicy`, `may only be Retain ${INLINE}`);
+  else if (!unset(policy) && policy !== 'Retain')
+    complaints.forbidden(`${path}.persistentVolumeReclaimPolicy`, `may only be Retain ${INLINE}`);
   const affinity = spec['nodeAffinity'];
   if (!isRec(affinity)) return;
   if (isInline) complaints.forbidden(`${path}.nodeAffinity`, `may not be specified ${INLINE}`);
-  else if (isRec(affinity['required'])) validateNodeSelector(complaints, affinity['required'], `${path}.nodeAffinity.required`);
+  else if (isRec(affinity['required']))
+    validateNodeSelector(complaints, affinity['required'], `${path}.nodeAffinity.required`);
   else complaints.required(`${path}.nodeAffinity.required`, 'must specify required node constraints');
 }
 
@@ -62,11 +81,16 @@ function validateSources(complaints: Complaints, spec: Rec, { path, name: volume
     if (!isRec(source)) continue;
     if (isFirst || name === 'flexVolume') check(complaints, source, `${path}.${fieldsAs ?? name}`);
     else complaints.forbidden(`${path}.${extraAs ?? name}`, 'may not specify more than 1 volume type');
-    if (isFirst && name === 'local' && (isInline || !isRec(spec['nodeAffinity']))) complaints.required(`${path}.nodeAffinity`, 'Local volume requires node affinity');
+    if (isFirst && name === 'local' && (isInline || !isRec(spec['nodeAffinity'])))
+      complaints.required(`${path}.nodeAffinity`, 'Local volume requires node affinity');
     isFirst = false;
   }
   if (isFirst) complaints.required(path, 'must specify a volume type');
-  if (isRec(spec['hostPath']) && spec['persistentVolumeReclaimPolicy'] === 'Recycle' && posix.normalize(str(spec['hostPath']['path'])) === '/') {
+  if (
+    isRec(spec['hostPath']) &&
+    spec['persistentVolumeReclaimPolicy'] === 'Recycle' &&
+    posix.normalize(str(spec['hostPath']['path'])) === '/'
+  ) {
     complaints.forbidden(`${path}.persistentVolumeReclaimPolicy`, "may not be 'recycle' for a hostPath mount of '/'");
   }
 }
@@ -81,22 +105,29 @@ export function validateVolumeSpec(complaints: Complaints, spec: Rec, facts: Vol
     else complaints.form(`${path}.storageClassName`, storageClassName, dns1123Subdomain);
   }
   if (!isInline) complaints.enumerated(`${path}.volumeMode`, volumeMode, VOLUME_MODES);
-  else if (!absent(volumeMode) && volumeMode !== 'Filesystem') complaints.forbidden(`${path}.volumeMode`, `may not specify volumeMode other than Filesystem ${INLINE}`);
+  else if (!absent(volumeMode) && volumeMode !== 'Filesystem')
+    complaints.forbidden(`${path}.volumeMode`, `may not specify volumeMode other than Filesystem ${INLINE}`);
   if (isInline || absent(attributes)) return;
   if (attributes === '') complaints.required(`${path}.volumeAttributesClassName`, 'an empty string is disallowed');
   else complaints.form(`${path}.volumeAttributesClassName`, attributes, dns1123Subdomain);
-  if (!isRec(spec['csi'])) complaints.required(`${path}.csi`, 'has to be specified when using volumeAttributesClassName');
+  if (!isRec(spec['csi']))
+    complaints.required(`${path}.csi`, 'has to be specified when using volumeAttributesClassName');
 }
 
-/** The spec with what may change of its source put back: a driver that learns to expand volumes may be told its secret later. */
+/**
+ * The spec with what may change of its source put back: a driver that learns to expand volumes may be told its secret
+ * later.
+ */
 function withAllowed(spec: Rec, before: Rec): Rec {
   const now = clone(spec);
   const csi = now['csi'];
-  if (isRec(csi) && isRec(before['csi']) && absent(before['csi']['controllerExpandSecretRef'])) delete csi['controllerExpandSecretRef'];
+  if (isRec(csi) && isRec(before['csi']) && absent(before['csi']['controllerExpandSecretRef']))
+    delete csi['controllerExpandSecretRef'];
   return now;
 }
 
-const sameSources = (now: Rec, before: Rec): boolean => [...new Set([...sourcesOf(now), ...sourcesOf(before)])].every((name) => same(now[name], before[name]));
+const sameSources = (now: Rec, before: Rec): boolean =>
+  [...new Set([...sourcesOf(now), ...sourcesOf(before)])].every((name) => same(now[name], before[name]));
 
 const BETA_TO_STABLE: Readonly<Record<string, string>> = {
   'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
@@ -107,19 +138,28 @@ const BETA_TO_STABLE: Readonly<Record<string, string>> = {
 };
 
 /** Labels of nodes that left beta are the same labels under new names. */
-const withStableKeys = (affinity: unknown): unknown => JSON.parse(JSON.stringify(affinity ?? null), (name, value: unknown) =>
-  (name === 'key' && typeof value === 'string' && Object.hasOwn(BETA_TO_STABLE, value) ? BETA_TO_STABLE[value] : value)) as unknown;
+const withStableKeys = (affinity: unknown): unknown =>
+  JSON.parse(JSON.stringify(affinity ?? null), (name, value: unknown) =>
+    name === 'key' && typeof value === 'string' && Object.hasOwn(BETA_TO_STABLE, value) ? BETA_TO_STABLE[value] : value,
+  ) as unknown;
 
 function validateVolumeUpdate(complaints: Complaints, spec: Rec, before: Rec): void {
   const now = withAllowed(spec, before);
   if (!sameSources(now, before)) {
     const change = unifiedDiff(shownSources(before), shownSources(now));
-    complaints.forbidden('spec.persistentvolumesource', `spec.persistentvolumesource is immutable after creation\n${change}`);
+    complaints.forbidden(
+      'spec.persistentvolumesource',
+      `spec.persistentvolumesource is immutable after creation\n${change}`,
+    );
   }
   complaints.immutable('volumeMode', spec['volumeMode'], same(spec['volumeMode'], before['volumeMode']));
   const affinity = before['nodeAffinity'];
   if (isRec(affinity) && !same(withStableKeys(spec['nodeAffinity']), withStableKeys(affinity))) {
-    complaints.invalid('nodeAffinity', shownAffinity(spec['nodeAffinity']), `${IMMUTABLE}, except for updating from beta label to GA`);
+    complaints.invalid(
+      'nodeAffinity',
+      shownAffinity(spec['nodeAffinity']),
+      `${IMMUTABLE}, except for updating from beta label to GA`,
+    );
   }
   if (!absent(before['volumeAttributesClassName']) && absent(spec['volumeAttributesClassName'])) {
     complaints.forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden');

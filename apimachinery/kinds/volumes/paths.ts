@@ -11,7 +11,9 @@ export function validateLocalPath(complaints: Complaints, path: string, value: s
   noBacksteps(complaints, path, value);
 }
 
-/** A file that the worker writes: names that begin with two dots are the worker's own (the atomic writer's `..data`). */
+/**
+ * A file that the worker writes: names that begin with two dots are the worker's own (the atomic writer's `..data`).
+ */
 export function validateFilePath(complaints: Complaints, path: string, value: string): void {
   validateLocalPath(complaints, path, value);
   if (value.startsWith('..') && !value.startsWith('../')) complaints.invalid(path, value, "must not start with '..'");

@@ -7,7 +7,9 @@ import { canonicalQuantity, quantityNano } from '../../quantity.js';
 
 export const quoted = (text: string): string => JSON.stringify(text);
 
-/** Of addresses that validation took: the spelling that every software reads alike. `pathOf` names the place of each. */
+/**
+ * Of addresses that validation took: the spelling that every software reads alike. `pathOf` names the place of each.
+ */
 export function addressListWarnings(addresses: readonly string[], pathOf: (index: number) => string): string[] {
   return suspects(addresses, plainAddress).flatMap((index) => addressWarnings(pathOf(index), addresses[index] ?? ''));
 }
@@ -19,7 +21,8 @@ export function cidrListWarnings(ranges: readonly string[], pathOf: (index: numb
 /** Where texts stand that are not recognised at a glance. */
 function suspects(texts: readonly string[], recognised: (text: string) => unknown): number[] {
   const found: number[] = [];
-  for (let index = 0; index < texts.length; index++) if (recognised(texts[index] ?? '') === undefined) found.push(index);
+  for (let index = 0; index < texts.length; index++)
+    if (recognised(texts[index] ?? '') === undefined) found.push(index);
   return found;
 }
 
@@ -27,8 +30,11 @@ export function addressWarnings(path: string, text: string): string[] {
   if (plainAddress(text) !== undefined) return [];
   const address = parseAddress(text);
   if (address === undefined) return [];
-  if (address.doubt !== undefined) return [`${path}: non-standard IP address ${quoted(text)} is invalid: use ${quoted(address.text)}`];
-  return address.text === text ? [] : [`${path}: IPv6 address ${quoted(text)} should be in RFC 5952 canonical format (${quoted(address.text)})`];
+  if (address.doubt !== undefined)
+    return [`${path}: non-standard IP address ${quoted(text)} is invalid: use ${quoted(address.text)}`];
+  return address.text === text
+    ? []
+    : [`${path}: IPv6 address ${quoted(text)} should be in RFC 5952 canonical format (${quoted(address.text)})`];
 }
 
 export function cidrWarnings(path: string, text: string): string[] {
@@ -38,10 +44,16 @@ export function cidrWarnings(path: string, text: string): string[] {
   const warnings: string[] = [];
   const { address } = cidr;
   if (!cidr.text.startsWith(`${address.text}/`)) {
-    warnings.push(`${path}: CIDR value ${quoted(text)} is ambiguous in this context (should be ${quoted(cidr.text)} or ${quoted(`${address.text}/${address.bytes.length * 8}`)}?)`);
+    warnings.push(
+      `${path}: CIDR value ${quoted(text)} is ambiguous in this context (should be ${quoted(cidr.text)} or ${quoted(`${address.text}/${address.bytes.length * 8}`)}?)`,
+    );
   }
-  if (cidr.doubt === 'leading zeros' || cidr.doubt === 'mapped') warnings.push(`${path}: non-standard CIDR value ${quoted(text)} is invalid: use ${quoted(cidr.text)}`);
-  if (warnings.length === 0 && cidr.text !== text) warnings.push(`${path}: IPv6 CIDR value ${quoted(text)} should be in RFC 5952 canonical format (${quoted(cidr.text)})`);
+  if (cidr.doubt === 'leading zeros' || cidr.doubt === 'mapped')
+    warnings.push(`${path}: non-standard CIDR value ${quoted(text)} is invalid: use ${quoted(cidr.text)}`);
+  if (warnings.length === 0 && cidr.text !== text)
+    warnings.push(
+      `${path}: IPv6 CIDR value ${quoted(text)} should be in RFC 5952 canonical format (${quoted(cidr.text)})`,
+    );
   return warnings;
 }
 
@@ -78,13 +90,18 @@ export function nodeTermWarnings(term: unknown, path: string, judgesValues: bool
   const expressions = recs(field(term, 'matchExpressions'));
   const renamed = renamedKeys(expressions, `${path}.matchExpressions`);
   if (!judgesValues) return renamed;
-  const values = expressions.flatMap((expression, at_) => strs(expression['values']).flatMap((value, index) => (
-    labelValue(value).map((message) => `${path}.matchExpressions[${at_}].values[${index}]: ${value} is invalid, ${message}`)
-  )));
+  const values = expressions.flatMap((expression, at_) =>
+    strs(expression['values']).flatMap((value, index) =>
+      labelValue(value).map(
+        (message) => `${path}.matchExpressions[${at_}].values[${index}]: ${value} is invalid, ${message}`,
+      ),
+    ),
+  );
   return [...renamed, ...values];
 }
 
-export const nodeTermsWarnings = (terms: unknown, path: string): string[] => recs(terms).flatMap((term, index) => nodeTermWarnings(term, `${path}[${index}]`, false));
+export const nodeTermsWarnings = (terms: unknown, path: string): string[] =>
+  recs(terms).flatMap((term, index) => nodeTermWarnings(term, `${path}[${index}]`, false));
 
 const MILLI_NANO = 1_000_000n;
 
@@ -94,22 +111,33 @@ export function fractionWarnings(resources: unknown, path: string, names: readon
     const value = field(resources, name);
     if (unset(value)) return [];
     const milli = (quantityNano(value) + MILLI_NANO - 1n) / MILLI_NANO;
-    return milli % 1000n === 0n ? [] : [`${path}[${name}]: fractional byte value ${quoted(String(canonicalQuantity(value)))} is invalid, must be an integer`];
+    return milli % 1000n === 0n
+      ? []
+      : [
+          `${path}[${name}]: fractional byte value ${quoted(String(canonicalQuantity(value)))} is invalid, must be an integer`,
+        ];
   });
 }
 
 export function claimSpecWarnings(spec: unknown, path: string): string[] {
-  return ['requests', 'limits'].flatMap((kind) => fractionWarnings(at(spec, 'resources', kind), `${path}.resources.${kind}`, ['storage']));
+  return ['requests', 'limits'].flatMap((kind) =>
+    fractionWarnings(at(spec, 'resources', kind), `${path}.resources.${kind}`, ['storage']),
+  );
 }
 
-export const hasAnnotation = (object: Rec, name: string): boolean => at(object, 'metadata', 'annotations', name) !== undefined;
+export const hasAnnotation = (object: Rec, name: string): boolean =>
+  at(object, 'metadata', 'annotations', name) !== undefined;
 
 /** Of sources of volumes that nothing serves any more. */
 export const GONE_VOLUMES: readonly (readonly [field: string, message: string])[] = [
-  ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'], ['gitRepo', 'deprecated in v1.11, and disabled by default in v1.33+'],
-  ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'], ['flocker', 'deprecated in v1.22, non-functional in v1.25+'],
-  ['storageos', 'deprecated in v1.22, non-functional in v1.25+'], ['quobyte', 'deprecated in v1.22, non-functional in v1.25+'],
-  ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'], ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
+  ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
+  ['gitRepo', 'deprecated in v1.11, and disabled by default in v1.33+'],
+  ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
+  ['flocker', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['storageos', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['quobyte', 'deprecated in v1.22, non-functional in v1.25+'],
+  ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
+  ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
   ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
 ];
 

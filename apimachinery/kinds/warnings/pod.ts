@@ -1,7 +1,16 @@
 /** What is allowed in a pod, or in the template of one, and hardly ever meant (k8s.io/kubernetes/pkg/api/pod). */
 import { jsonEqual } from '../../value.js';
 import { at, field, num, optionalNum, recs, str, strs, type Rec } from '../lib/value.js';
-import { addressWarnings, fractionWarnings, hasAnnotation, labelDeprecation, nodeTermsWarnings, nodeTermWarnings, quoted, renamedLabels } from './common.js';
+import {
+  addressWarnings,
+  fractionWarnings,
+  hasAnnotation,
+  labelDeprecation,
+  nodeTermsWarnings,
+  nodeTermWarnings,
+  quoted,
+  renamedLabels,
+} from './common.js';
 import { volumeWarnings } from './volumes.js';
 
 interface Container {
@@ -23,21 +32,36 @@ export function podWarnings(object: Rec, prefix: string): string[] {
     ...volumeWarnings(recs(field(spec, 'volumes')), `${path}.volumes`),
     ...repeated(recs(field(spec, 'hostAliases')), 'ip', `${path}.hostAliases`),
     ...repeated(recs(field(spec, 'imagePullSecrets')), 'name', `${path}.imagePullSecrets`),
-    ...recs(field(spec, 'imagePullSecrets')).flatMap((secret, index) => (str(secret['name']) === '' ? [`${path}.imagePullSecrets[${index}].name: invalid empty name ""`] : [])),
+    ...recs(field(spec, 'imagePullSecrets')).flatMap((secret, index) =>
+      str(secret['name']) === '' ? [`${path}.imagePullSecrets[${index}].name: invalid empty name ""`] : [],
+    ),
     ...fractionWarnings(field(spec, 'overhead'), `${path}.overhead`, BYTES),
-    ...seccompWarnings(object, at(spec, 'securityContext', 'seccompProfile'), { path: `${prefix}metadata.annotations`, name: 'seccomp.security.alpha.kubernetes.io/pod' }),
+    ...seccompWarnings(object, at(spec, 'securityContext', 'seccompProfile'), {
+      path: `${prefix}metadata.annotations`,
+      name: 'seccomp.security.alpha.kubernetes.io/pod',
+    }),
     ...containers.flatMap((one) => containerWarnings(object, one, prefix)),
     ...portWarnings(containers),
     ...portNameWarnings(containers),
-    ...(grace !== undefined && num(grace) < 0 ? [`${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`] : []),
-    ...['podAffinity', 'podAntiAffinity'].flatMap((name) => podAffinityWarnings(at(spec, 'affinity', name), `${path}.affinity.${name}`)),
-    ...strs(at(spec, 'dnsConfig', 'nameservers')).flatMap((server, index) => addressWarnings(`${path}.dnsConfig.nameservers[${index}]`, server)),
-    ...recs(field(spec, 'hostAliases')).flatMap((alias, index) => addressWarnings(`${path}.hostAliases[${index}].ip`, str(alias['ip']))),
+    ...(grace !== undefined && num(grace) < 0
+      ? [`${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`]
+      : []),
+    ...['podAffinity', 'podAntiAffinity'].flatMap((name) =>
+      podAffinityWarnings(at(spec, 'affinity', name), `${path}.affinity.${name}`),
+    ),
+    ...strs(at(spec, 'dnsConfig', 'nameservers')).flatMap((server, index) =>
+      addressWarnings(`${path}.dnsConfig.nameservers[${index}]`, server),
+    ),
+    ...recs(field(spec, 'hostAliases')).flatMap((alias, index) =>
+      addressWarnings(`${path}.hostAliases[${index}].ip`, str(alias['ip'])),
+    ),
   ];
 }
 
 function containersOf(spec: unknown, path: string): Container[] {
-  return ['initContainers', 'containers', 'ephemeralContainers'].flatMap((name) => recs(field(spec, name)).map((container, index) => ({ container, path: `${path}.${name}[${index}]` })));
+  return ['initContainers', 'containers', 'ephemeralContainers'].flatMap((name) =>
+    recs(field(spec, name)).map((container, index) => ({ container, path: `${path}.${name}[${index}]` })),
+  );
 }
 
 const NULL_SELECTOR = 'a null labelSelector results in matching no pod';
@@ -49,7 +73,9 @@ function placementWarnings(spec: unknown, path: string): string[] {
   return [
     ...renamedLabels(field(spec, 'nodeSelector'), (label) => `${path}.nodeSelector[${label}]`),
     ...nodeTermsWarnings(at(affinity, 'requiredDuringSchedulingIgnoredDuringExecution', 'nodeSelectorTerms'), required),
-    ...recs(field(affinity, 'preferredDuringSchedulingIgnoredDuringExecution')).flatMap((term, index) => nodeTermWarnings(term['preference'], `${preferred}[${index}].preference`, true)),
+    ...recs(field(affinity, 'preferredDuringSchedulingIgnoredDuringExecution')).flatMap((term, index) =>
+      nodeTermWarnings(term['preference'], `${preferred}[${index}].preference`, true),
+    ),
     ...recs(field(spec, 'topologySpreadConstraints')).flatMap((constraint, index) => {
       const here = `${path}.topologySpreadConstraints[${index}]`;
       const renamed = labelDeprecation(constraint['topologyKey']);
@@ -65,9 +91,18 @@ function podAffinityWarnings(affinity: unknown, path: string): string[] {
   const required = recs(field(affinity, 'requiredDuringSchedulingIgnoredDuringExecution'));
   const preferred = recs(field(affinity, 'preferredDuringSchedulingIgnoredDuringExecution'));
   return [
-    ...required.flatMap((term, index) => (term['labelSelector'] === undefined ? [`${path}.requiredDuringSchedulingIgnoredDuringExecution[${index}].labelSelector: ${NULL_SELECTOR}`] : [])),
-    ...preferred.flatMap((term, index) => (at(term, 'podAffinityTerm', 'labelSelector') === undefined
-      ? [`${path}.preferredDuringSchedulingIgnoredDuringExecution[${index}].podAffinityTerm.labelSelector: ${NULL_SELECTOR}`] : [])),
+    ...required.flatMap((term, index) =>
+      term['labelSelector'] === undefined
+        ? [`${path}.requiredDuringSchedulingIgnoredDuringExecution[${index}].labelSelector: ${NULL_SELECTOR}`]
+        : [],
+    ),
+    ...preferred.flatMap((term, index) =>
+      at(term, 'podAffinityTerm', 'labelSelector') === undefined
+        ? [
+            `${path}.preferredDuringSchedulingIgnoredDuringExecution[${index}].podAffinityTerm.labelSelector: ${NULL_SELECTOR}`,
+          ]
+        : [],
+    ),
   ];
 }
 
@@ -77,8 +112,8 @@ const OLD_ANNOTATIONS = [
   ['security.alpha.kubernetes.io/unsafe-sysctls', 'non-functional in v1.11+; use the "sysctls" field instead'],
 ] as const;
 
-const annotationWarnings = (object: Rec, path: string): string[] => OLD_ANNOTATIONS
-  .flatMap(([name, message]) => (hasAnnotation(object, name) ? [`${path}[${name}]: ${message}`] : []));
+const annotationWarnings = (object: Rec, path: string): string[] =>
+  OLD_ANNOTATIONS.flatMap(([name, message]) => (hasAnnotation(object, name) ? [`${path}[${name}]: ${message}`] : []));
 
 function repeated(items: readonly Rec[], name: string, path: string): string[] {
   const seen = new Set<string>();
@@ -90,8 +125,14 @@ function repeated(items: readonly Rec[], name: string, path: string): string[] {
   });
 }
 
-function seccompWarnings(object: Rec, profile: unknown, { path, name }: { readonly path: string; readonly name: string }): string[] {
-  return profile === undefined && hasAnnotation(object, name) ? [`${path}[${name}]: non-functional in v1.27+; use the "seccompProfile" field instead`] : [];
+function seccompWarnings(
+  object: Rec,
+  profile: unknown,
+  { path, name }: { readonly path: string; readonly name: string },
+): string[] {
+  return profile === undefined && hasAnnotation(object, name)
+    ? [`${path}[${name}]: non-functional in v1.27+; use the "seccompProfile" field instead`]
+    : [];
 }
 
 const ARMOR = 'container.apparmor.security.beta.kubernetes.io/';
@@ -100,7 +141,9 @@ const LOCALHOST = 'localhost/';
 function armorOf(annotation: string): object | undefined {
   if (annotation === 'unconfined') return { type: 'Unconfined' };
   if (annotation === 'runtime/default') return { type: 'RuntimeDefault' };
-  return annotation.startsWith(LOCALHOST) && annotation !== LOCALHOST ? { type: 'Localhost', localhostProfile: annotation.slice(LOCALHOST.length) } : undefined;
+  return annotation.startsWith(LOCALHOST) && annotation !== LOCALHOST
+    ? { type: 'Localhost', localhostProfile: annotation.slice(LOCALHOST.length) }
+    : undefined;
 }
 
 function armorWarnings(object: Rec, container: Rec, path: string): string[] {
@@ -113,7 +156,10 @@ function armorWarnings(object: Rec, container: Rec, path: string): string[] {
 
 function containerWarnings(object: Rec, { container, path }: Container, prefix: string): string[] {
   const annotations = `${prefix}metadata.annotations`;
-  const seccomp = { path: annotations, name: `container.seccomp.security.alpha.kubernetes.io/${str(container['name'])}` };
+  const seccomp = {
+    path: annotations,
+    name: `container.seccomp.security.alpha.kubernetes.io/${str(container['name'])}`,
+  };
   return [
     ...seccompWarnings(object, at(container, 'securityContext', 'seccompProfile'), seccomp),
     ...(prefix === '' ? [] : armorWarnings(object, container, annotations)),
@@ -125,7 +171,11 @@ function containerWarnings(object: Rec, { container, path }: Container, prefix: 
 /** Of each container, and of thousands: most have none. */
 function resourceWarnings(resources: unknown, path: string): string[] {
   const kinds = ['limits', 'requests'].filter((kind) => field(resources, kind) !== undefined);
-  return kinds.length === 0 ? [] : BYTES.flatMap((name) => kinds.flatMap((kind) => fractionWarnings(field(resources, kind), `${path}.resources.${kind}`, [name])));
+  return kinds.length === 0
+    ? []
+    : BYTES.flatMap((name) =>
+        kinds.flatMap((kind) => fractionWarnings(field(resources, kind), `${path}.resources.${kind}`, [name])),
+      );
 }
 
 /** A variable given twice is meant where the second one extends the first. */
@@ -140,7 +190,9 @@ function envWarnings(variables: readonly Rec[], path: string): string[] {
     const reference = `$(${name})`;
     const value = str(variable['value']);
     const extends_ = variable['valueFrom'] === undefined && value !== reference && value.includes(reference);
-    return extends_ ? [] : [`${path}[${index}]: hides previous definition of ${quoted(name)}, which may be dropped when using apply`];
+    return extends_
+      ? []
+      : [`${path}[${index}]: hides previous definition of ${quoted(name)}, which may be dropped when using apply`];
   });
 }
 
@@ -159,8 +211,13 @@ function portWarnings(containers: readonly Container[]): string[] {
   let pairs = 0;
   for (const { container, path } of containers) {
     for (const [index, given] of recs(container['ports']).entries()) {
-      const port = { path: `${path}.ports[${index}]`, hostIP: str(given['hostIP']), hostPort: num(optionalNum(given['hostPort'])) };
-      if (port.hostIP !== '' && port.hostPort === 0) warnings.push(`${port.path}: hostIP set without hostPort: ${goPort(given)}`);
+      const port = {
+        path: `${path}.ports[${index}]`,
+        hostIP: str(given['hostIP']),
+        hostPort: num(optionalNum(given['hostPort'])),
+      };
+      if (port.hostIP !== '' && port.hostPort === 0)
+        warnings.push(`${port.path}: hostIP set without hostPort: ${goPort(given)}`);
       const number = `${num(optionalNum(given['containerPort']))}/${str(given['protocol'])}`;
       const others = byNumber.get(number) ?? [];
       for (const other of others) {
@@ -190,12 +247,17 @@ function goPort(port: Rec): string {
 
 function portNameWarnings(containers: readonly Container[]): string[] {
   const first = new Map<string, string>();
-  return containers.flatMap(({ container, path }) => recs(container['ports']).flatMap((port, index) => {
-    const [name, here] = [str(port['name']), `${path}.ports[${index}]`];
-    if (name === '') return [];
-    const other = first.get(name);
-    if (other !== undefined) return [`${here}: duplicate port name ${quoted(name)} with ${other}, services and probes that select ports by name will use ${other}`];
-    first.set(name, here);
-    return [];
-  }));
+  return containers.flatMap(({ container, path }) =>
+    recs(container['ports']).flatMap((port, index) => {
+      const [name, here] = [str(port['name']), `${path}.ports[${index}]`];
+      if (name === '') return [];
+      const other = first.get(name);
+      if (other !== undefined)
+        return [
+          `${here}: duplicate port name ${quoted(name)} with ${other}, services and probes that select ports by name will use ${other}`,
+        ];
+      first.set(name, here);
+      return [];
+    }),
+  );
 }

@@ -9,7 +9,8 @@ interface Pem {
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
 
-const blocksOf = (data: unknown): Pem[] => [...Buffer.from(str(data), 'base64').toString('latin1').matchAll(BLOCK)].map(([text, type = '']) => ({ type, text }));
+const blocksOf = (data: unknown): Pem[] =>
+  [...Buffer.from(str(data), 'base64').toString('latin1').matchAll(BLOCK)].map(([text, type = '']) => ({ type, text }));
 
 const isKey = ({ type }: Pem): boolean => type === 'PRIVATE KEY' || type.endsWith(' PRIVATE KEY');
 
@@ -50,7 +51,9 @@ function mismatch(certificate: Pem, key: Pem): string | undefined {
   try {
     const secret = createPrivateKey(key.text);
     if (holder.checkPrivateKey(secret)) return undefined;
-    return holder.publicKey.asymmetricKeyType === secret.asymmetricKeyType ? 'tls: private key does not match public key' : 'tls: private key type does not match public key type';
+    return holder.publicKey.asymmetricKeyType === secret.asymmetricKeyType
+      ? 'tls: private key does not match public key'
+      : 'tls: private key type does not match public key type';
   } catch {
     return 'tls: failed to parse private key';
   }

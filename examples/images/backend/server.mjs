@@ -18,7 +18,8 @@ async function textOf(request) {
 async function answer(request, response) {
   if (request.method === 'POST') {
     const text = await textOf(request);
-    if (text === undefined || text === '') return response.writeHead(400).end(`an entry has 1 to ${ENTRY_BYTES_MAX} characters\n`);
+    if (text === undefined || text === '')
+      return response.writeHead(400).end(`an entry has 1 to ${ENTRY_BYTES_MAX} characters\n`);
     entries.push(text);
     if (entries.length > ENTRIES_MAX) entries.shift();
   }

@@ -1,6 +1,6 @@
-// The guestbook's face. It shows where its pieces come from: the greeting from a ConfigMap as an environment variable, the
-// rules from the same ConfigMap as a file, the administrator's key from a Secret both ways, the entries from a second
-// Deployment that it finds by name in the cluster's DNS.
+// The guestbook's face. It shows where its pieces come from: the greeting from a ConfigMap as an environment variable,
+// the rules from the same ConfigMap as a file, the administrator's key from a Secret both ways, the entries from a
+// second Deployment that it finds by name in the cluster's DNS.
 //
 //   GET /          the page, as text        POST /          signs the guestbook with the request's body
 //   GET /whoami    this pod, as JSON        DELETE /        says whether the key in x-admin-key is the right one
@@ -31,15 +31,24 @@ async function backend(init = {}) {
 async function page(init) {
   const [rules, book] = await Promise.all([fileOf(CONFIG_DIRECTORY, 'rules.txt'), backend(init)]);
   return [
-    process.env.GREETING ?? 'no greeting', rules, '',
+    process.env.GREETING ?? 'no greeting',
+    rules,
+    '',
     `web ${VERSION}, pod ${self.pod} on ${self.node}; backend ${book.pod} on ${book.node}`,
-    `${book.entries.length} entries`, ...book.entries.map((entry) => `- ${entry}`), '',
+    `${book.entries.length} entries`,
+    ...book.entries.map((entry) => `- ${entry}`),
+    '',
   ].join('\n');
 }
 
 /** The same key must come from the environment and from the file. */
 async function mayAdministrate(key) {
-  return key !== undefined && key !== '' && key === process.env.ADMIN_KEY && key === await fileOf(SECRET_DIRECTORY, 'admin-key');
+  return (
+    key !== undefined &&
+    key !== '' &&
+    key === process.env.ADMIN_KEY &&
+    key === (await fileOf(SECRET_DIRECTORY, 'admin-key'))
+  );
 }
 
 async function answer(request, response) {
@@ -47,13 +56,22 @@ async function answer(request, response) {
     response.writeHead(code, { 'content-type': type, ...(stopping ? { connection: 'close' } : {}) }).end(text);
   };
   switch (`${request.method} ${request.url}`) {
-    case 'GET /healthz': return send(200, 'alive\n');
-    case 'GET /readyz': return stopping ? send(503, 'stopping\n') : send(200, 'ready\n');
-    case 'GET /whoami': return send(200, `${JSON.stringify(self)}\n`, 'application/json');
-    case 'GET /': return send(200, await page());
-    case 'POST /': return send(200, await page({ method: 'POST', body: await bodyOf(request) }));
-    case 'DELETE /': return await mayAdministrate(request.headers['x-admin-key']) ? send(200, 'the key fits\n') : send(403, 'the key does not fit\n');
-    default: return send(404, 'not here\n');
+    case 'GET /healthz':
+      return send(200, 'alive\n');
+    case 'GET /readyz':
+      return stopping ? send(503, 'stopping\n') : send(200, 'ready\n');
+    case 'GET /whoami':
+      return send(200, `${JSON.stringify(self)}\n`, 'application/json');
+    case 'GET /':
+      return send(200, await page());
+    case 'POST /':
+      return send(200, await page({ method: 'POST', body: await bodyOf(request) }));
+    case 'DELETE /':
+      return (await mayAdministrate(request.headers['x-admin-key']))
+        ? send(200, 'the key fits\n')
+        : send(403, 'the key does not fit\n');
+    default:
+      return send(404, 'not here\n');
   }
 }
 
@@ -66,9 +84,12 @@ async function bodyOf(request) {
 const server = createServer((request, response) => {
   const begun = performance.now();
   response.on('finish', () => {
-    if (!/^\/(healthz|readyz)$/.test(request.url)) console.log(`${request.method} ${request.url} ${response.statusCode} ${Math.round(performance.now() - begun)}ms`);
+    if (!/^\/(healthz|readyz)$/.test(request.url))
+      console.log(`${request.method} ${request.url} ${response.statusCode} ${Math.round(performance.now() - begun)}ms`);
   });
-  answer(request, response).catch((error) => response.writeHead(502).end(`the backend does not answer: ${error.message}\n`));
+  answer(request, response).catch((error) =>
+    response.writeHead(502).end(`the backend does not answer: ${error.message}\n`),
+  );
 });
 server.listen(Number(process.env.PORT ?? 8080), () => console.log(`web ${VERSION}: listening`));
 

@@ -10,7 +10,10 @@ export interface Change {
   readonly id: NodeId;
 }
 
-/** `auto`: joint only if more than one change, left by itself. `implicit`, `explicit`: joint, left by itself or by request. */
+/**
+ * `auto`: joint only if more than one change, left by itself. `implicit`, `explicit`: joint, left by itself or by
+ * request.
+ */
 export type Transition = 'auto' | 'implicit' | 'explicit';
 
 /** No changes and `auto`: leave the joint state. */
@@ -21,7 +24,10 @@ export interface ConfChange {
   readonly context: Uint8Array;
 }
 
-export type Passage = { readonly kind: 'simple' } | { readonly kind: 'leave-joint' } | { readonly kind: 'enter-joint'; readonly autoLeave: boolean };
+export type Passage =
+  | { readonly kind: 'simple' }
+  | { readonly kind: 'leave-joint' }
+  | { readonly kind: 'enter-joint'; readonly autoLeave: boolean };
 
 /** Which way a change takes through the protocol. */
 export function passage(change: ConfChange): Passage {

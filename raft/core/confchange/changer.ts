@@ -151,7 +151,8 @@ function finish(draft: Draft, autoLeave: boolean): ChangeResult {
   for (const id of [...draft.incoming, ...draft.outgoing, ...draft.learners, ...draft.learnersNext]) {
     assert(draft.progress.has(id), `no progress for node ${id} of the configuration`);
   }
-  for (const id of draft.learnersNext) assert(draft.outgoing.has(id), `node ${id} is to become a learner but was no voter`);
+  for (const id of draft.learnersNext)
+    assert(draft.outgoing.has(id), `node ${id} is to become a learner but was no voter`);
   for (const id of draft.learners) {
     assert(!draft.incoming.has(id) && !draft.outgoing.has(id), `node ${id} is voter and learner at once`);
   }

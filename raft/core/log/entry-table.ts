@@ -1,6 +1,6 @@
 /**
- * Entries of consecutive indices, in columns, their data one behind the other in segments: an entry that waits here to be
- * compacted is nothing that the garbage collector would have to move and look at. What is read is made anew.
+ * Entries of consecutive indices, in columns, their data one behind the other in segments: an entry that waits here to
+ * be compacted is nothing that the garbage collector would have to move and look at. What is read is made anew.
  */
 import { assert } from '../../../platform/assert.js';
 import { NO_DATA } from '../types/entry.js';
@@ -79,7 +79,10 @@ export class EntryTable {
       term: term[row] as Term,
       index,
       kind: KINDS[kind[row] as number] as EntryKind,
-      data: size === 0 ? NO_DATA : (this.#segments[(segment[row] as number) - this.#firstSegment] as Buffer).subarray(from, from + size),
+      data:
+        size === 0
+          ? NO_DATA
+          : (this.#segments[(segment[row] as number) - this.#firstSegment] as Buffer).subarray(from, from + size),
       proposal: proposal[row] as number,
     };
   }
@@ -110,7 +113,8 @@ export class EntryTable {
     for (let place = 0; place < count; place++) this.#payload_bytes -= this.dataLength(place);
     this.#head += count;
     this.#size -= count;
-    const first = this.#size === 0 ? this.#firstSegment + this.#segments.length - 1 : (this.#columns.segment[this.#head] as number);
+    const first =
+      this.#size === 0 ? this.#firstSegment + this.#segments.length - 1 : (this.#columns.segment[this.#head] as number);
     if (first > this.#firstSegment) {
       this.#segments.splice(0, first - this.#firstSegment);
       this.#firstSegment = first;

@@ -7,7 +7,13 @@ import type { LogIndex, Term } from '../types/ids.js';
 import { EntryTable } from './entry-table.js';
 import type { LogStorage } from './storage.js';
 
-const EMPTY_CONF_STATE: ConfState = { voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+const EMPTY_CONF_STATE: ConfState = {
+  voters: [],
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+  autoLeave: false,
+};
 
 export class MemoryStorage implements LogStorage {
   hardState: HardState = { term: 0, vote: 0, commit: 0 };

@@ -100,7 +100,10 @@ export class RaftLog {
   append(entries: readonly Entry[]): void {
     const first = entries[0];
     if (first === undefined) return;
-    assert(first.index > this.committed, `entry ${first.index} would overwrite what is committed up to ${this.committed}`);
+    assert(
+      first.index > this.committed,
+      `entry ${first.index} would overwrite what is committed up to ${this.committed}`,
+    );
     this.unstable.truncateAndAppend(entries);
   }
 
@@ -126,7 +129,10 @@ export class RaftLog {
 
   commitTo(index: LogIndex): void {
     if (index <= this.committed) return;
-    assert(index <= this.lastIndex, `commit index ${index} is beyond the last entry ${this.lastIndex}: was the log lost?`);
+    assert(
+      index <= this.lastIndex,
+      `commit index ${index} is beyond the last entry ${this.lastIndex}: was the log lost?`,
+    );
     this.committed = index;
   }
 
@@ -154,11 +160,15 @@ export class RaftLog {
     this.#applying = last.index;
     this.#applyingBytes += entriesSize(entries);
     // A batch that was cut short met the limit too.
-    this.#applyingPaused = this.#applyingBytes >= this.#applyingBytesMax || last.index < this.#appliableTo(allowUnstable);
+    this.#applyingPaused =
+      this.#applyingBytes >= this.#applyingBytesMax || last.index < this.#appliableTo(allowUnstable);
   }
 
   appliedTo(index: LogIndex, bytes: number): void {
-    assert(index <= this.committed && index >= this.#applied, `applied index ${index} is outside [${this.#applied}, ${this.committed}]`);
+    assert(
+      index <= this.committed && index >= this.#applied,
+      `applied index ${index} is outside [${this.#applied}, ${this.committed}]`,
+    );
     this.#applied = index;
     this.#applying = Math.max(this.#applying, index);
     this.#applyingBytes = Math.max(this.#applyingBytes - bytes, 0);

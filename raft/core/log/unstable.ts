@@ -1,6 +1,7 @@
 /**
  * The part of the log that is not known to be durable: entries from `offset` on, and perhaps a snapshot before them.
- * Entries before `offsetInProgress` were handed out to be written. An unstable entry outranks a stable one of its index.
+ * Entries before `offsetInProgress` were handed out to be written. An unstable entry outranks a stable one of its
+ * index.
  */
 import { assert } from '../../../platform/assert.js';
 import type { Entry } from '../types/entry.js';
@@ -47,7 +48,10 @@ export class Unstable {
 
   /** Entries of [low, high). */
   slice(low: LogIndex, high: LogIndex): readonly Entry[] {
-    assert(low >= this.#offset && high <= this.#offset + this.#entries.length, `unstable entries [${low}, ${high}) are not here`);
+    assert(
+      low >= this.#offset && high <= this.#offset + this.#entries.length,
+      `unstable entries [${low}, ${high}) are not here`,
+    );
     return this.#entries.slice(low - this.#offset, high - this.#offset);
   }
 
@@ -70,7 +74,9 @@ export class Unstable {
     if (this.#snapshot !== undefined) this.#snapshotInProgress = true;
   }
 
-  /** Entries up to (term, index) are durable. Passed over when they were replaced since: the write was another term's. */
+  /**
+   * Entries up to (term, index) are durable. Passed over when they were replaced since: the write was another term's.
+   */
   stableTo(term: Term, index: LogIndex): void {
     if (index < this.#offset || this.term(index) !== term) return;
     this.#entries = this.#entries.slice(index + 1 - this.#offset);

@@ -1,4 +1,6 @@
-/** Joint quorums (thesis 4.3): a decision needs a majority of both halves. The outgoing half is empty outside a change. */
+/**
+ * Joint quorums (thesis 4.3): a decision needs a majority of both halves. The outgoing half is empty outside a change.
+ */
 import type { LogIndex, NodeId } from '../types/ids.js';
 import { majorityCommitted, majorityVote } from './majority.js';
 import type { VoteResult } from './majority.js';

@@ -92,7 +92,9 @@ export class Progress {
     return true;
   }
 
-  /** The follower rejected an append behind `rejected`; it may match up to `hint`. False when the rejection is stale. */
+  /**
+   * The follower rejected an append behind `rejected`; it may match up to `hint`. False when the rejection is stale.
+   */
   maybeDecrease(rejected: LogIndex, hint: LogIndex): boolean {
     if (this.state === 'replicate') {
       if (rejected <= this.match) return false;

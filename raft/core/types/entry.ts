@@ -1,6 +1,8 @@
 import type { LogIndex, Term } from './ids.js';
 
-/** `conf-change` holds exactly one change; `conf-change-v2` holds any number and how to pass through the joint state. */
+/**
+ * `conf-change` holds exactly one change; `conf-change-v2` holds any number and how to pass through the joint state.
+ */
 export type EntryKind = 'normal' | 'conf-change' | 'conf-change-v2';
 
 export interface Entry {
@@ -30,7 +32,9 @@ export function entriesSize(entries: readonly Entry[]): number {
   return size;
 }
 
-/** Bytes of user data alone. The no-op of a term and the leaving of a joint state count nothing and are never refused. */
+/**
+ * Bytes of user data alone. The no-op of a term and the leaving of a joint state count nothing and are never refused.
+ */
 export function payloadSize(entries: readonly { readonly data: Uint8Array }[]): number {
   let size = 0;
   for (const entry of entries) size += entry.data.length;

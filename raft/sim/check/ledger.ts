@@ -1,8 +1,9 @@
 /**
- * The judge of Raft. It sees every durable write of a log, every applied entry and every leader, at the moment of each, and
- * knows what all members hold; so it can tell at once when a promise of the paper (figure 3) is broken:
+ * The judge of Raft. It sees every durable write of a log, every applied entry and every leader, at the moment of each,
+ * and knows what all members hold; so it can tell at once when a promise of the paper (figure 3) is broken:
  *
- * - election safety: one leader a term, and one time in office: a process that has ended does not come back into its term
+ * - election safety: one leader a term, and one time in office: a process that has ended does not come back into its
+ * term
  * - a leader's own vote is on its own disk, as the votes of a quorum are
  * - leader append-only: a leader's log only grows within its term
  * - log matching: entries of equal index and term are equal, and so is all before them
@@ -43,11 +44,16 @@ interface Applied {
 const textOf = ({ voters, votersOutgoing, learners, learnersNext, removed = [] }: Membership) =>
   `${voters.join(',')}/${votersOutgoing.join(',')}/${learners.join(',')}/${learnersNext.join(',')} without ${removed.join(',')}`;
 
-const isSameList = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((id, i) => id === b[i]);
+const isSameList = (a: readonly number[], b: readonly number[]) =>
+  a.length === b.length && a.every((id, i) => id === b[i]);
 
 /** Since when, is another thing after a snapshot. */
-const isSame = (a: Membership, b: Membership) => isSameList(a.voters, b.voters) && isSameList(a.votersOutgoing, b.votersOutgoing)
-  && isSameList(a.learners, b.learners) && isSameList(a.learnersNext, b.learnersNext) && isSameList(a.removed ?? [], b.removed ?? []);
+const isSame = (a: Membership, b: Membership) =>
+  isSameList(a.voters, b.voters) &&
+  isSameList(a.votersOutgoing, b.votersOutgoing) &&
+  isSameList(a.learners, b.learners) &&
+  isSameList(a.learnersNext, b.learnersNext) &&
+  isSameList(a.removed ?? [], b.removed ?? []);
 
 /** Clocks drift by two percent at most (settings.ts). */
 const CLOCK_TOLERANCE = 0.97;
@@ -136,7 +142,9 @@ export class Ledger {
   #voted(member: LedgerMember, { term, vote }: { readonly term: number; readonly vote: number }): void {
     const before = this.#votes.get(member.id);
     if (before?.term === term && before.vote !== 0 && before.vote !== vote) {
-      this.#world.violated(`one vote a term: ${member.name} had voted for ${before.vote} in term ${term}, and writes ${vote === 0 ? 'that it has not voted' : `a vote for ${vote}`}`);
+      this.#world.violated(
+        `one vote a term: ${member.name} had voted for ${before.vote} in term ${term}, and writes ${vote === 0 ? 'that it has not voted' : `a vote for ${vote}`}`,
+      );
     }
     this.#votes.set(member.id, { term, vote });
   }
@@ -154,7 +162,9 @@ export class Ledger {
       terms.set(term, { checksum, previousTerm });
       if (entry.kind !== 'normal') this.#checkChange(entry, log);
     } else if (known.checksum !== checksum || known.previousTerm !== previousTerm) {
-      this.#world.violated(`log matching: ${member.name} holds another entry ${index} of term ${term} than a member before it`);
+      this.#world.violated(
+        `log matching: ${member.name} holds another entry ${index} of term ${term} than a member before it`,
+      );
     }
   }
 
@@ -163,9 +173,14 @@ export class Ledger {
     const from = Math.max(this.#lastApplied + 1, log.view.firstIndex);
     const undecided = from < index ? log.view.entries(from, index, Infinity) : [];
     const other = undecided.find(({ kind }) => kind !== 'normal');
-    if (other !== undefined) this.#world.violated(`one change at a time: ${index} is a membership change, and ${other.index} another that is not decided yet`);
+    if (other !== undefined)
+      this.#world.violated(
+        `one change at a time: ${index} is a membership change, and ${other.index} another that is not decided yet`,
+      );
     if ((this.#applied[this.#lastApplied]?.term ?? 0) < term) {
-      this.#world.violated(`no change before the no-op: ${index} is a membership change of term ${term}, in which nothing was committed yet`);
+      this.#world.violated(
+        `no change before the no-op: ${index} is a membership change of term ${term}, in which nothing was committed yet`,
+      );
     }
   }
 
@@ -179,21 +194,25 @@ export class Ledger {
     if (log !== undefined) this.#checkMatches(member, status, log);
     const before = this.#lastIndexes.get(member.id);
     if (before?.term === status.term && status.lastIndex < before.last) {
-      this.#world.violated(`leader append-only: ${member.name} shortened its log from ${before.last} to ${status.lastIndex} in term ${status.term}`);
+      this.#world.violated(
+        `leader append-only: ${member.name} shortened its log from ${before.last} to ${status.lastIndex} in term ${status.term}`,
+      );
     }
     this.#lastIndexes.set(member.id, { term: status.term, last: status.lastIndex });
   }
 
   #checkMatches(member: LedgerMember, { term, progress }: LeaderView, log: MemberLog): void {
     let known = this.#matches.get(member.id);
-    if (known?.term !== term) this.#matches.set(member.id, known = { term, seen: new Map() });
+    if (known?.term !== term) this.#matches.set(member.id, (known = { term, seen: new Map() }));
     for (const [id, { match }] of progress) {
       // What is not on the leader's own disk yet is looked at when it is.
       const entryTerm = match === known.seen.get(id) || id === member.id ? undefined : log.view.term(match);
       if (entryTerm === undefined) continue;
       known.seen.set(id, match);
       if (match > 0 && this.#options.holds(id, match, entryTerm) === false) {
-        this.#world.violated(`true acknowledgements: ${member.name} believes in term ${term} that ${id} holds entry ${match} of term ${entryTerm}, and its disk does not`);
+        this.#world.violated(
+          `true acknowledgements: ${member.name} believes in term ${term} that ${id} holds entry ${match} of term ${entryTerm}, and its disk does not`,
+        );
       }
     }
   }
@@ -213,79 +232,130 @@ export class Ledger {
     for (const entry of view.entries(view.firstIndex, view.lastIndex + 1, Infinity)) this.#know(member, entry, log);
   }
 
-  elected(member: LedgerMember, term: number, parts: { readonly log: MemberLog; readonly voters: readonly number[] }): void {
+  elected(
+    member: LedgerMember,
+    term: number,
+    parts: { readonly log: MemberLog; readonly voters: readonly number[] },
+  ): void {
     const { log, voters } = parts;
     const other = this.#leaders.get(term);
     if (other?.id === member.id && !other.isOver) return;
-    if (other?.id === member.id) this.#world.violated(`election safety: ${member.name} leads in term ${term} again, after a restart that it should have forgotten nothing in`);
-    if (other !== undefined) this.#world.violated(`election safety: ${other.id} and ${member.id} both lead in term ${term}`);
+    if (other?.id === member.id)
+      this.#world.violated(
+        `election safety: ${member.name} leads in term ${term} again, after a restart that it should have forgotten nothing in`,
+      );
+    if (other !== undefined)
+      this.#world.violated(`election safety: ${other.id} and ${member.id} both lead in term ${term}`);
     this.#leaders.set(term, { id: member.id, isOver: false });
     // Without it, it could be elected in this term once more, and write other entries into it (Raft paper, figure 2).
-    if (this.#options.votedFor(member.id, term, member.id) === false) this.#world.violated(`election safety: ${member.name} leads in term ${term} before its own vote is on its disk`);
+    if (this.#options.votedFor(member.id, term, member.id) === false)
+      this.#world.violated(`election safety: ${member.name} leads in term ${term} before its own vote is on its disk`);
     const votes = voters.filter((id) => this.#options.votedFor(id, term, member.id) !== false);
     if (2 * votes.length <= voters.length) {
-      this.#world.violated(`election safety: ${member.name} leads in term ${term} with votes on ${votes.length} of ${voters.length} disks`);
+      this.#world.violated(
+        `election safety: ${member.name} leads in term ${term} with votes on ${votes.length} of ${voters.length} disks`,
+      );
     }
     this.#world.trace(`leader ${member.name} term ${term}`);
-    // One that learns late of its election owes nothing that was committed since, be it of an older term (Raft paper, figure 8).
+    // One that learns late of its election owes nothing that was committed since, be it of an older term (Raft paper,
+    // figure 8).
     let last = this.#lastApplied;
     while ((this.#applied[last]?.committedIn ?? 0) >= term) last--;
     this.#newestTerm = Math.max(this.#newestTerm, term);
     const entry = this.#applied[last];
     if (entry === undefined || log.view.firstIndex > last) return;
     if (log.view.term(last) !== entry.term) {
-      this.#world.violated(`leader completeness: ${member.name} leads in term ${term} without entry ${last} of term ${entry.term}, which was applied before`);
+      this.#world.violated(
+        `leader completeness: ${member.name} leads in term ${term} without entry ${last} of term ${entry.term}, which was applied before`,
+      );
     }
   }
 
-  applied(member: LedgerMember, entry: { readonly index: LogIndex; readonly term: number; readonly data: Uint8Array }, parts: AppliedParts): void {
+  applied(
+    member: LedgerMember,
+    entry: { readonly index: LogIndex; readonly term: number; readonly data: Uint8Array },
+    parts: AppliedParts,
+  ): void {
     const { index, term, data } = entry;
     const checksum = entryChecksum(index, term, data);
     const answer = answerOf(parts.result);
     const known = this.#applied[index];
     if (known === undefined) {
-      if (index !== this.#lastApplied + 1) this.#world.violated(`state-machine safety: ${member.name} applies ${index} when ${this.#lastApplied} was the newest anywhere`);
+      if (index !== this.#lastApplied + 1)
+        this.#world.violated(
+          `state-machine safety: ${member.name} applies ${index} when ${this.#lastApplied} was the newest anywhere`,
+        );
       this.#first(member, entry, { parts, answer, checksum });
       return;
     }
     if (known.term !== term || known.checksum !== checksum) {
-      this.#world.violated(`state-machine safety: ${member.name} applies another entry at ${index} (term ${term}) than was applied before (term ${known.term})`);
+      this.#world.violated(
+        `state-machine safety: ${member.name} applies another entry at ${index} (term ${term}) than was applied before (term ${known.term})`,
+      );
     }
     if (parts.isStarting !== true) this.#compareMembership(member, known, { index, membership: parts.membership });
-    if (known.answer !== answer) this.#world.violated(`equal answers: ${member.name} answers entry ${index} with "${answer}", others with "${known.answer}"`);
+    if (known.answer !== answer)
+      this.#world.violated(
+        `equal answers: ${member.name} answers entry ${index} with "${answer}", others with "${known.answer}"`,
+      );
   }
 
-  #compareMembership(member: LedgerMember, known: Applied, found: { readonly index: number; readonly membership: Membership }): void {
+  #compareMembership(
+    member: LedgerMember,
+    known: Applied,
+    found: { readonly index: number; readonly membership: Membership },
+  ): void {
     known.membership ??= found.membership;
     if (known.membership === found.membership) return;
     if (isSame(found.membership, known.membership)) return;
-    this.#world.violated(`one membership: after entry ${found.index} ${member.name} has ${textOf(found.membership)}, others ${textOf(known.membership)}`);
+    this.#world.violated(
+      `one membership: after entry ${found.index} ${member.name} has ${textOf(found.membership)}, others ${textOf(known.membership)}`,
+    );
   }
 
-  #first(member: LedgerMember, entry: { readonly index: number; readonly term: number; readonly data: Uint8Array }, found: { readonly parts: AppliedParts; readonly answer: string; readonly checksum: number }): void {
+  #first(
+    member: LedgerMember,
+    entry: { readonly index: number; readonly term: number; readonly data: Uint8Array },
+    found: { readonly parts: AppliedParts; readonly answer: string; readonly checksum: number },
+  ): void {
     const { index, term, data } = entry;
     const { parts, answer, checksum } = found;
     const before = this.model.revision;
     const expected = this.model.apply(data, term);
-    if (expected !== answer) this.#world.violated(`model: ${member.name} answers entry ${index} with "${answer}", it should be "${expected}"`);
+    if (expected !== answer)
+      this.#world.violated(`model: ${member.name} answers entry ${index} with "${answer}", it should be "${expected}"`);
     if (this.model.revision < before) this.#world.violated('monotonic revisions: the revision went back');
-    this.#applied[index] = { term, checksum, answer, revision: this.model.revision, committedIn: Math.max(this.#newestTerm, term), membership: parts.isStarting === true ? undefined : parts.membership };
+    this.#applied[index] = {
+      term,
+      checksum,
+      answer,
+      revision: this.model.revision,
+      committedIn: Math.max(this.#newestTerm, term),
+      membership: parts.isStarting === true ? undefined : parts.membership,
+    };
     this.#lastApplied = index;
     this.#checkQuorum(member, entry, parts.membership);
   }
 
   /**
-   * A change takes effect on the leader where the leader applies it, so entries right behind it may still be committed by the
-   * configuration before; neighbours overlap, so either will do.
+   * A change takes effect on the leader where the leader applies it, so entries right behind it may still be committed
+   * by the configuration before; neighbours overlap, so either will do.
    */
-  #checkQuorum(member: LedgerMember, entry: { readonly index: number; readonly term: number }, membership: Membership): void {
-    if (membership.index > (this.#memberships[0]?.index ?? 0)) this.#memberships = [membership, ...this.#memberships.slice(0, 1)];
+  #checkQuorum(
+    member: LedgerMember,
+    entry: { readonly index: number; readonly term: number },
+    membership: Membership,
+  ): void {
+    if (membership.index > (this.#memberships[0]?.index ?? 0))
+      this.#memberships = [membership, ...this.#memberships.slice(0, 1)];
     const isHeld = (voters: readonly number[]) => {
       const holders = voters.filter((id) => this.#options.holds(id, entry.index, entry.term) !== false);
       return voters.length === 0 || 2 * holders.length > voters.length;
     };
     if (this.#memberships.some(({ voters, votersOutgoing }) => isHeld(voters) && isHeld(votersOutgoing))) return;
-    this.#world.violated(`durability: ${member.name} applies entry ${entry.index}, which does not lie on the disks of a quorum of ${membership.voters.join(', ')}`);
+    this.#world.violated(
+      `durability: ${member.name} applies entry ${entry.index}, which does not lie on the disks of a quorum of ${membership.voters.join(', ')}`,
+    );
   }
 
   /** A lease lasts its time at least, whoever's clock counts it. */
@@ -299,7 +369,10 @@ export class Ledger {
     this.#checkLease(id, ttl_s);
   }
 
-  /** A client was told that a lease was renewed, some time after it asked: whether that went through the log or not, it has its time from then on. */
+  /**
+   * A client was told that a lease was renewed, some time after it asked: whether that went through the log or not, it
+   * has its time from then on.
+   */
   leaseRenewed(id: bigint, { ttl_s, asked_ms }: { readonly ttl_s: number; readonly asked_ms: number }): void {
     this.#renewed_ms.set(id, Math.max(asked_ms, this.#renewed_ms.get(id) ?? 0));
     this.#checkLease(id, ttl_s);
@@ -307,19 +380,22 @@ export class Ledger {
 
   #checkLease(id: bigint, ttl_s: number): void {
     const lasted_s = ((this.#ended_ms.get(id) ?? Infinity) - (this.#renewed_ms.get(id) ?? 0)) / 1000;
-    if (lasted_s < ttl_s * CLOCK_TOLERANCE) this.#world.violated(`leases: one of ${ttl_s} s ended ${lasted_s.toFixed(3)} s after it was granted or renewed`);
+    if (lasted_s < ttl_s * CLOCK_TOLERANCE)
+      this.#world.violated(`leases: one of ${ttl_s} s ended ${lasted_s.toFixed(3)} s after it was granted or renewed`);
   }
 
   /** The state of a member that has applied up to `index`. */
   hashed(member: LedgerMember, index: number, hash: number): void {
     const known = this.#hashes.get(index);
     if (known === undefined) this.#hashes.set(index, { hash, by: member.name });
-    else if (known.hash !== hash) this.#world.violated(`equal hashes: ${member.name} and ${known.by} differ after entry ${index}`);
+    else if (known.hash !== hash)
+      this.#world.violated(`equal hashes: ${member.name} and ${known.by} differ after entry ${index}`);
   }
 
   /** A client was told that its write of this value did not happen. */
   refused(value: string, why: string): void {
-    if ((this.model.values.get(value) ?? 0) > 0) this.#world.violated(`"${value}" happened although its client was told "${why}"`);
+    if ((this.model.values.get(value) ?? 0) > 0)
+      this.#world.violated(`"${value}" happened although its client was told "${why}"`);
     this.#refused.set(value, why);
   }
 

@@ -6,11 +6,17 @@ import type { Operation, RegisterInput, RegisterOutput } from './linearizability
 
 type Op = Operation<RegisterInput, RegisterOutput>;
 
-const op = (input: RegisterInput, output: RegisterOutput | undefined, call: number, end: number): Op => ({ input, output, call, return: end });
+const op = (input: RegisterInput, output: RegisterOutput | undefined, call: number, end: number): Op => ({
+  input,
+  output,
+  call,
+  return: end,
+});
 const put = (value: string, call: number, end: number) => op({ kind: 'put', value }, true, call, end);
 const lost = (value: string, call: number) => op({ kind: 'put', value }, undefined, call, Infinity);
 const get = (value: string | null, call: number, end: number) => op({ kind: 'get' }, value, call, end);
-const swap = (from: string, to: string, done: boolean, call: number, end: number) => op({ kind: 'swap', expected: from, value: to }, done, call, end);
+const swap = (from: string, to: string, done: boolean, call: number, end: number) =>
+  op({ kind: 'swap', expected: from, value: to }, done, call, end);
 const remove = (done: boolean, call: number, end: number) => op({ kind: 'delete' }, done, call, end);
 const verdict = (...history: Op[]) => checkLinearizable(registerModel, history);
 
@@ -20,11 +26,20 @@ describe('good histories', () => {
     ['one after the other', [put('a', 0, 1), get('a', 2, 3), remove(true, 4, 5), get(null, 6, 7), remove(false, 8, 9)]],
     ['a read beside a write sees the old', [put('a', 0, 1), put('b', 2, 6), get('a', 3, 4)]],
     ['a read beside a write sees the new', [put('a', 0, 1), put('b', 2, 6), get('b', 3, 4)]],
-    ['two writes at once, in the order that the reads tell', [put('a', 0, 5), put('b', 0, 5), get('b', 6, 7), get('b', 8, 9)]],
+    [
+      'two writes at once, in the order that the reads tell',
+      [put('a', 0, 5), put('b', 0, 5), get('b', 6, 7), get('b', 8, 9)],
+    ],
     ['a lost write that happened late', [lost('a', 0), get(null, 1, 2), get('a', 3, 4)]],
     ['a lost write that never happened', [put('b', 0, 1), lost('a', 2), get('b', 3, 4), get('b', 5, 6)]],
-    ['of two swaps at once one wins', [put('a', 0, 1), swap('a', 'b', true, 2, 5), swap('a', 'c', false, 2, 5), get('b', 6, 7)]],
-    ['a lost swap that took effect', [put('a', 0, 1), op({ kind: 'swap', expected: 'a', value: 'b' }, undefined, 2, Infinity), get('b', 5, 6)]],
+    [
+      'of two swaps at once one wins',
+      [put('a', 0, 1), swap('a', 'b', true, 2, 5), swap('a', 'c', false, 2, 5), get('b', 6, 7)],
+    ],
+    [
+      'a lost swap that took effect',
+      [put('a', 0, 1), op({ kind: 'swap', expected: 'a', value: 'b' }, undefined, 2, Infinity), get('b', 5, 6)],
+    ],
     ['a return and a call at the same moment overlap', [put('a', 0, 2), get(null, 2, 3)]],
   ])('%s', (_, history) => expect(verdict(...history)).toBe('linearizable'));
 });
@@ -35,7 +50,10 @@ describe('bad histories', () => {
     ['a lost update', [put('a', 0, 1), get(null, 2, 3)]],
     ['a read from nowhere', [put('a', 0, 1), get('z', 2, 3)]],
     ['the new and then the old', [put('a', 0, 1), put('b', 2, 9), get('b', 3, 4), get('a', 5, 6)]],
-    ['two readers that disagree on the order of two writes', [put('a', 0, 5), put('b', 0, 5), get('a', 6, 7), get('b', 8, 9)]],
+    [
+      'two readers that disagree on the order of two writes',
+      [put('a', 0, 5), put('b', 0, 5), get('a', 6, 7), get('b', 8, 9)],
+    ],
     ['two swaps from one value both win', [put('a', 0, 1), swap('a', 'b', true, 2, 5), swap('a', 'c', true, 2, 5)]],
     ['a swap that should have won', [put('a', 0, 1), swap('a', 'b', false, 2, 3)]],
     ['a delete of nothing that says it deleted', [remove(true, 0, 1)]],
@@ -65,13 +83,16 @@ it('agrees with brute force on 4000 short random histories, good and bad ones am
       const end = isLost ? Infinity : call + 1 + random.int(5);
       const kind = random.int(4);
       if (kind === 0) return op({ kind: 'put', value: pick() }, isLost ? undefined : true, call, end);
-      if (kind === 1) return op({ kind: 'get' }, isLost ? undefined : [null, 'a', 'b'][random.int(3)] ?? null, call, end);
+      if (kind === 1)
+        return op({ kind: 'get' }, isLost ? undefined : ([null, 'a', 'b'][random.int(3)] ?? null), call, end);
       if (kind === 2) return op({ kind: 'delete' }, isLost ? undefined : random.int(2) === 0, call, end);
       return op({ kind: 'swap', expected: pick(), value: pick() }, isLost ? undefined : random.int(2) === 0, call, end);
     });
     const expected = bruteForce(history);
     if (expected) good++;
-    expect(checkLinearizable(registerModel, history), JSON.stringify(history)).toBe(expected ? 'linearizable' : 'not-linearizable');
+    expect(checkLinearizable(registerModel, history), JSON.stringify(history)).toBe(
+      expected ? 'linearizable' : 'not-linearizable',
+    );
   }
   expect(good).toBeGreaterThan(500);
   expect(good).toBeLessThan(3500);

@@ -1,8 +1,9 @@
 /**
- * Whether a history of concurrent operations could have happened one after another, each at some moment between its call and
- * its return (Herlihy and Wing 1990). Wing and Gong's search with Lowe's memory of what was tried ("Testing for
- * linearizability", 2017): operations are taken in an order that real time allows; a set of operations done together with
- * the state they led to is never visited twice. Histories are split by key first, since linearizability is local.
+ * Whether a history of concurrent operations could have happened one after another, each at some moment between its
+ * call and its return (Herlihy and Wing 1990). Wing and Gong's search with Lowe's memory of what was tried ("Testing
+ * for linearizability", 2017): operations are taken in an order that real time allows; a set of operations done
+ * together with the state they led to is never visited twice. Histories are split by key first, since linearizability
+ * is local.
  */
 
 export interface Operation<I, O> {
@@ -47,10 +48,15 @@ interface Done<S, I, O> {
 
 const STEPS_MAX = 5_000_000;
 
-export function checkLinearizable<S, I, O>(model: SequentialModel<S, I, O>, history: readonly Operation<I, O>[]): Verdict {
+export function checkLinearizable<S, I, O>(
+  model: SequentialModel<S, I, O>,
+  history: readonly Operation<I, O>[],
+): Verdict {
   const head = listOf(history);
   const isDone = new Uint8Array(history.length);
-  /** What was visited, by the hash of the set of operations that were done. Compared in full: a hash decides nothing. */
+  /**
+   * What was visited, by the hash of the set of operations that were done. Compared in full: a hash decides nothing.
+   */
   const seen = new Map<number, Done<S, I, O>>();
   let hash = 0;
   let last: Done<S, I, O> | undefined;
@@ -63,7 +69,14 @@ export function checkLinearizable<S, I, O>(model: SequentialModel<S, I, O>, hist
       if (next !== undefined) {
         isDone[entry.id] = 1;
         const nextHash = hash ^ hashOf(entry.id);
-        const candidate: Done<S, I, O> = { node: entry, previous: last, before: state, after: next, count: (last?.count ?? 0) + 1, alike: seen.get(nextHash) };
+        const candidate: Done<S, I, O> = {
+          node: entry,
+          previous: last,
+          before: state,
+          after: next,
+          count: (last?.count ?? 0) + 1,
+          alike: seen.get(nextHash),
+        };
         if (!wasVisited(model, candidate, isDone)) {
           seen.set(nextHash, candidate);
           hash = nextHash;
@@ -114,11 +127,20 @@ function listOf<I, O>(history: readonly Operation<I, O>[]): Node<I, O> {
   for (const [id, operation] of history.entries()) {
     const end: Node<I, O> = { id, operation, end: undefined, previous: undefined, next: undefined };
     const call: Node<I, O> = { id, operation, end, previous: undefined, next: undefined };
-    events.push({ at: operation.call, isReturn: false, node: call }, { at: operation.return, isReturn: true, node: end });
+    events.push(
+      { at: operation.call, isReturn: false, node: call },
+      { at: operation.return, isReturn: true, node: end },
+    );
   }
   // At the same moment calls come first: they overlap.
   events.sort((a, b) => (a.at === b.at ? Number(a.isReturn) - Number(b.isReturn) : a.at < b.at ? -1 : 1));
-  const head: Node<I, O> = { id: -1, operation: { call: 0, return: 0, output: undefined } as Operation<I, O>, end: undefined, previous: undefined, next: undefined };
+  const head: Node<I, O> = {
+    id: -1,
+    operation: { call: 0, return: 0, output: undefined } as Operation<I, O>,
+    end: undefined,
+    previous: undefined,
+    next: undefined,
+  };
   let last = head;
   for (const { node } of events) {
     last.next = node;
@@ -164,15 +186,19 @@ export const registerModel: SequentialModel<string | null, RegisterInput, Regist
   initial: null,
   step(state, input, output) {
     switch (input.kind) {
-      case 'put': return input.value;
-      case 'get': return output === undefined || output === state ? state : undefined;
-      case 'delete': return output === undefined || output === (state !== null) ? null : undefined;
+      case 'put':
+        return input.value;
+      case 'get':
+        return output === undefined || output === state ? state : undefined;
+      case 'delete':
+        return output === undefined || output === (state !== null) ? null : undefined;
       case 'swap': {
         const isDone = state === input.expected;
         if (output !== undefined && output !== isDone) return undefined;
         return isDone ? input.value : state;
       }
-      default: return input satisfies never;
+      default:
+        return input satisfies never;
     }
   },
   name: (state) => (state === null ? '-' : `=${state}`),

@@ -6,9 +6,21 @@ import { Model } from './model.js';
 const bytes = (text: string) => Buffer.from(text, 'latin1');
 const revision = (value: number) => value as Revision;
 const put = (key: string, value: string, [create, mod, version]: [number, number, number]): StoreEvent => ({
-  kind: 'put', kv: { key: bytes(key), value: bytes(value), createRevision: revision(create), modRevision: revision(mod), version, lease: 0n },
+  kind: 'put',
+  kv: {
+    key: bytes(key),
+    value: bytes(value),
+    createRevision: revision(create),
+    modRevision: revision(mod),
+    version,
+    lease: 0n,
+  },
 });
-const remove = (key: string, mod: number): StoreEvent => ({ kind: 'delete', key: bytes(key), modRevision: revision(mod) });
+const remove = (key: string, mod: number): StoreEvent => ({
+  kind: 'delete',
+  key: bytes(key),
+  modRevision: revision(mod),
+});
 
 describe('a history that is told', () => {
   it('is taken over, and answers what the store must answer', () => {

@@ -1,10 +1,21 @@
 /**
  * What the store ought to do, written once more and as plainly as possible: maps, and all history kept. It is fed every
- * committed command in the order of the log, and tells what the answer must be, what each revision saw, and which events
- * each revision made. Only commands that the workload sends are known; no code is shared with the store but the decoding.
+ * committed command in the order of the log, and tells what the answer must be, what each revision saw, and which
+ * events each revision made. Only commands that the workload sends are known; no code is shared with the store but the
+ * decoding.
  */
 import { decodeCommand } from '../../../services/store/mvcc/commands.js';
-import type { Command, CommandResult, KvCompare, KvDelete, KvOp, KvOpResult, KvPut, KvRange, KvTxn } from '../../../services/store/mvcc/operations.js';
+import type {
+  Command,
+  CommandResult,
+  KvCompare,
+  KvDelete,
+  KvOp,
+  KvOpResult,
+  KvPut,
+  KvRange,
+  KvTxn,
+} from '../../../services/store/mvcc/operations.js';
 import { StoreError } from '../../../services/store/store.js';
 import type { KeyValue, StoreEvent } from '../../../services/store/store.js';
 
@@ -33,10 +44,15 @@ const text = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, 
 
 /** A key-value pair in one line; the form in which all answers are compared. */
 export const lineOf = (kv: ModelKv | undefined): string =>
-  (kv === undefined ? '-' : `${kv.key}=${kv.value}@${kv.create},${kv.mod},${kv.version},${kv.lease}`);
+  kv === undefined ? '-' : `${kv.key}=${kv.value}@${kv.create},${kv.mod},${kv.version},${kv.lease}`;
 
 export const modelKvOf = (kv: KeyValue): ModelKv => ({
-  key: text(kv.key), value: text(kv.value), create: kv.createRevision, mod: kv.modRevision, version: kv.version, lease: kv.lease,
+  key: text(kv.key),
+  value: text(kv.value),
+  create: kv.createRevision,
+  mod: kv.modRevision,
+  version: kv.version,
+  lease: kv.lease,
 });
 
 export class Model {
@@ -55,16 +71,20 @@ export class Model {
     if (data.length === 0) return '';
     const command = decodeCommand(data);
     switch (command.kind) {
-      case 'put': return this.#refusal([command.put]) ?? this.#commit((events) => this.#put(events, command.put));
-      case 'txn': return this.#txn(command.txn);
-      case 'compact': return this.#compact(command.revision);
-      default: return this.#leaseCommand(command, term);
+      case 'put':
+        return this.#refusal([command.put]) ?? this.#commit((events) => this.#put(events, command.put));
+      case 'txn':
+        return this.#txn(command.txn);
+      case 'compact':
+        return this.#compact(command.revision);
+      default:
+        return this.#leaseCommand(command, term);
     }
   }
 
   /**
-   * Takes over what a revision did as a member tells it, where nobody saw the commands: real processes. Returns what is wrong with
-   * it by itself: a revision left out or told twice, a key put twice in it, a deletion of nothing.
+   * Takes over what a revision did as a member tells it, where nobody saw the commands: real processes. Returns what is
+   * wrong with it by itself: a revision left out or told twice, a key put twice in it, a deletion of nothing.
    */
   record(revision: number, told: readonly StoreEvent[]): string | undefined {
     if (revision !== this.revision + 1) return `revision ${revision} follows revision ${this.revision}`;
@@ -127,7 +147,10 @@ export class Model {
     const prev = this.#keys.get(key);
     const mod = this.revision + 1;
     const lease = put.lease ?? 0n;
-    const kv = prev === undefined ? { key, value, create: mod, mod, version: 1, lease } : { key, value, create: prev.create, mod, version: prev.version + 1, lease };
+    const kv =
+      prev === undefined
+        ? { key, value, create: mod, mod, version: 1, lease }
+        : { key, value, create: prev.create, mod, version: prev.version + 1, lease };
     this.values.set(value, (this.values.get(value) ?? 0) + 1);
     if (prev !== undefined && prev.lease !== 0n) this.#leases.get(prev.lease)?.keys.delete(key);
     if (lease !== 0n) this.#leases.get(lease)?.keys.add(key);
@@ -138,7 +161,9 @@ export class Model {
   #delete(events: ModelEvent[], op: KvDelete): string {
     const start = text(op.key);
     const end = op.rangeEnd === undefined ? undefined : text(op.rangeEnd);
-    const doomed = [...this.#keys.values()].filter(({ key }) => (end === undefined ? key === start : key >= start && key < end));
+    const doomed = [...this.#keys.values()].filter(({ key }) =>
+      end === undefined ? key === start : key >= start && key < end,
+    );
     doomed.sort((a, b) => (a.key < b.key ? -1 : 1));
     for (const prev of doomed) {
       if (prev.lease !== 0n) this.#leases.get(prev.lease)?.keys.delete(prev.key);
@@ -188,7 +213,8 @@ export class Model {
   #holds(compare: KvCompare): boolean {
     const kv = this.#keys.get(text(compare.key));
     const numbers = { version: kv?.version ?? 0, createRevision: kv?.create ?? 0, modRevision: kv?.mod ?? 0 };
-    if (compare.target === 'lease' || compare.op !== '=') throw new Error('the workload compares for equality, and no leases');
+    if (compare.target === 'lease' || compare.op !== '=')
+      throw new Error('the workload compares for equality, and no leases');
     if (compare.target === 'value') return kv !== undefined && kv.value === text(compare.value);
     return numbers[compare.target] === compare.value;
   }
@@ -213,16 +239,21 @@ export class Model {
         lease.renewals++;
         this.onLease?.('renewed', command.id, lease.ttl_s);
         return `lease ${lease.ttl_s}#${this.revision}`;
-      case 'lease-revoke': return lease === undefined ? '!lease-not-found' : this.#endLease(command.id);
+      case 'lease-revoke':
+        return lease === undefined ? '!lease-not-found' : this.#endLease(command.id);
       case 'lease-expire':
         return this.#expire([command], command.term === term);
-      case 'leases-expire': return this.#expire(command.ended, command.term === term);
-      case 'lease-checkpoint': return `done#${this.revision}`;
+      case 'leases-expire':
+        return this.#expire(command.ended, command.term === term);
+      case 'lease-checkpoint':
+        return `done#${this.revision}`;
       // Not the clients' commands: what members say to each other changes nothing that the model knows.
       case 'hash-ask':
       case 'hash-tell':
-      case 'alarm': return `done#${this.revision}`;
-      default: return command satisfies never;
+      case 'alarm':
+        return `done#${this.revision}`;
+      default:
+        return command satisfies never;
     }
   }
 
@@ -256,11 +287,16 @@ export function answerOf(result: unknown): string {
   if (result instanceof StoreError) return `!${result.code}`;
   const command = result as CommandResult;
   switch (command.kind) {
-    case 'put': return `put ${command.prevKv === undefined ? '-' : lineOf(modelKvOf(command.prevKv))}#${command.revision}`;
-    case 'txn': return `txn ${String(command.txn.succeeded)} [${command.txn.results.map(answerOfOp).join('; ')}]#${command.txn.revision}`;
-    case 'lease': return `lease ${command.ttl_s}#${command.revision}`;
-    case 'done': return `done#${command.revision}`;
-    default: return command satisfies never;
+    case 'put':
+      return `put ${command.prevKv === undefined ? '-' : lineOf(modelKvOf(command.prevKv))}#${command.revision}`;
+    case 'txn':
+      return `txn ${String(command.txn.succeeded)} [${command.txn.results.map(answerOfOp).join('; ')}]#${command.txn.revision}`;
+    case 'lease':
+      return `lease ${command.ttl_s}#${command.revision}`;
+    case 'done':
+      return `done#${command.revision}`;
+    default:
+      return command satisfies never;
   }
 }
 
@@ -269,10 +305,15 @@ export const answerOfRange = (range: { readonly count: number; readonly kvs: rea
 
 function answerOfOp(result: KvOpResult): string {
   switch (result.kind) {
-    case 'put': return `put ${result.prevKv === undefined ? '-' : lineOf(modelKvOf(result.prevKv))}`;
-    case 'delete': return `delete ${result.deleted} ${result.prevKvs.map((kv) => lineOf(modelKvOf(kv))).join(' ')}`;
-    case 'range': return `range ${answerOfRange(result.range)}`;
-    case 'txn': return 'txn';
-    default: return result satisfies never;
+    case 'put':
+      return `put ${result.prevKv === undefined ? '-' : lineOf(modelKvOf(result.prevKv))}`;
+    case 'delete':
+      return `delete ${result.deleted} ${result.prevKvs.map((kv) => lineOf(modelKvOf(kv))).join(' ')}`;
+    case 'range':
+      return `range ${answerOfRange(result.range)}`;
+    case 'txn':
+      return 'txn';
+    default:
+      return result satisfies never;
   }
 }

@@ -1,7 +1,8 @@
 /**
- * The judge of a watch: what is delivered is compared with what the model says happened, revision by revision. So it holds
- * all nine promises to the letter: filter, order, unique, atomic (whole revisions), bookmark (everything up to the batch's
- * revision was delivered), resume (a watch begins where it asked to), is-create, reliable (nothing missing), prev-kv.
+ * The judge of a watch: what is delivered is compared with what the model says happened, revision by revision. So it
+ * holds all nine promises to the letter: filter, order, unique, atomic (whole revisions), bookmark (everything up to
+ * the batch's revision was delivered), resume (a watch begins where it asked to), is-create, reliable (nothing
+ * missing), prev-kv.
  */
 import type { KvWatch } from '../../../services/store/watch/sink.js';
 import type { StoreEvent, WatchBatch } from '../../../services/store/store.js';
@@ -33,7 +34,8 @@ export class WatchJudge {
 
   batch({ events, revision }: WatchBatch): void {
     // A bookmark may repeat what is known, and a watch from the future is told nothing before.
-    if (revision < this.next - 1) this.#violated(`bookmark: revision ${revision} after everything up to ${this.next - 1} was delivered`);
+    if (revision < this.next - 1)
+      this.#violated(`bookmark: revision ${revision} after everything up to ${this.next - 1} was delivered`);
     if (revision > this.#model.revision) this.#violated(`bookmark: revision ${revision} does not exist yet`);
     const expected: string[] = [];
     for (let at = this.next; at <= revision; at++) {
@@ -44,7 +46,9 @@ export class WatchJudge {
     for (let i = 0; i < wrong; i++) {
       const [want, got] = [expected[i], actual[i]];
       if (want === got || (want !== undefined && got !== undefined && this.#isWithoutPrev(want, got))) continue;
-      this.#violated(`up to revision ${revision} it delivers "${got ?? 'nothing'}" where "${want ?? 'nothing'}" should be`);
+      this.#violated(
+        `up to revision ${revision} it delivers "${got ?? 'nothing'}" where "${want ?? 'nothing'}" should be`,
+      );
     }
     this.next = Math.max(this.next, revision + 1);
   }
@@ -62,11 +66,16 @@ export class WatchJudge {
 
   #line(revision: number, { key, kv, prev }: ModelEvent): string {
     const before = this.#request.prevKv === true ? ` prev ${lineOf(prev)}` : '';
-    return kv === undefined ? `delete ${key}@${revision}${before}` : `put ${lineOf(kv)} create ${String(kv.create === kv.mod)}${before}`;
+    return kv === undefined
+      ? `delete ${key}@${revision}${before}`
+      : `put ${lineOf(kv)} create ${String(kv.create === kv.mod)}${before}`;
   }
 
   #lineOfEvent(event: StoreEvent): string {
-    const before = this.#request.prevKv === true ? ` prev ${lineOf(event.prevKv === undefined ? undefined : modelKvOf(event.prevKv))}` : '';
+    const before =
+      this.#request.prevKv === true
+        ? ` prev ${lineOf(event.prevKv === undefined ? undefined : modelKvOf(event.prevKv))}`
+        : '';
     if (event.kind === 'delete') return `delete ${text(event.key)}@${event.modRevision}${before}`;
     const kv = modelKvOf(event.kv);
     return `put ${lineOf(kv)} create ${String(event.kv.createRevision === event.kv.modRevision)}${before}`;

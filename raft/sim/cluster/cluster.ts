@@ -1,4 +1,6 @@
-/** The machines of a run, and the operator who looks after them: starts what is down, replaces what refuses to start. */
+/**
+ * The machines of a run, and the operator who looks after them: starts what is down, replaces what refuses to start.
+ */
 import { RaftError } from '../../contract.js';
 import type { MembershipChange, NodeId } from '../../contract.js';
 import { COMMAND_LEVEL } from '../../../services/store/mvcc/commands.js';
@@ -22,7 +24,8 @@ export class Cluster {
     this.#parts = parts;
     const ids = Array.from({ length: parts.settings.members }, (_, i) => (i + 1) as NodeId);
     this.#nextId = ids.length + 1;
-    for (const id of ids) this.machines.push(new Machine(parts, { id, peers: ids.map((peer) => peerOf(peer)), join: false }));
+    for (const id of ids)
+      this.machines.push(new Machine(parts, { id, peers: ids.map((peer) => peerOf(peer)), join: false }));
   }
 
   get world(): World {
@@ -54,17 +57,24 @@ export class Cluster {
   /** How many more machines could lose their disks and leave a majority of the voters whole. */
   get expendable(): number {
     const voters = this.present.length;
-    const broken = this.present.filter(({ isDamaged, isImpostor, mayRefuse, state }) => isDamaged || isImpostor || mayRefuse || state === 'refused').length;
+    const broken = this.present.filter(
+      ({ isDamaged, isImpostor, mayRefuse, state }) => isDamaged || isImpostor || mayRefuse || state === 'refused',
+    ).length;
     return Math.floor((voters - 1) / 2) - broken;
   }
 
   /**
-   * Whether a majority of those that are meant to be members runs without this one, and has it on disk who they are. A removal that
-   * only this one and the removed had heard of dies with its disk: the others go on asking for the majority that was.
+   * Whether a majority of those that are meant to be members runs without this one, and has it on disk who they are. A
+   * removal that only this one and the removed had heard of dies with its disk: the others go on asking for the
+   * majority that was.
    */
   canSpare(machine: Machine): boolean {
-    const ids = this.present.map(({ id }) => id).toSorted((a, b) => a - b).join();
-    const knows = (other: Machine) => [...other.machine?.durableMembership?.voters ?? []].toSorted((a, b) => a - b).join() === ids;
+    const ids = this.present
+      .map(({ id }) => id)
+      .toSorted((a, b) => a - b)
+      .join();
+    const knows = (other: Machine) =>
+      [...(other.machine?.durableMembership?.voters ?? [])].toSorted((a, b) => a - b).join() === ids;
     return this.running.filter((other) => other !== machine && knows(other)).length * 2 > this.present.length;
   }
 
@@ -117,7 +127,10 @@ export class Cluster {
     this.machines.push(machine);
     machine.start();
     this.#parts.faults.count('learner added');
-    await this.#change({ kind: 'add-learner', peer: peerOf(id, true) }, (voters, learners) => voters.includes(id) || learners.includes(id));
+    await this.#change(
+      { kind: 'add-learner', peer: peerOf(id, true) },
+      (voters, learners) => voters.includes(id) || learners.includes(id),
+    );
     if (!(await this.#caughtUp(machine))) {
       await this.#change({ kind: 'remove', id }, (voters, learners) => !voters.includes(id) && !learners.includes(id));
       machine.state = 'removed';
@@ -141,12 +154,21 @@ export class Cluster {
   }
 
   /** Asks one member after the other until the change is made, by this call or by an earlier one of unknown outcome. */
-  async #change(change: MembershipChange, isMade: (voters: readonly number[], learners: readonly number[]) => boolean): Promise<void> {
+  async #change(
+    change: MembershipChange,
+    isMade: (voters: readonly number[], learners: readonly number[]) => boolean,
+  ): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       const machine = this.leader ?? this.running[0];
       const membership = machine?.member?.status().membership;
       // Only what the leader has applied is known to be so.
-      if (machine !== undefined && machine === this.leader && membership !== undefined && isMade(membership.voters, membership.learners)) return;
+      if (
+        machine !== undefined &&
+        machine === this.leader &&
+        membership !== undefined &&
+        isMade(membership.voters, membership.learners)
+      )
+        return;
       if (machine !== undefined) await this.#propose(machine, change);
       await this.world.sleep(Math.min(100 * (attempt + 1), 1000));
       if (attempt === CHANGE_ATTEMPTS) this.world.trace(`membership change ${change.kind} takes long`);
@@ -158,13 +180,17 @@ export class Cluster {
     if (member === undefined || process === undefined) return;
     await new Promise<void>((resolve) => {
       machine.onEnd(resolve);
-      process.run(() => void member.changeMembership(change).then(
-        () => resolve(),
-        (error: unknown) => {
-          if (!(error instanceof RaftError)) this.world.fail(error instanceof Error ? error : new Error(String(error)));
-          resolve();
-        },
-      ));
+      process.run(
+        () =>
+          void member.changeMembership(change).then(
+            () => resolve(),
+            (error: unknown) => {
+              if (!(error instanceof RaftError))
+                this.world.fail(error instanceof Error ? error : new Error(String(error)));
+              resolve();
+            },
+          ),
+      );
     });
   }
 }

@@ -1,7 +1,7 @@
 /**
- * A machine with a disk, on which a member is started, killed and started again. The member is the real one: core, driver,
- * log and its records, state machine, versions, watches, leases; only what it stands on is simulated. Log and state machine
- * are handed to it through observers that tell the ledger what was written and applied.
+ * A machine with a disk, on which a member is started, killed and started again. The member is the real one: core,
+ * driver, log and its records, state machine, versions, watches, leases; only what it stands on is simulated. Log and
+ * state machine are handed to it through observers that tell the ledger what was written and applied.
  */
 import { silentLogger } from '../../../platform/log.js';
 import { InvariantError } from '../../../platform/assert.js';
@@ -44,7 +44,13 @@ export type MachineState = 'down' | 'starting' | 'running' | 'refused' | 'remove
 const HASH_EVERY_ENTRIES = 32;
 const CLUSTER_ID = 'simulated';
 
-export const peerOf = (id: NodeId, learner = false): PeerInfo => ({ id, name: `m${id}`, peerAddress: `m${id}:2380`, clientAddresses: [], learner });
+export const peerOf = (id: NodeId, learner = false): PeerInfo => ({
+  id,
+  name: `m${id}`,
+  peerAddress: `m${id}:2380`,
+  clientAddresses: [],
+  learner,
+});
 
 export class Machine {
   readonly id: NodeId;
@@ -86,10 +92,21 @@ export class Machine {
     this.#options = options;
     this.level = settings.level;
     this.#rate = 1 + (2 * world.random.next() - 1) * settings.drift;
-    this.storage = new SimStorage(world.random, {
-      latency_ms: () => settings.diskLatency_ms * this.slowness * (0.5 + world.random.next()),
-      isHung: false, endAfter: undefined, end: () => this.end(world.random.int(2) === 0), isFull: false, failNext: undefined, loseNextSync: undefined, misdirectNext: undefined, rotationLoss: settings.rotationLoss,
-    }, { onFault: (kind) => this.#fault(kind), onLoss: () => (this.mayRefuse = true) });
+    this.storage = new SimStorage(
+      world.random,
+      {
+        latency_ms: () => settings.diskLatency_ms * this.slowness * (0.5 + world.random.next()),
+        isHung: false,
+        endAfter: undefined,
+        end: () => this.end(world.random.int(2) === 0),
+        isFull: false,
+        failNext: undefined,
+        loseNextSync: undefined,
+        misdirectNext: undefined,
+        rotationLoss: settings.rotationLoss,
+      },
+      { onFault: (kind) => this.#fault(kind), onLoss: () => (this.mayRefuse = true) },
+    );
   }
 
   get member(): Member | undefined {
@@ -118,7 +135,9 @@ export class Machine {
     this.process = process;
     if (this.#rate !== 1) this.#parts.faults.count('clock drift');
     world.trace(`start ${this.name}`);
-    this.#start(process).catch((error: unknown) => process.run(() => this.#stopped(error instanceof Error ? error : new Error(String(error)))));
+    this.#start(process).catch((error: unknown) =>
+      process.run(() => this.#stopped(error instanceof Error ? error : new Error(String(error)))),
+    );
   }
 
   async #start(process: Process): Promise<void> {
@@ -128,24 +147,50 @@ export class Machine {
     const { clock } = process;
     const { hotValues_bytes, slice_keys, part_records, turn_ms } = settings;
     const machine: KvStateMachine = await KvStateMachine.open({
-      directory: folder.folder('state'), clock, hotValues_bytes, slice_keys, part_records,
+      directory: folder.folder('state'),
+      clock,
+      hotValues_bytes,
+      slice_keys,
+      part_records,
       onEntry: (entry, result) => {
-        if (process.isAlive) this.#parts.ledger.applied(this, entry, { result, membership: this.#membership(machine), isStarting: this.#member === undefined });
+        if (process.isAlive)
+          this.#parts.ledger.applied(this, entry, {
+            result,
+            membership: this.#membership(machine),
+            isStarting: this.#member === undefined,
+          });
       },
     });
     const random = seededRandom(world.random.int(2 ** 32));
     const core = await MemberCore.start({
-      machine, clock, random, turn_ms,
+      machine,
+      clock,
+      random,
+      turn_ms,
       startRaft: async (_, events) => {
-        const log = await openDurableLog({ directory: folder.folder('raft'), clusterId: CLUSTER_ID, nodeId: this.id, clock });
+        const log = await openDurableLog({
+          directory: folder.folder('raft'),
+          clusterId: CLUSTER_ID,
+          nodeId: this.id,
+          clock,
+        });
         this.#log = log;
         this.#parts.ledger.loaded(this, log);
         this.#machine = machine;
         const { peers, join, id } = this.#options;
         this.#member = await Member.start({
-          clusterId: CLUSTER_ID, id, peers, join, clock, random, logger: silentLogger, level,
-          stateMachine: this.#observedMachine(machine, level), log: this.#observedLog(process, log),
-          transport: this.#parts.network.transport(process, id), events: this.#observedEvents(process, events, log),
+          clusterId: CLUSTER_ID,
+          id,
+          peers,
+          join,
+          clock,
+          random,
+          logger: silentLogger,
+          level,
+          stateMachine: this.#observedMachine(machine, level),
+          log: this.#observedLog(process, log),
+          transport: this.#parts.network.transport(process, id),
+          events: this.#observedEvents(process, events, log),
           settings: { ...DEFAULT_SETTINGS, ...settings.raft, turn_ms },
         });
         return this.#member;
@@ -171,7 +216,12 @@ export class Machine {
     const isOutdated = code === 'outdated' && this.level < COMMAND_LEVEL;
     // A member that learns of its removal ends by itself.
     const wasRemoved = code === 'removed';
-    if (!isDiskFailure && !wasRemoved && !isOutdated && !(isRefusal && (this.isDamaged || this.isImpostor || this.mayRefuse))) {
+    if (
+      !isDiskFailure &&
+      !wasRemoved &&
+      !isOutdated &&
+      !(isRefusal && (this.isDamaged || this.isImpostor || this.mayRefuse))
+    ) {
       world.fail(new Error(`${this.name} stops without a reason: ${error.stack ?? message}`));
     }
     this.end(false);
@@ -215,10 +265,14 @@ export class Machine {
     this.#stopping = process;
     let isOver = false;
     this.onEnd(() => (isOver = true));
-    process.run(() => void core.close().then(
-      () => process.run(() => this.end(false)),
-      (error: unknown) => process.run(() => this.#stopped(error instanceof Error ? error : new Error(String(error)))),
-    ));
+    process.run(
+      () =>
+        void core.close().then(
+          () => process.run(() => this.end(false)),
+          (error: unknown) =>
+            process.run(() => this.#stopped(error instanceof Error ? error : new Error(String(error)))),
+        ),
+    );
     for (let i = 0; i < 200 && !isOver; i++) await this.#parts.world.sleep(50);
     if (!isOver) this.end(false);
   }
@@ -268,7 +322,11 @@ export class Machine {
       onLeadership: (status) => {
         if (!process.isAlive) return;
         if (status.leader === this.id) this.#isWatched = true;
-        if (status.leader === this.id) this.#parts.ledger.elected(this, status.term, { log, voters: this.#machine === undefined ? [] : this.#membership(this.#machine).voters });
+        if (status.leader === this.id)
+          this.#parts.ledger.elected(this, status.term, {
+            log,
+            voters: this.#machine === undefined ? [] : this.#membership(this.#machine).voters,
+          });
         events.onLeadership?.(status);
       },
     };
@@ -277,9 +335,15 @@ export class Machine {
   #observedLog(process: Process, log: MemberLog): MemberLog {
     const { ledger } = this.#parts;
     return {
-      get view() { return log.view; },
-      get isFresh() { return log.isFresh; },
-      get preparedSnapshot() { return log.preparedSnapshot; },
+      get view() {
+        return log.view;
+      },
+      get isFresh() {
+        return log.isFresh;
+      },
+      get preparedSnapshot() {
+        return log.preparedSnapshot;
+      },
       write: async (writes) => {
         await log.write(writes);
         if (process.isAlive) ledger.written(this, writes, log);
@@ -292,8 +356,12 @@ export class Machine {
 
   #observedMachine(machine: KvStateMachine, level: number): StateMachine {
     return {
-      get durableIndex() { return machine.durableIndex; },
-      get durableMembership() { return machine.durableMembership; },
+      get durableIndex() {
+        return machine.durableIndex;
+      },
+      get durableMembership() {
+        return machine.durableMembership;
+      },
       applySlices: (entries) => this.#observedApply(entries, machine, level),
       persist: (applied, membership) => machine.persist(applied, membership),
       openSnapshot: () => machine.openSnapshot(),
@@ -302,11 +370,17 @@ export class Machine {
     };
   }
 
-  *#observedApply(entries: readonly CommittedEntry[], machine: KvStateMachine, level: number): Slices<readonly unknown[]> {
+  *#observedApply(
+    entries: readonly CommittedEntry[],
+    machine: KvStateMachine,
+    level: number,
+  ): Slices<readonly unknown[]> {
     const results: unknown[] = [];
     for (const entry of entries) {
       if (level < COMMAND_LEVEL && entry.data.length > 0 && levelOf(decodeCommand(entry.data).kind) > level) {
-        this.#parts.world.violated(`levels: ${this.name} understands level ${level}, and entry ${entry.index} is beyond it`);
+        this.#parts.world.violated(
+          `levels: ${this.name} understands level ${level}, and entry ${entry.index} is beyond it`,
+        );
       }
       // All members read what a command asks for, so that the ledger can compare.
       results.push(...(yield* machine.applySlices([entry], () => true)));

@@ -1,13 +1,41 @@
-/** What a seed decides before the run begins: sizes, limits, how bad the network and the disks are, which faults come. */
+/**
+ * What a seed decides before the run begins: sizes, limits, how bad the network and the disks are, which faults come.
+ */
 import type { Random } from '../../../platform/random.js';
 import { COMMAND_LEVEL } from '../../../services/store/mvcc/commands.js';
 import type { MemberSettings } from '../../index.js';
 import type { NetworkSettings } from '../world/network.js';
 
 const FAULTS = [
-  'crash', 'power loss', 'power loss of all', 'graceful restart', 'pause', 'symmetric partition', 'one-way partition', 'isolation', 'split', 'deafness', 'slow link', 'stalled link',
-  'clock jump', 'slow disk', 'hung disk', 'failed write', 'failed sync', 'full disk', 'lost sync', 'bit rot', 'misdirected write', 'truncated log', 'old disk', 'wiped disk',
-  'leadership transfer', 'membership change', 'crash in a row', 'crash at a write', 'upgrade',
+  'crash',
+  'power loss',
+  'power loss of all',
+  'graceful restart',
+  'pause',
+  'symmetric partition',
+  'one-way partition',
+  'isolation',
+  'split',
+  'deafness',
+  'slow link',
+  'stalled link',
+  'clock jump',
+  'slow disk',
+  'hung disk',
+  'failed write',
+  'failed sync',
+  'full disk',
+  'lost sync',
+  'bit rot',
+  'misdirected write',
+  'truncated log',
+  'old disk',
+  'wiped disk',
+  'leadership transfer',
+  'membership change',
+  'crash in a row',
+  'crash at a write',
+  'upgrade',
 ] as const;
 
 export type FaultName = (typeof FAULTS)[number];

@@ -1,6 +1,7 @@
 /**
- * Faults, at random times, within what any replicated store can bear: a loss of promised data (bit rot, a lost sync, a disk
- * from yesterday) strikes only while the others keep a majority whole. Everything else may strike anybody, together.
+ * Faults, at random times, within what any replicated store can bear: a loss of promised data (bit rot, a lost sync, a
+ * disk from yesterday) strikes only while the others keep a majority whole. Everything else may strike anybody,
+ * together.
  */
 import { COMMAND_LEVEL } from '../../../services/store/mvcc/commands.js';
 import type { Cluster } from '../cluster/cluster.js';
@@ -42,7 +43,14 @@ export class Injector {
     network.onSnapshot = (to) => {
       // While a snapshot is taken in there is most to get wrong.
       const machine = cluster.machineOf(to);
-      if (this.#isOver || this.#isQuiet || machine === undefined || !settings.faults.has('crash at a write') || world.random.int(2) === 0) return;
+      if (
+        this.#isOver ||
+        this.#isQuiet ||
+        machine === undefined ||
+        !settings.faults.has('crash at a write') ||
+        world.random.int(2) === 0
+      )
+        return;
       machine.storage.trouble.endAfter = 1 + world.random.int(6);
     };
     this.#strike().catch((error: unknown) => this.#parts.world.fail(error as Error));
@@ -146,7 +154,8 @@ export class Injector {
         break;
       case 'crash in a row':
         this.#count(name, machine);
-        for (let i = 0; i < 3; i++) world.after(i * 300 * world.random.next(), () => machine.end(world.random.int(2) === 0));
+        for (let i = 0; i < 3; i++)
+          world.after(i * 300 * world.random.next(), () => machine.end(world.random.int(2) === 0));
         break;
       case 'graceful restart':
         this.#count(name, machine);
@@ -174,7 +183,13 @@ export class Injector {
         this.#count(name, machine);
         void cluster.exchange(machine);
         break;
-      case 'symmetric partition': case 'one-way partition': case 'isolation': case 'split': case 'deafness': case 'slow link': case 'stalled link':
+      case 'symmetric partition':
+      case 'one-way partition':
+      case 'isolation':
+      case 'split':
+      case 'deafness':
+      case 'slow link':
+      case 'stalled link':
         this.#network(name, machine);
         break;
       default:
@@ -182,7 +197,10 @@ export class Injector {
     }
   }
 
-  /** One member at a time, or none too carefully, and now and then back again: what was agreed meanwhile must be refused then. */
+  /**
+   * One member at a time, or none too carefully, and now and then back again: what was agreed meanwhile must be refused
+   * then.
+   */
   #upgrade(machine: Machine): void {
     const { world } = this.#parts;
     const isBack = machine.level === COMMAND_LEVEL;
@@ -230,7 +248,13 @@ export class Injector {
   /** For some seconds nothing arrives, one way or both; then everything does. */
   #stall(machine: Machine, other: Machine): void {
     const { world, network } = this.#parts;
-    const links = world.random.int(2) === 0 ? [[machine.id, other.id]] as const : [[machine.id, other.id], [other.id, machine.id]] as const;
+    const links =
+      world.random.int(2) === 0
+        ? ([[machine.id, other.id]] as const)
+        : ([
+            [machine.id, other.id],
+            [other.id, machine.id],
+          ] as const);
     for (const [from, to] of links) {
       network.stall(from, to);
       world.after(4000 * world.random.next(), () => network.release(from, to));
@@ -238,15 +262,16 @@ export class Injector {
   }
 
   /**
-   * Two sides, of which one has the member and is no majority. Its uncommitted entries, and what was said about them, come to light
-   * when all is healed, or later: now and then by way of stalled links, when who said it is gone and the operator has given a leader
-   * that was there its office back.
+   * Two sides, of which one has the member and is no majority. Its uncommitted entries, and what was said about them,
+   * come to light when all is healed, or later: now and then by way of stalled links, when who said it is gone and the
+   * operator has given a leader that was there its office back.
    */
   #split(machine: Machine): void {
     const { world, cluster, network } = this.#parts;
     const { present } = cluster;
     const side = new Set([machine]);
-    while (side.size < Math.floor((present.length - 1) / 2)) side.add(present[world.random.int(present.length)] ?? machine);
+    while (side.size < Math.floor((present.length - 1) / 2))
+      side.add(present[world.random.int(present.length)] ?? machine);
     for (const here of side) {
       for (const there of present) {
         if (side.has(there)) continue;
@@ -265,7 +290,10 @@ export class Injector {
     });
   }
 
-  /** One that speaks and does not hear must not keep its office: its heartbeats would hold everybody back (Cloudflare, 2020). */
+  /**
+   * One that speaks and does not hear must not keep its office: its heartbeats would hold everybody back (Cloudflare,
+   * 2020).
+   */
   #deafen(machine: Machine, others: readonly Machine[]): void {
     const { world, network } = this.#parts;
     if (others.length === 0) return;
@@ -275,8 +303,11 @@ export class Injector {
     world.after(DEAF_LEADER_MS, () => {
       const status = machine.member?.status();
       const wasUp = machine.isUp && (machine.process?.runningSince_ms ?? Infinity) <= world.now_ms - DEAF_LEADER_MS;
-      const wasDeaf = network.healings === healings && this.#parts.cluster.present.every((other) => other === machine || network.isCut(other.id, machine.id));
-      if (wasUp && wasDeaf && status?.role === 'leader' && status.term === term) world.fail(new Error(`${machine.name} leads on although it hears nobody`));
+      const wasDeaf =
+        network.healings === healings &&
+        this.#parts.cluster.present.every((other) => other === machine || network.isCut(other.id, machine.id));
+      if (wasUp && wasDeaf && status?.role === 'leader' && status.term === term)
+        world.fail(new Error(`${machine.name} leads on although it hears nobody`));
     });
   }
 
@@ -284,8 +315,24 @@ export class Injector {
     const { world, cluster } = this.#parts;
     const { storage } = machine;
     const { trouble } = storage;
-    const isRisky = name === 'lost sync' || name === 'bit rot' || name === 'misdirected write' || name === 'truncated log' || name === 'old disk' || name === 'wiped disk';
-    if (isRisky && (cluster.expendable - cluster.present.filter((each) => each.storage.hasLimbo || each.storage.trouble.loseNextSync !== undefined).length < 1 || cluster.isChanging || machine.isDamaged || !cluster.canSpare(machine))) return;
+    const isRisky =
+      name === 'lost sync' ||
+      name === 'bit rot' ||
+      name === 'misdirected write' ||
+      name === 'truncated log' ||
+      name === 'old disk' ||
+      name === 'wiped disk';
+    if (
+      isRisky &&
+      (cluster.expendable -
+        cluster.present.filter((each) => each.storage.hasLimbo || each.storage.trouble.loseNextSync !== undefined)
+          .length <
+        1 ||
+        cluster.isChanging ||
+        machine.isDamaged ||
+        !cluster.canSpare(machine))
+    )
+      return;
     if (name !== 'old disk' && name !== 'wiped disk' && name !== 'truncated log') this.#count(name, machine);
     switch (name) {
       case 'slow disk':
@@ -306,7 +353,8 @@ export class Injector {
         world.after(4000 * world.random.next(), () => (trouble.isFull = false));
         break;
       case 'lost sync':
-        // Only of the state: the log has what it needs to be built up again. Of the log it would be amnesia, which no quorum bears.
+        // Only of the state: the log has what it needs to be built up again. Of the log it would be amnesia, which no
+        // quorum bears.
         trouble.loseNextSync = '/state/';
         world.after(3000, () => {
           trouble.loseNextSync = undefined;
@@ -317,7 +365,8 @@ export class Injector {
       case 'bit rot':
         machine.isDamaged = storage.rot(world.random.int(2) === 0 ? '/raft/log' : '/state/state-');
         // It shows at the next start at the latest.
-        if (world.random.int(2) === 0) world.after(2000 * world.random.next(), () => machine.end(world.random.int(2) === 0));
+        if (world.random.int(2) === 0)
+          world.after(2000 * world.random.next(), () => machine.end(world.random.int(2) === 0));
         break;
       case 'misdirected write':
         trouble.misdirectNext = world.random.int(2) === 0 ? 'elsewhere' : 'nowhere';
@@ -329,7 +378,8 @@ export class Injector {
         machine.isDamaged = machine.mustRefuse;
         if (machine.mustRefuse) this.#count(name, machine);
         break;
-      case 'old disk': case 'wiped disk':
+      case 'old disk':
+      case 'wiped disk':
         this.#impostor(machine, name);
         break;
       default:
@@ -345,21 +395,33 @@ export class Injector {
     const term = machine.member?.status().term;
     world.after(HUNG_LEADER_MS, () => {
       const status = machine.member?.status();
-      const isSame = machine.process === process && machine.isUp && !machine.isStopping && status?.role === 'leader' && status.term === term;
+      const isSame =
+        machine.process === process &&
+        machine.isUp &&
+        !machine.isStopping &&
+        status?.role === 'leader' &&
+        status.term === term;
       // After a pause it needs a moment.
       const isAwake = (process?.runningSince_ms ?? Infinity) < world.now_ms - HUNG_LEADER_MS / 4;
-      if (isSame && isAwake && storage.heldFor_ms(world.now_ms) > HUNG_LEADER_MS / 2) world.fail(new Error(`${machine.name} leads on although its disk hangs`));
+      if (isSame && isAwake && storage.heldFor_ms(world.now_ms) > HUNG_LEADER_MS / 2)
+        world.fail(new Error(`${machine.name} leads on although its disk hangs`));
     });
   }
 
   /**
-   * The machine comes back with the disk of some seconds ago, or with none. Whoever leads knows what it had acknowledged: it
-   * must stop at once and take no part. This can be known only while that leader lasts, so nothing else happens meanwhile.
+   * The machine comes back with the disk of some seconds ago, or with none. Whoever leads knows what it had
+   * acknowledged: it must stop at once and take no part. This can be known only while that leader lasts, so nothing
+   * else happens meanwhile.
    */
   #impostor(machine: Machine, name: 'old disk' | 'wiped disk'): void {
     const { cluster, network, world } = this.#parts;
     const { leader } = cluster;
-    const isWhole = network.isWhole && cluster.present.every((each) => each.isUp && !each.isDamaged && !each.storage.trouble.isHung && each.storage.trouble.endAfter === undefined);
+    const isWhole =
+      network.isWhole &&
+      cluster.present.every(
+        (each) =>
+          each.isUp && !each.isDamaged && !each.storage.trouble.isHung && each.storage.trouble.endAfter === undefined,
+      );
     if (!isWhole || leader === undefined || leader === machine || cluster.present.length < 3) return;
     this.#isQuiet = true;
     const image = machine.storage.copy();
@@ -378,7 +440,8 @@ export class Injector {
       machine.storage = name === 'old disk' ? image : emptied(image, machine.name);
       machine.start();
       world.after(IMPOSTOR_MS, () => {
-        if (machine.state === 'running' && cluster.leader === leader) world.fail(new Error(`${machine.name} takes part with an ${name}`));
+        if (machine.state === 'running' && cluster.leader === leader)
+          world.fail(new Error(`${machine.name} takes part with an ${name}`));
         finish();
       });
     });

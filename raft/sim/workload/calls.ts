@@ -1,4 +1,7 @@
-/** A client's call on a member: there and back through a network of its own, with a deadline, and an end if the member dies. */
+/**
+ * A client's call on a member: there and back through a network of its own, with a deadline, and an end if the member
+ * dies.
+ */
 import type { MemberCore } from '../../../services/store/member/core.js';
 import { StoreError } from '../../../services/store/store.js';
 import type { Machine } from '../cluster/machine.js';
@@ -16,10 +19,15 @@ const LATENCY_MS = 1;
 /** Codes after which a write may have happened all the same. */
 const UNCERTAIN: ReadonlySet<StoreError['code']> = new Set(['unknown-outcome', 'closed', 'corrupt']);
 
-export async function call<T>(world: World, machine: Machine, work: (core: MemberCore) => Promise<T>): Promise<Outcome<T>> {
+export async function call<T>(
+  world: World,
+  machine: Machine,
+  work: (core: MemberCore) => Promise<T>,
+): Promise<Outcome<T>> {
   await world.sleep(world.random.next() * LATENCY_MS);
   const { core, process } = machine;
-  if (core === undefined || process === undefined || machine.state !== 'running') return { kind: 'refused', code: 'unavailable' };
+  if (core === undefined || process === undefined || machine.state !== 'running')
+    return { kind: 'refused', code: 'unavailable' };
   const outcome = await new Promise<Outcome<T>>((settle) => {
     const giveUp = () => resolve({ kind: 'unknown' });
     const forget = machine.onEnd(giveUp);
@@ -29,16 +37,19 @@ export async function call<T>(world: World, machine: Machine, work: (core: Membe
       world.cancel(deadline);
       settle(known);
     };
-    process.run(() => void work(core).then(
-      (value) => resolve({ kind: 'ok', value }),
-      (error: unknown) => {
-        if (!(error instanceof StoreError)) {
-          world.fail(error instanceof Error ? error : new Error(String(error)));
-          return;
-        }
-        resolve(UNCERTAIN.has(error.code) ? { kind: 'unknown' } : { kind: 'refused', code: error.code });
-      },
-    ));
+    process.run(
+      () =>
+        void work(core).then(
+          (value) => resolve({ kind: 'ok', value }),
+          (error: unknown) => {
+            if (!(error instanceof StoreError)) {
+              world.fail(error instanceof Error ? error : new Error(String(error)));
+              return;
+            }
+            resolve(UNCERTAIN.has(error.code) ? { kind: 'unknown' } : { kind: 'refused', code: error.code });
+          },
+        ),
+    );
   });
   await world.sleep(world.random.next() * LATENCY_MS);
   return outcome;

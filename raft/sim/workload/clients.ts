@@ -1,9 +1,9 @@
 /**
- * Clients: each does one thing after another on whatever member it likes, through the store's own interface, and writes down
- * what it asked and what it was told. Every value is written once, so that an answer tells which write it saw.
+ * Clients: each does one thing after another on whatever member it likes, through the store's own interface, and writes
+ * down what it asked and what it was told. Every value is written once, so that an answer tells which write it saw.
  *
- * Keys below `r` are registers, changed by single operations alone: their histories go through the linearizability checker.
- * Keys below `t` are written by transactions, those below `l` hang on leases.
+ * Keys below `r` are registers, changed by single operations alone: their histories go through the linearizability
+ * checker. Keys below `t` are written by transactions, those below `l` hang on leases.
  */
 import type { KvRange } from '../../../services/store/mvcc/operations.js';
 import type { Op, Revision } from '../../../services/store/store.js';
@@ -93,15 +93,21 @@ export class Clients {
   }
 
   /** Notes an operation on a register for the checker. `told` is undefined when the outcome is unknown. */
-  async #record<T>(key: string, input: RegisterInput, work: () => Promise<Outcome<T>>, told: (value: T) => RegisterOutput): Promise<Outcome<T>> {
+  async #record<T>(
+    key: string,
+    input: RegisterInput,
+    work: () => Promise<Outcome<T>>,
+    told: (value: T) => RegisterOutput,
+  ): Promise<Outcome<T>> {
     const { world } = this.#parts;
     const called = world.now_ms;
     const outcome = await work();
     // What was refused did not happen; that is checked by its value.
     if (outcome.kind === 'refused') return outcome;
-    const operation = outcome.kind === 'ok'
-      ? { input, output: told(outcome.value), call: called, return: world.now_ms }
-      : { input, output: undefined, call: called, return: Infinity };
+    const operation =
+      outcome.kind === 'ok'
+        ? { input, output: told(outcome.value), call: called, return: world.now_ms }
+        : { input, output: undefined, call: called, return: Infinity };
     const history = this.history.get(key);
     if (history === undefined) this.history.set(key, [operation]);
     else history.push(operation);
@@ -112,7 +118,9 @@ export class Clients {
   #answered(before: number, revision: number, isWrite: boolean): void {
     this.#acknowledged++;
     if (revision < before || (isWrite && revision === before)) {
-      this.#parts.world.violated(`real time: revision ${revision} was answered to ${isWrite ? 'a write' : 'a read'} that began after revision ${before} was seen`);
+      this.#parts.world.violated(
+        `real time: revision ${revision} was answered to ${isWrite ? 'a write' : 'a read'} that began after revision ${before} was seen`,
+      );
     }
     this.#revisionSeen = Math.max(this.#revisionSeen, revision);
   }
@@ -124,7 +132,12 @@ export class Clients {
   async #put(machine: Machine, key: string): Promise<Outcome<unknown>> {
     const value = this.#value();
     const before = this.#revisionSeen;
-    const outcome = await this.#record(key, { kind: 'put', value }, () => call(this.#parts.world, machine, (core) => core.put({ kind: 'put', key: bytes(key), value: bytes(value) })), () => true);
+    const outcome = await this.#record(
+      key,
+      { kind: 'put', value },
+      () => call(this.#parts.world, machine, (core) => core.put({ kind: 'put', key: bytes(key), value: bytes(value) })),
+      () => true,
+    );
     this.#refused(outcome, value);
     if (outcome.kind === 'ok') this.#answered(before, outcome.value.revision, true);
     return outcome;
@@ -133,13 +146,23 @@ export class Clients {
   async #get(machine: Machine, key: string): Promise<void> {
     const before = this.#revisionSeen;
     const work = () => call(this.#parts.world, machine, (core) => core.range({ key: bytes(key) }));
-    const outcome = await this.#record(key, { kind: 'get' }, work, ({ kvs }) => (kvs[0] === undefined ? null : Buffer.from(kvs[0].value).toString('latin1')));
+    const outcome = await this.#record(key, { kind: 'get' }, work, ({ kvs }) =>
+      kvs[0] === undefined ? null : Buffer.from(kvs[0].value).toString('latin1'),
+    );
     if (outcome.kind === 'ok') this.#answered(before, outcome.value.revision, false);
   }
 
   async #delete(machine: Machine, key: string): Promise<void> {
-    const work = () => call(this.#parts.world, machine, (core) => core.txn({ compare: [], success: [{ kind: 'delete', key: bytes(key) }], failure: [] }));
-    await this.#record(key, { kind: 'delete' }, work, ({ results }) => results[0]?.kind === 'delete' && results[0].deleted > 0);
+    const work = () =>
+      call(this.#parts.world, machine, (core) =>
+        core.txn({ compare: [], success: [{ kind: 'delete', key: bytes(key) }], failure: [] }),
+      );
+    await this.#record(
+      key,
+      { kind: 'delete' },
+      work,
+      ({ results }) => results[0]?.kind === 'delete' && results[0].deleted > 0,
+    );
   }
 
   async #swap(machine: Machine, key: string): Promise<void> {
@@ -149,11 +172,14 @@ export class Clients {
     if (kv === undefined) return;
     const value = this.#value();
     const expected = Buffer.from(kv.value).toString('latin1');
-    const work = () => call(world, machine, (core) => core.txn({
-      compare: [{ target: 'value', key: bytes(key), op: '=', value: kv.value }],
-      success: [{ kind: 'put', key: bytes(key), value: bytes(value), prevKv: true }],
-      failure: [],
-    }));
+    const work = () =>
+      call(world, machine, (core) =>
+        core.txn({
+          compare: [{ target: 'value', key: bytes(key), op: '=', value: kv.value }],
+          success: [{ kind: 'put', key: bytes(key), value: bytes(value), prevKv: true }],
+          failure: [],
+        }),
+      );
     const outcome = await this.#record(key, { kind: 'swap', expected, value }, work, ({ succeeded }) => succeeded);
     this.#refused(outcome, value);
   }
@@ -166,15 +192,20 @@ export class Clients {
     const values = [this.#value(), this.#value()];
     const [first, second] = [random.int(TXN_KEYS), random.int(TXN_KEYS - 1)];
     const other = second >= first ? second + 1 : second;
-    const ops: Op[] = [{ kind: 'put', key: bytes(`t${first}`), value: bytes(values[0] ?? ''), prevKv: random.int(2) === 0 }];
+    const ops: Op[] = [
+      { kind: 'put', key: bytes(`t${first}`), value: bytes(values[0] ?? ''), prevKv: random.int(2) === 0 },
+    ];
     if (random.int(2) === 0) ops.push({ kind: 'put', key: bytes(`t${other}`), value: bytes(values[1] ?? '') });
     else ops.push({ kind: 'delete', key: bytes(`t${other}`), prevKv: true });
     const revision = Math.max(1, ledger.model.revision - random.int(30)) as Revision;
     if (random.int(3) === 0) ops.push({ kind: 'range', request: { key: bytes('t'), rangeEnd: bytes('u'), revision } });
     if (random.int(4) === 0) ops.push({ kind: 'range', request: { key: bytes('t'), rangeEnd: bytes('u') } });
-    const compare = random.int(2) === 0 ? [] : [{ target: 'version' as const, key: key(), op: '=' as const, value: random.int(3) }];
+    const compare =
+      random.int(2) === 0 ? [] : [{ target: 'version' as const, key: key(), op: '=' as const, value: random.int(3) }];
     const before = this.#revisionSeen;
-    const outcome = await call(world, machine, (core) => core.txn({ compare, success: ops, failure: [{ kind: 'delete', key: key() }] }));
+    const outcome = await call(world, machine, (core) =>
+      core.txn({ compare, success: ops, failure: [{ kind: 'delete', key: key() }] }),
+    );
     for (const value of values) this.#refused(outcome, value);
     if (outcome.kind === 'ok') this.#answered(before, outcome.value.revision, false);
   }
@@ -184,8 +215,15 @@ export class Clients {
     const { random } = world;
     const serializable = random.int(2) === 0;
     const prefix = ['r', 't', 'l'][random.int(3)] ?? 'r';
-    const request: KvRange = { key: bytes(prefix), rangeEnd: bytes(String.fromCharCode(prefix.charCodeAt(0) + 1)), serializable, limit: random.int(3), countOnly: random.int(6) === 0 };
-    const past = random.int(4) === 0 ? { revision: Math.max(1, ledger.model.revision - random.int(40)) as Revision } : {};
+    const request: KvRange = {
+      key: bytes(prefix),
+      rangeEnd: bytes(String.fromCharCode(prefix.charCodeAt(0) + 1)),
+      serializable,
+      limit: random.int(3),
+      countOnly: random.int(6) === 0,
+    };
+    const past =
+      random.int(4) === 0 ? { revision: Math.max(1, ledger.model.revision - random.int(40)) as Revision } : {};
     const before = this.#revisionSeen;
     const outcome = await call(world, machine, (core) => core.range({ ...request, ...past }));
     if (outcome.kind !== 'ok') return;
@@ -193,7 +231,10 @@ export class Clients {
     if (!serializable) this.#answered(before, revision, false);
     const expected = ledger.model.rangeAt(request, past.revision ?? revision);
     const actual = answerOfRange(outcome.value);
-    if (actual !== expected) world.violated(`range: ${machine.name} reads "${actual}" at revision ${past.revision ?? revision}, it should be "${expected}"`);
+    if (actual !== expected)
+      world.violated(
+        `range: ${machine.name} reads "${actual}" at revision ${past.revision ?? revision}, it should be "${expected}"`,
+      );
   }
 
   async #lease(machine: Machine): Promise<void> {
@@ -212,7 +253,9 @@ export class Clients {
     } else if (choice < 9) {
       const value = this.#value();
       const key = bytes(`l${random.int(LEASE_KEYS)}`);
-      const outcome = await call(world, machine, (core) => core.put({ kind: 'put', key, value: bytes(value), lease: id, prevKv: true }));
+      const outcome = await call(world, machine, (core) =>
+        core.put({ kind: 'put', key, value: bytes(value), lease: id, prevKv: true }),
+      );
       this.#refused(outcome, value);
       if (outcome.kind === 'refused' && outcome.code === 'lease-not-found') this.#forget(id);
     } else {
@@ -230,7 +273,8 @@ export class Clients {
     const { world, ledger } = this.#parts;
     let revision = ledger.model.revision - world.random.int(30);
     // Deletions at the very revision are the hard case (etcd #19179).
-    for (let i = 0; i < 20 && world.random.int(8) !== 0 && ledger.model.eventsAt(revision)[0]?.kv !== undefined; i++) revision--;
+    for (let i = 0; i < 20 && world.random.int(8) !== 0 && ledger.model.eventsAt(revision)[0]?.kv !== undefined; i++)
+      revision--;
     if (revision > 0) await call(world, machine, (core) => core.compact(revision as Revision));
   }
 }

@@ -1,7 +1,8 @@
 /**
- * Keepers: each keeps a lease alive through one member, most often the leader, for as long as that one answers. Then it gives the lease up, so
- * that it ends by its time: a renewal through another member would hide that the last one was worth nothing. A leader that was cut off
- * or paused, and does not know that another has been elected, is thus asked until it does.
+ * Keepers: each keeps a lease alive through one member, most often the leader, for as long as that one answers. Then it
+ * gives the lease up, so that it ends by its time: a renewal through another member would hide that the last one was
+ * worth nothing. A leader that was cut off or paused, and does not know that another has been elected, is thus asked
+ * until it does.
  */
 import type { Ledger } from '../check/ledger.js';
 import type { Cluster } from '../cluster/cluster.js';
@@ -46,7 +47,10 @@ export class Keepers {
   }
 
   #choose(): Machine | undefined {
-    const { world: { random }, cluster } = this.#parts;
+    const {
+      world: { random },
+      cluster,
+    } = this.#parts;
     const { leader, running } = cluster;
     return leader !== undefined && random.int(4) > 0 ? leader : running[random.int(running.length)];
   }

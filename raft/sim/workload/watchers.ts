@@ -30,7 +30,9 @@ export class Watchers {
 
   /** Names of those that have not been told everything up to the revision. */
   behind(revision: number): string[] {
-    return this.#judges.filter(({ judge }) => judge.next <= revision).map(({ name, judge }) => `${name} at ${judge.next - 1}`);
+    return this.#judges
+      .filter(({ judge }) => judge.next <= revision)
+      .map(({ name, judge }) => `${name} at ${judge.next - 1}`);
   }
 
   async #run(name: string): Promise<void> {
@@ -41,7 +43,9 @@ export class Watchers {
     const request: KvWatch = {
       key: bytes(single ? `${prefix}1` : prefix),
       ...(single ? {} : { rangeEnd: bytes(String.fromCharCode(prefix.charCodeAt(0) + 1)) }),
-      prevKv: random.int(2) === 0, noPut: random.int(6) === 0, noDelete: random.int(6) === 0,
+      prevKv: random.int(2) === 0,
+      noPut: random.int(6) === 0,
+      noDelete: random.int(6) === 0,
       progressInterval_ms: 200 + random.int(1000),
     };
     const dawdle_ms = random.int(2) === 0 ? 0 : 400 * random.next();
@@ -54,14 +58,24 @@ export class Watchers {
         // From now on, from the past, or from the future (etcd #20221).
         const { revision } = machine.core;
         const oldest = Math.max(1, ledger.model.compactRevision);
-        const start = [revision + 1, oldest, Math.max(oldest, revision - random.int(20)), revision + random.int(10)][random.int(4)] ?? 1;
+        const start =
+          [revision + 1, oldest, Math.max(oldest, revision - random.int(20)), revision + random.int(10)][
+            random.int(4)
+          ] ?? 1;
         place.judge = new Judge({ court: world, model: ledger.model, name }, request, start);
         this.#judges.push({ judge: place.judge, name });
       }
-      const lost = await this.#follow(machine, { ...request, startRevision: place.judge.next as Revision }, { judge: place.judge, dawdle_ms });
+      const lost = await this.#follow(
+        machine,
+        { ...request, startRevision: place.judge.next as Revision },
+        { judge: place.judge, dawdle_ms },
+      );
       if (random.int(3) === 0 && !this.isHurried) {
         // A new watch in the place of the old one.
-        this.#judges.splice(this.#judges.findIndex(({ judge }) => judge === place.judge), 1);
+        this.#judges.splice(
+          this.#judges.findIndex(({ judge }) => judge === place.judge),
+          1,
+        );
         place.judge = undefined;
       } else if (lost === 'compacted') {
         // What is gone cannot be watched: on from where history begins.
@@ -71,7 +85,11 @@ export class Watchers {
   }
 
   /** Until the member ends, the watcher has had enough of it, or the watch breaks off. */
-  async #follow(machine: Machine, request: KvWatch, reader: { judge: WatchJudge; dawdle_ms: number }): Promise<'compacted' | 'over'> {
+  async #follow(
+    machine: Machine,
+    request: KvWatch,
+    reader: { judge: WatchJudge; dawdle_ms: number },
+  ): Promise<'compacted' | 'over'> {
     const { world, ledger } = this.#parts;
     const { core, process } = machine;
     if (core === undefined || process === undefined) return 'over';
@@ -86,17 +104,28 @@ export class Watchers {
           if (reader.dawdle_ms > 0 && !this.isHurried) await process.clock.sleep(reader.dawdle_ms);
         }
       };
-      process.run(() => void read().then(
-        () => resolve('over'),
-        (error: unknown) => {
-          if (!(error instanceof StoreError)) world.fail(error as Error);
-          const isCompacted = error instanceof StoreError && error.code === 'compacted';
-          if (isCompacted && (request.startRevision ?? 0) >= ledger.model.compactRevision && reader.judge.next >= ledger.model.compactRevision) {
-            world.fail(new Error(`a watch from revision ${reader.judge.next} was told it is compacted, but only what is before ${ledger.model.compactRevision} is`));
-          }
-          resolve(isCompacted ? 'compacted' : 'over');
-        },
-      ));
+      process.run(
+        () =>
+          void read().then(
+            () => resolve('over'),
+            (error: unknown) => {
+              if (!(error instanceof StoreError)) world.fail(error as Error);
+              const isCompacted = error instanceof StoreError && error.code === 'compacted';
+              if (
+                isCompacted &&
+                (request.startRevision ?? 0) >= ledger.model.compactRevision &&
+                reader.judge.next >= ledger.model.compactRevision
+              ) {
+                world.fail(
+                  new Error(
+                    `a watch from revision ${reader.judge.next} was told it is compacted, but only what is before ${ledger.model.compactRevision} is`,
+                  ),
+                );
+              }
+              resolve(isCompacted ? 'compacted' : 'over');
+            },
+          ),
+      );
     }).finally(() => world.cancel(isTired)) as Promise<'compacted' | 'over'>;
   }
 

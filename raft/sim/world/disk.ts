@@ -1,12 +1,20 @@
 /**
  * A machine's storage: what is written is seen at once, and survives a loss of power only once it was synced. `live` is
- * what the running process sees, `durable` what a loss of power leaves, `promised` what would be left if the disk kept its
- * promises (against which the others are judged).
+ * what the running process sees, `durable` what a loss of power leaves, `promised` what would be left if the disk kept
+ * its promises (against which the others are judged).
  *
  * Batches are atomic, as LevelDB's are: one that was torn by a crash is dropped whole when its journal is read again.
  */
 import { DiskError } from '../../../platform/disk/disk.js';
-import type { DiskFolder, DiskNote, DiskOperation, DiskSnapshot, KeyRange, KeyValueDisk, Row } from '../../../platform/disk/disk.js';
+import type {
+  DiskFolder,
+  DiskNote,
+  DiskOperation,
+  DiskSnapshot,
+  KeyRange,
+  KeyValueDisk,
+  Row,
+} from '../../../platform/disk/disk.js';
 import type { Random } from '../../../platform/random.js';
 import { Journal } from './journal.js';
 import type { Change } from './journal.js';
@@ -52,7 +60,9 @@ export interface DiskTrouble {
   failNext: 'write' | 'sync' | undefined;
   /** The next sync is answered but not done, on the disk with this in its name. */
   loseNextSync: string | undefined;
-  /** The next batch puts one of its entries in another's place, or the next that replaces some puts one of them nowhere. */
+  /**
+   * The next batch puts one of its entries in another's place, or the next that replaces some puts one of them nowhere.
+   */
   misdirectNext: 'elsewhere' | 'nowhere' | undefined;
   /** Chance that an unsynced batch is lost although a later one was synced (google/leveldb #193). */
   rotationLoss: number;
@@ -80,7 +90,10 @@ export class SimStorage {
   /** By a part of the path: what was looked for, until images come or go. */
   readonly #found = new Map<string, Image>();
   #textsInFlight: { path: string; text: string }[] = [];
-  /** What was written to a note since power was there, the last one last: any of them may be what a loss of power leaves. */
+  /**
+   * What was written to a note since power was there, the last one last: any of them may be what a loss of power
+   * leaves.
+   */
   #notes = new Map<string, Buffer[]>();
   /** When the last note was written, if that is the one which is there. */
   #noted_ms: number | undefined;
@@ -102,7 +115,9 @@ export class SimStorage {
     for (const { path, text } of this.#textsInFlight) if (this.#random.int(2) === 0) this.#texts.set(path, text);
     this.#textsInFlight = [];
     this.#held = [];
-    if (power) for (const [path, versions] of this.#notes) this.#notes.set(path, [versions[this.#random.int(versions.length)] ?? NO_NOTE]);
+    if (power)
+      for (const [path, versions] of this.#notes)
+        this.#notes.set(path, [versions[this.#random.int(versions.length)] ?? NO_NOTE]);
     if (power) this.#noted_ms = undefined;
     for (const image of this.#images.values()) this.#crashImage(image, power);
   }
@@ -172,8 +187,8 @@ export class SimStorage {
   }
 
   /**
-   * The end of the log is gone, and with it something that its witness tells of. Only while no process runs. False: the witness is
-   * too young, and nothing was changed.
+   * The end of the log is gone, and with it something that its witness tells of. Only while no process runs. False: the
+   * witness is too young, and nothing was changed.
    */
   truncate(disk: string): boolean {
     const image = this.#find(disk);
@@ -234,9 +249,12 @@ export class SimStorage {
 
   remove(path: string): void {
     this.#found.clear();
-    for (const name of [...this.#texts.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#texts.delete(name);
-    for (const name of [...this.#images.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#images.delete(name);
-    for (const name of [...this.#notes.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#notes.delete(name);
+    for (const name of [...this.#texts.keys()])
+      if (name === path || name.startsWith(`${path}/`)) this.#texts.delete(name);
+    for (const name of [...this.#images.keys()])
+      if (name === path || name.startsWith(`${path}/`)) this.#images.delete(name);
+    for (const name of [...this.#notes.keys()])
+      if (name === path || name.startsWith(`${path}/`)) this.#notes.delete(name);
   }
 
   open(process: Process, path: string): KeyValueDisk {
@@ -262,16 +280,17 @@ export class SimStorage {
   /** Resolves after the disk's time, unless the process has died; a hung disk keeps it until it is released. */
   #later(process: Process, done: () => void): Promise<void> {
     return new Promise((resolve) => {
-      const finish = () => process.run(() => {
-        done();
-        if (this.trouble.endAfter !== undefined && --this.trouble.endAfter <= 0) {
-          this.trouble.endAfter = undefined;
-          this.#events.onFault('crash at a write');
-          this.trouble.end();
-        } else {
-          resolve();
-        }
-      });
+      const finish = () =>
+        process.run(() => {
+          done();
+          if (this.trouble.endAfter !== undefined && --this.trouble.endAfter <= 0) {
+            this.trouble.endAfter = undefined;
+            this.#events.onFault('crash at a write');
+            this.trouble.end();
+          } else {
+            resolve();
+          }
+        });
       process.world.after(this.trouble.latency_ms(), () => {
         if (!this.trouble.isHung) return finish();
         this.#heldSince_ms ??= process.world.now_ms;
@@ -280,7 +299,11 @@ export class SimStorage {
     });
   }
 
-  async write(process: Process, target: { image: Image; path: string }, wanted: Iterable<DiskOperation>): Promise<void> {
+  async write(
+    process: Process,
+    target: { image: Image; path: string },
+    wanted: Iterable<DiskOperation>,
+  ): Promise<void> {
     const operations = [...wanted];
     const { image, path } = target;
     const { trouble } = this;
@@ -319,7 +342,12 @@ export class SimStorage {
     const done = image.pending.splice(0, end + 1);
     for (const batch of done) {
       // Only what was not waited for can be lost at a rotation of the journal.
-      if (batch !== last && batch.changes.length > 0 && this.#random.next() < this.trouble.rotationLoss && batch.isUnsynced) {
+      if (
+        batch !== last &&
+        batch.changes.length > 0 &&
+        this.#random.next() < this.trouble.rotationLoss &&
+        batch.isUnsynced
+      ) {
         this.#events.onFault('unsynced write lost at rotation');
         continue;
       }
@@ -340,11 +368,16 @@ export class SimStorage {
     }
   }
 
-  #misdirect(operations: readonly DiskOperation[], { image, path }: { image: Image; path: string }): readonly DiskOperation[] | undefined {
+  #misdirect(
+    operations: readonly DiskOperation[],
+    { image, path }: { image: Image; path: string },
+  ): readonly DiskOperation[] | undefined {
     const way = this.trouble.misdirectNext;
     if (way === undefined || !path.includes('raft')) return undefined;
     const isEntry = ({ type, key }: DiskOperation) => type === 'put' && key.length > 2;
-    const at = operations.findIndex((operation) => isEntry(operation) && (way === 'elsewhere' || image.live.has(nameOf(operation.key))));
+    const at = operations.findIndex(
+      (operation) => isEntry(operation) && (way === 'elsewhere' || image.live.has(nameOf(operation.key))),
+    );
     const wrong = operations[at];
     if (wrong?.type !== 'put') return undefined;
     this.trouble.misdirectNext = undefined;
@@ -366,8 +399,8 @@ function settle(image: Image, batch: Batch): void {
 }
 
 /**
- * For a process that is gone. It may have been in the middle of something when it was killed, since what it waited for came about at
- * the same moment; nothing that it does then reaches the disk.
+ * For a process that is gone. It may have been in the middle of something when it was killed, since what it waited for
+ * came about at the same moment; nothing that it does then reaches the disk.
  */
 const never = () => new Promise<never>(() => undefined);
 const noSpace = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
@@ -400,7 +433,8 @@ class SimFolder implements DiskFolder {
   }
 
   openDisk(name: string): Promise<KeyValueDisk> {
-    if (this.#storage.trouble.isFull) return Promise.reject(new DiskError('unreadable', `${this.path}/${name} cannot be opened (ENOSPC)`));
+    if (this.#storage.trouble.isFull)
+      return Promise.reject(new DiskError('unreadable', `${this.path}/${name} cannot be opened (ENOSPC)`));
     return Promise.resolve(this.#storage.open(this.#process, `${this.path}/${name}`));
   }
 

@@ -1,6 +1,6 @@
 /**
- * What a disk was given last, so that its end can go: when LevelDB opens a store whose journal is damaged at the end, it drops that
- * end without a word (google/leveldb #251), and the store is as it was some writes ago.
+ * What a disk was given last, so that its end can go: when LevelDB opens a store whose journal is damaged at the end,
+ * it drops that end without a word (google/leveldb #251), and the store is as it was some writes ago.
  */
 import { END_KEY } from '../../log/records.js';
 
@@ -32,8 +32,8 @@ export class Journal {
   }
 
   /**
-   * How to undo everything since `from_ms`, the last write of the log before it, and some more: what a compaction writes is no
-   * promise, and may go unnoticed. Undefined when there was no such write.
+   * How to undo everything since `from_ms`, the last write of the log before it, and some more: what a compaction
+   * writes is no promise, and may go unnoticed. Undefined when there was no such write.
    */
   cut(from_ms: number, count: number): readonly Change[] | undefined {
     const last = this.#done.findLastIndex(({ undo, at_ms }) => at_ms < from_ms && undo.some(([name]) => name === END));

@@ -1,6 +1,6 @@
 /**
- * The network between members: packets with a fate. It may lose, delay, reorder and repeat them, one way or both, and break
- * the stream of a snapshot anywhere. Proposals are never repeated: the transport's contract is "at most once".
+ * The network between members: packets with a fate. It may lose, delay, reorder and repeat them, one way or both, and
+ * break the stream of a snapshot anywhere. Proposals are never repeated: the transport's contract is "at most once".
  */
 import { RaftError } from '../../contract.js';
 import type { NodeId, PeerInfo, SnapshotReader } from '../../contract.js';
@@ -85,11 +85,15 @@ export class SimNetwork {
     this.#cuts.add(linkOf(from, to));
     const { random } = this.#world;
     // A stream that is silent for long is given up, on either side.
-    for (const [here, there] of [[from, to], [to, from]] as const) {
+    for (const [here, there] of [
+      [from, to],
+      [to, from],
+    ] as const) {
       if (random.int(2) === 0) continue;
       this.#world.after(LOST_STREAM_MS * (1 + random.next()), () => {
         const node = this.#nodes.get(here);
-        if (node !== undefined && this.isCut(from, to)) node.process.run(() => node.handler.onPeerLost(there as NodeId));
+        if (node !== undefined && this.isCut(from, to))
+          node.process.run(() => node.handler.onPeerLost(there as NodeId));
       });
     }
   }
@@ -184,7 +188,9 @@ export class SimNetwork {
       this.#onFault('message duplication');
       // Some only after the next elections.
       const late_ms = random.int(4) === 0 ? 4000 : 200;
-      this.#world.after(at_ms - this.#world.now_ms + random.next() * late_ms, () => this.#deliver(process, { from, to, packet: again }));
+      this.#world.after(at_ms - this.#world.now_ms + random.next() * late_ms, () =>
+        this.#deliver(process, { from, to, packet: again }),
+      );
     }
   }
 
@@ -206,25 +212,34 @@ export class SimNetwork {
     if (own?.process === sender && this.#world.random.int(2) === 0) sender.run(() => own.handler.onUndelivered(packet));
   }
 
-  async #sendSnapshot(process: Process, self: NodeId, parts: { message: PeerMessage; peers: readonly PeerInfo[]; reader: SnapshotReader }): Promise<void> {
+  async #sendSnapshot(
+    process: Process,
+    self: NodeId,
+    parts: { message: PeerMessage; peers: readonly PeerInfo[]; reader: SnapshotReader },
+  ): Promise<void> {
     const { message, peers, reader } = parts;
     const { to } = message;
     await process.clock.sleep(this.#latency(self, to));
     const node = this.#nodes.get(to);
-    if (node === undefined || this.isCut(self, to) || this.isCut(to, self)) throw new RaftError('invalid', `member ${to} cannot be reached`);
+    if (node === undefined || this.isCut(self, to) || this.isCut(to, self))
+      throw new RaftError('invalid', `member ${to} cannot be reached`);
     this.#onFault('snapshot sent');
     this.onSnapshot?.(to);
     const stream = new ChunkStream();
     const { removed = [], level } = reader.meta.membership;
     const incoming: IncomingSnapshot = { from: self, message, peers, removed, level, chunks: stream.chunks() };
     let outcome: 'taken' | Error | undefined;
-    node.process.run(() => void node.handler.onSnapshot(incoming).then(
-      () => (outcome = 'taken'),
-      (error: unknown) => (outcome = error instanceof Error ? error : new Error(String(error))),
-    ));
+    node.process.run(
+      () =>
+        void node.handler.onSnapshot(incoming).then(
+          () => (outcome = 'taken'),
+          (error: unknown) => (outcome = error instanceof Error ? error : new Error(String(error))),
+        ),
+    );
     const isBroken = () => !node.process.isAlive || this.isCut(self, to) || this.isCut(to, self);
     const breakOff = () => node.process.run(() => stream.fail(new RaftError('invalid', 'the snapshot broke off')));
-    // Whoever waits for the next chunk of a sender that is dead or cut off hears so in the end: streams are kept alive by pings.
+    // Whoever waits for the next chunk of a sender that is dead or cut off hears so in the end: streams are kept alive
+    // by pings.
     const watch = () => {
       if (stream.isOver) return;
       if (!process.isAlive || isBroken()) this.#world.after(SNAPSHOT_TIMEOUT_MS, breakOff);
@@ -241,7 +256,10 @@ export class SimNetwork {
     await this.#answer(process, () => outcome, isBroken);
   }
 
-  async #pass(process: Process, parts: { self: number; to: number; reader: SnapshotReader; stream: ChunkStream; isBroken: () => boolean }): Promise<void> {
+  async #pass(
+    process: Process,
+    parts: { self: number; to: number; reader: SnapshotReader; stream: ChunkStream; isBroken: () => boolean },
+  ): Promise<void> {
     const { self, to, reader, stream, isBroken } = parts;
     const { random } = this.#world;
     for await (const chunk of reader.chunks()) {
@@ -264,7 +282,8 @@ export class SimNetwork {
     const end_ms = this.#world.now_ms + SNAPSHOT_TIMEOUT_MS;
     for (;;) {
       const answer = outcome();
-      if (isBroken() || (answer === undefined && this.#world.now_ms > end_ms)) throw new RaftError('invalid', 'the snapshot was not acknowledged');
+      if (isBroken() || (answer === undefined && this.#world.now_ms > end_ms))
+        throw new RaftError('invalid', 'the snapshot was not acknowledged');
       if (answer === 'taken') return;
       // What travels is a text, not the receiver's error.
       if (answer !== undefined) throw new RaftError('invalid', answer.message);

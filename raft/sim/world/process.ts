@@ -1,6 +1,7 @@
 /**
  * A process: what happens in it, happens through `run`. Once killed nothing reaches it any more, whatever it was in the
- * middle of; while paused, what would have reached it waits. Its clock drifts against the world's, and its wall time jumps.
+ * middle of; while paused, what would have reached it waits. Its clock drifts against the world's, and its wall time
+ * jumps.
  */
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { World } from './world.js';
@@ -108,9 +109,11 @@ class ProcessClock implements Clock {
 
   after(delay_ms: number, callback: () => void): Timer {
     let isCancelled = false;
-    const event = this.#process.world.after(delay_ms / this.#rate, () => this.#process.run(() => {
-      if (!isCancelled) callback();
-    }));
+    const event = this.#process.world.after(delay_ms / this.#rate, () =>
+      this.#process.run(() => {
+        if (!isCancelled) callback();
+      }),
+    );
     return {
       cancel: () => {
         isCancelled = true;
@@ -142,10 +145,14 @@ class ProcessClock implements Clock {
   sleep(delay_ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = this.after(delay_ms, resolve);
-      signal?.addEventListener('abort', () => {
-        timer.cancel();
-        reject(signal.reason as Error);
-      }, { once: true });
+      signal?.addEventListener(
+        'abort',
+        () => {
+          timer.cancel();
+          reject(signal.reason as Error);
+        },
+        { once: true },
+      );
     });
   }
 

@@ -7,7 +7,10 @@ export type Rows = Map<string, Buffer>;
 export const nameOf = (key: Buffer) => key.toString('latin1');
 export const keyOf = (name: string) => Buffer.from(name, 'latin1');
 
-export const changeOf = (operation: DiskOperation): Change => [nameOf(operation.key), operation.type === 'put' ? operation.value : undefined];
+export const changeOf = (operation: DiskOperation): Change => [
+  nameOf(operation.key),
+  operation.type === 'put' ? operation.value : undefined,
+];
 
 export function apply(rows: Rows, changes: readonly Change[]): void {
   for (const [name, value] of changes) {

@@ -1,7 +1,7 @@
 /**
- * The simulated world: one queue of events in virtual time, one source of chance. Between two events all promises run dry,
- * so a run is a function of its seed: no real timer, no real I/O, no other thread takes part. Every event leaves its mark in
- * a hash, by which two runs are compared.
+ * The simulated world: one queue of events in virtual time, one source of chance. Between two events all promises run
+ * dry, so a run is a function of its seed: no real timer, no real I/O, no other thread takes part. Every event leaves
+ * its mark in a hash, by which two runs are compared.
  */
 import { systemClock } from '../../../platform/clock.js';
 import type { Random } from '../../../platform/random.js';

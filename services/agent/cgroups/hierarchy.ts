@@ -1,12 +1,15 @@
 /**
- * The machine's control groups, v1 or v2: makes a group with limits, removes a tree of them. Paths are relative to the mounts, begin
- * with '/' and are ours: never made of what an object says.
+ * The machine's control groups, v1 or v2: makes a group with limits, removes a tree of them. Paths are relative to the
+ * mounts, begin with '/' and are ours: never made of what an object says.
  */
 import { mkdir, readFile, readdir, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CPU_PERIOD_US, weightOf, type GroupLimits } from './limits.js';
 
-/** Where groups are mounted. v2 has one tree with all controllers; v1 one for each controller, and maybe a v2 tree without any. */
+/**
+ * Where groups are mounted. v2 has one tree with all controllers; v1 one for each controller, and maybe a v2 tree
+ * without any.
+ */
 export type CgroupMounts =
   | { readonly version: 2; readonly root: string }
   | { readonly version: 1; readonly cpu: string; readonly memory: string | undefined; readonly all: readonly string[] };
@@ -25,7 +28,12 @@ export function parseMounts(mountinfo: string): CgroupMounts | undefined {
   const cpu = v1.get('cpu');
   if (cpu !== undefined) {
     const controllers = [...v1].filter(([option]) => option !== 'rw' && option !== 'ro').map(([, point]) => point);
-    return { version: 1, cpu, memory: v1.get('memory'), all: [...new Set([...controllers, ...(v2 === undefined ? [] : [v2])])] };
+    return {
+      version: 1,
+      cpu,
+      memory: v1.get('memory'),
+      all: [...new Set([...controllers, ...(v2 === undefined ? [] : [v2])])],
+    };
   }
   return v2 === undefined ? undefined : { version: 2, root: v2 };
 }
@@ -41,7 +49,10 @@ export class CgroupHierarchy {
     this.#mounts = mounts;
   }
 
-  /** Makes the group and those above it. Rejects when the kernel refuses: a limit that is not there must not pass for one. */
+  /**
+   * Makes the group and those above it. Rejects when the kernel refuses: a limit that is not there must not pass for
+   * one.
+   */
   async set(path: string, limits: GroupLimits): Promise<void> {
     const mounts = this.#mounts;
     if (mounts.version === 2) {
@@ -101,5 +112,8 @@ async function childrenOf(directory: string): Promise<string[]> {
 
 async function removeTree(directory: string): Promise<boolean> {
   for (const name of await childrenOf(directory)) await removeTree(join(directory, name));
-  return rmdir(directory).then(() => true, (error: NodeJS.ErrnoException) => error.code === 'ENOENT');
+  return rmdir(directory).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+  );
 }

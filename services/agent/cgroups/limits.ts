@@ -45,8 +45,8 @@ export function weightOf(cpuShares: number): number {
 }
 
 /**
- * Of all pods of a node together, as kubelet's `--enforce-node-allocatable=pods`: its capacity, without what is kept free by eviction, so that
- * evictions come before the kernel's. CPUs are a weight, not a quota.
+ * Of all pods of a node together, as kubelet's `--enforce-node-allocatable=pods`: its capacity, without what is kept
+ * free by eviction, so that evictions come before the kernel's. CPUs are a weight, not a quota.
  */
 export function nodeGroupLimits(capacity: Quantities): GroupLimits {
   const resources = resourcesOf(capacity);
@@ -59,8 +59,11 @@ export function podGroupLimits(pod: Pod): GroupLimits {
   const spec = specOf(pod);
   const qos = qosOf(spec);
   if (qos === 'BestEffort') return { cpuShares: SHARES_MIN };
-  const containers = containersOf(spec).filter(({ role }) => role !== 'ephemeral').map(({ container }) => container.resources?.limits ?? {});
-  const isLimited = (name: 'cpu' | 'memory') => spec.resources?.limits?.[name] !== undefined || containers.every((limits) => limits[name] !== undefined);
+  const containers = containersOf(spec)
+    .filter(({ role }) => role !== 'ephemeral')
+    .map(({ container }) => container.resources?.limits ?? {});
+  const isLimited = (name: 'cpu' | 'memory') =>
+    spec.resources?.limits?.[name] !== undefined || containers.every((limits) => limits[name] !== undefined);
   const limits = podLimits(pod);
   const [cpu, memory_bytes] = [milliCpuOf(limits), bytesOf(limits)];
   return {
@@ -70,7 +73,10 @@ export function podGroupLimits(pod: Pod): GroupLimits {
   };
 }
 
-/** Of a class: Burstable weighs what its pods ask for together, BestEffort as little as possible. Guaranteed pods stand beside them. */
+/**
+ * Of a class: Burstable weighs what its pods ask for together, BestEffort as little as possible. Guaranteed pods stand
+ * beside them.
+ */
 export function qosGroupLimits(qos: Exclude<QosClass, 'Guaranteed'>, pods: Iterable<Pod>): GroupLimits {
   if (qos === 'BestEffort') return { cpuShares: SHARES_MIN };
   let milliCpu = 0;

@@ -1,6 +1,6 @@
 /**
- * Control groups of the node's pods, as kubelet lays them out: Guaranteed pods stand below the node's group, the others below the group
- * of their class. The runtime puts containers into the pod's group.
+ * Control groups of the node's pods, as kubelet lays them out: Guaranteed pods stand below the node's group, the others
+ * below the group of their class. The runtime puts containers into the pod's group.
  */
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
@@ -23,7 +23,10 @@ export interface PodCgroups {
 }
 
 export const noCgroups: PodCgroups = {
-  limitNode: () => Promise.resolve(), ensure: () => Promise.resolve(), remove: () => Promise.resolve(), leftovers: () => Promise.resolve([]),
+  limitNode: () => Promise.resolve(),
+  ensure: () => Promise.resolve(),
+  remove: () => Promise.resolve(),
+  leftovers: () => Promise.resolve([]),
 };
 
 /** One for each worker of a machine, the same after each start. */
@@ -78,7 +81,10 @@ export class KernelPodCgroups implements PodCgroups {
 
   async leftovers(): Promise<readonly string[]> {
     const names = await Promise.all(this.#parents().map((parent) => this.#hierarchy.children(parent)));
-    return names.flat().filter((name) => name.startsWith('pod')).map((name) => name.slice('pod'.length));
+    return names
+      .flat()
+      .filter((name) => name.startsWith('pod'))
+      .map((name) => name.slice('pod'.length));
   }
 
   #parents(): readonly string[] {
@@ -86,7 +92,8 @@ export class KernelPodCgroups implements PodCgroups {
   }
 
   async #setClasses(): Promise<void> {
-    for (const qos of CLASSES) await this.#hierarchy.set(`${this.#root}/${qos.toLowerCase()}`, qosGroupLimits(qos, this.#pods.values()));
+    for (const qos of CLASSES)
+      await this.#hierarchy.set(`${this.#root}/${qos.toLowerCase()}`, qosGroupLimits(qos, this.#pods.values()));
   }
 
   async #removeGroup(path: string): Promise<void> {

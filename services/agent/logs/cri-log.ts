@@ -21,7 +21,9 @@ export function parseLogLine(line: Buffer): LogLine | undefined {
   const tags = line.toString('latin1', second + 1, third === -1 ? line.length : third);
   if (stream !== 'stdout' && stream !== 'stderr') return undefined;
   return {
-    time: line.toString('latin1', 0, first), stream, partial: tags.split(':')[0] === 'P',
+    time: line.toString('latin1', 0, first),
+    stream,
+    partial: tags.split(':')[0] === 'P',
     content: third === -1 ? Buffer.alloc(0) : line.subarray(third + 1),
   };
 }
@@ -32,7 +34,9 @@ export interface LogFilter {
   readonly timestamps: boolean;
 }
 
-/** What a client sees of the line; undefined when the filter leaves it out. `continued`: the part before was partial. */
+/**
+ * What a client sees of the line; undefined when the filter leaves it out. `continued`: the part before was partial.
+ */
 export function renderLogLine(line: LogLine, filter: LogFilter, continued: boolean): Buffer | undefined {
   if (filter.stream !== 'All' && filter.stream.toLowerCase() !== line.stream) return undefined;
   if (filter.since_ms !== undefined && Date.parse(line.time) < filter.since_ms) return undefined;

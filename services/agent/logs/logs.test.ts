@@ -20,14 +20,30 @@ beforeEach(() => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-const line = (second: number, text: string, stream = 'stdout', tag = 'F') => `2026-01-01T00:00:${String(second).padStart(2, '0')}.5Z ${stream} ${tag} ${text}\n`;
-const read = (options: Partial<LogRequest> = {}, running = false, signal = new AbortController().signal) => openLogFile({
-  path, signal, clock, running: () => Promise.resolve(running),
-  request: { kind: 'log', namespace: 'n', pod: 'p', uid: 'u', container: 'c', follow: false, previous: false, timestamps: false, ...options },
-});
+const line = (second: number, text: string, stream = 'stdout', tag = 'F') =>
+  `2026-01-01T00:00:${String(second).padStart(2, '0')}.5Z ${stream} ${tag} ${text}\n`;
+const read = (options: Partial<LogRequest> = {}, running = false, signal = new AbortController().signal) =>
+  openLogFile({
+    path,
+    signal,
+    clock,
+    running: () => Promise.resolve(running),
+    request: {
+      kind: 'log',
+      namespace: 'n',
+      pod: 'p',
+      uid: 'u',
+      container: 'c',
+      follow: false,
+      previous: false,
+      timestamps: false,
+      ...options,
+    },
+  });
 async function text(options: Partial<LogRequest> = {}): Promise<string> {
   let all = '';
-  for await (const frame of await read(options)) all += frame.kind === 'exit' ? '' : Buffer.from(frame.data).toString('utf8');
+  for await (const frame of await read(options))
+    all += frame.kind === 'exit' ? '' : Buffer.from(frame.data).toString('utf8');
   return all;
 }
 
@@ -42,7 +58,14 @@ it.each<[string, Partial<LogRequest>, string]>([
   ['since seconds', { sinceSeconds: 30 }, 'three\n'],
   ['up to a limit', { limitBytes: 5 }, 'one\nt'],
 ])('reads %s', async (_name, options, expected) => {
-  writeFileSync(path, line(1, 'one') + line(20, 'two and ', 'stdout', 'P') + line(20, 'more') + 'torn line\n' + line(40, 'three', 'stderr'));
+  writeFileSync(
+    path,
+    line(1, 'one') +
+      line(20, 'two and ', 'stdout', 'P') +
+      line(20, 'more') +
+      'torn line\n' +
+      line(40, 'three', 'stderr'),
+  );
   expect(await text(options)).toBe(expected);
 });
 
@@ -55,8 +78,20 @@ it('follows what is written, through a rotation, until the container ends', asyn
   writeFileSync(path, line(1, 'one'));
   let running = true;
   const stream = await openLogFile({
-    path, clock, signal: new AbortController().signal, running: () => Promise.resolve(running),
-    request: { kind: 'log', namespace: 'n', pod: 'p', uid: 'u', container: 'c', follow: true, previous: false, timestamps: false },
+    path,
+    clock,
+    signal: new AbortController().signal,
+    running: () => Promise.resolve(running),
+    request: {
+      kind: 'log',
+      namespace: 'n',
+      pod: 'p',
+      uid: 'u',
+      container: 'c',
+      follow: true,
+      previous: false,
+      timestamps: false,
+    },
   });
   const seen: string[] = [];
   const done = (async () => {
@@ -96,7 +131,10 @@ it('rotates a log that has grown too large, and keeps a few', async () => {
   const runtime = new FakeRuntime(clock);
   runtime.images.add('web:1');
   const pod = sandboxSpec('web', directory);
-  const id = await runtime.createContainer(await runtime.runSandbox(pod), containerSpec({ uid: pod.uid, image: 'web:1', command: [] }));
+  const id = await runtime.createContainer(
+    await runtime.runSandbox(pod),
+    containerSpec({ uid: pod.uid, image: 'web:1', command: [] }),
+  );
   await runtime.startContainer(id);
   const record = { id, logPath: path } as ContainerRecord;
   expect(await rotateLog(runtime, record, 10)).toBe(false);

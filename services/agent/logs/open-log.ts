@@ -1,4 +1,7 @@
-/** Reads a container's log file: the tail, what is newer than a time, and what is still to come. Files grow, and are rotated by rename. */
+/**
+ * Reads a container's log file: the tail, what is newer than a time, and what is still to come. Files grow, and are
+ * rotated by rename.
+ */
 import { open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import type { PodStream } from '../../../apimachinery/pod-streams.js';
@@ -30,15 +33,30 @@ export async function openLogFile(options: OpenLogOptions): Promise<PodStream> {
   const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ENOENT' ? apiErrors.notFound({ group: '', resource: 'logs' }, request.container) : error;
   });
-  const since_ms = request.sinceTime !== undefined ? Date.parse(request.sinceTime)
-    : request.sinceSeconds !== undefined ? clock.now() - request.sinceSeconds * 1000 : undefined;
-  const filter: LogFilter = { stream: request.stream ?? 'All', timestamps: request.timestamps, ...(since_ms === undefined ? {} : { since_ms }) };
+  const since_ms =
+    request.sinceTime !== undefined
+      ? Date.parse(request.sinceTime)
+      : request.sinceSeconds !== undefined
+        ? clock.now() - request.sinceSeconds * 1000
+        : undefined;
+  const filter: LogFilter = {
+    stream: request.stream ?? 'All',
+    timestamps: request.timestamps,
+    ...(since_ms === undefined ? {} : { since_ms }),
+  };
   const abort = new AbortController();
   const stream = new PipedStream({ signal, onClose: () => abort.abort(new Error('the log stream was closed')) });
   const reader = new LogReader(file, stream, filter, request.limitBytes ?? Infinity);
-  void follow(reader, options, abort.signal).then(() => stream.end(), (error: unknown) => {
-    stream.end(abort.signal.aborted ? undefined : apiErrors.internal(error instanceof Error ? error.message : String(error)));
-  }).finally(() => void reader.close());
+  void follow(reader, options, abort.signal)
+    .then(
+      () => stream.end(),
+      (error: unknown) => {
+        stream.end(
+          abort.signal.aborted ? undefined : apiErrors.internal(error instanceof Error ? error.message : String(error)),
+        );
+      },
+    )
+    .finally(() => void reader.close());
   return stream;
 }
 

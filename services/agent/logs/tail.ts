@@ -1,4 +1,7 @@
-/** The last words of a container, for a termination message that falls back to its log (core/v1 TerminationMessagePolicy). */
+/**
+ * The last words of a container, for a termination message that falls back to its log (core/v1
+ * TerminationMessagePolicy).
+ */
 import { open } from 'node:fs/promises';
 import { parseLogLine } from './cri-log.js';
 
@@ -24,10 +27,15 @@ export async function lastWords(path: string): Promise<string> {
 
 /** `cut`: the first line may lack its beginning. */
 function textOf(bytes: Buffer, cut: boolean): string {
-  const lines = bytes.toString('latin1').split('\n').map((line) => Buffer.from(line, 'latin1'));
+  const lines = bytes
+    .toString('latin1')
+    .split('\n')
+    .map((line) => Buffer.from(line, 'latin1'));
   const parts = lines.slice(cut ? 1 : 0).flatMap((line) => {
     const parsed = parseLogLine(line);
-    return parsed === undefined ? [] : [parsed.partial ? parsed.content : Buffer.concat([parsed.content, Buffer.from('\n')])];
+    return parsed === undefined
+      ? []
+      : [parsed.partial ? parsed.content : Buffer.concat([parsed.content, Buffer.from('\n')])];
   });
   const words = Buffer.concat(parts.slice(-LINES_MAX));
   const from = Math.max(words.length - MESSAGE_BYTES_MAX, 0);

@@ -3,9 +3,17 @@ import { VirtualClock } from '../../../platform/clock.js';
 import type { ContainerRecord, ImageRecord } from '../runtime/runtime.js';
 import { ImageGarbage } from './image-garbage.js';
 
-const image = (name: string, more: Partial<ImageRecord> = {}): ImageRecord => ({ id: `sha256:${name}`, names: [name], size_bytes: 10, ...more });
+const image = (name: string, more: Partial<ImageRecord> = {}): ImageRecord => ({
+  id: `sha256:${name}`,
+  names: [name],
+  size_bytes: 10,
+  ...more,
+});
 const IMAGES = [image('a'), image('b'), image('c'), image('pause', { pinned: true })];
-const using = (...images: string[]) => ({ sandboxes: [], containers: images.map((name) => ({ image: name, imageId: `sha256:${name}` }) as ContainerRecord) });
+const using = (...images: string[]) => ({
+  sandboxes: [],
+  containers: images.map((name) => ({ image: name, imageId: `sha256:${name}` }) as ContainerRecord),
+});
 
 class Disk {
   readonly clock = new VirtualClock();
@@ -16,7 +24,12 @@ class Disk {
   }
 
   async choose(used_percent: number, ...used: string[]): Promise<string[]> {
-    const chosen = this.garbage.choose({ images: IMAGES, snapshot: using(...used), disk_bytes: 100, diskAvailable_bytes: 100 - used_percent });
+    const chosen = this.garbage.choose({
+      images: IMAGES,
+      snapshot: using(...used),
+      disk_bytes: 100,
+      diskAvailable_bytes: 100 - used_percent,
+    });
     await this.clock.advance(60_000);
     return chosen.flatMap(({ names }) => names);
   }
@@ -35,7 +48,7 @@ describe('images that nobody uses', () => {
     expect(await disk.choose(100)).toEqual(['c', 'b']);
   });
 
-  it('stay while a container is made of them, also one that has ended; the sandboxes\' own stays always', async () => {
+  it("stay while a container is made of them, also one that has ended; the sandboxes' own stays always", async () => {
     const disk = new Disk();
     for (let i = 0; i < 3; i++) await disk.choose(50);
     expect(await disk.choose(100, 'a', 'b', 'c')).toEqual([]);
@@ -54,7 +67,12 @@ describe('images that nobody uses', () => {
     for (let i = 0; i < 4; i++) expect(await disk.choose(100)).toEqual([]);
   });
 
-  it.each([[80, 85], [101, 80], [85, 0], [85, 85]])('from %i to %i percent: refused', (high_percent, low_percent) => {
+  it.each([
+    [80, 85],
+    [101, 80],
+    [85, 0],
+    [85, 85],
+  ])('from %i to %i percent: refused', (high_percent, low_percent) => {
     expect(() => new ImageGarbage({ high_percent, low_percent, clock: new VirtualClock() })).toThrow(RangeError);
   });
 });

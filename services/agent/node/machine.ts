@@ -36,9 +36,17 @@ let fixedFacts: Promise<Pick<MachineFacts, 'osImage' | 'machineId' | 'bootId' | 
 
 async function readFixed(): Promise<Pick<MachineFacts, 'osImage' | 'machineId' | 'bootId' | 'pidsMax'>> {
   const [about, pidMax, machineId, bootId] = await Promise.all([
-    read('/etc/os-release'), read('/proc/sys/kernel/pid_max'), read('/etc/machine-id'), read('/proc/sys/kernel/random/boot_id'),
+    read('/etc/os-release'),
+    read('/proc/sys/kernel/pid_max'),
+    read('/etc/machine-id'),
+    read('/proc/sys/kernel/random/boot_id'),
   ]);
-  return { osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(about)?.[1] ?? 'Linux', pidsMax: Number(pidMax) || 32_768, machineId, bootId };
+  return {
+    osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(about)?.[1] ?? 'Linux',
+    pidsMax: Number(pidMax) || 32_768,
+    machineId,
+    bootId,
+  };
 }
 
 export async function machineFacts(nodeName: string, dataDir: string | undefined): Promise<MachineFacts> {
@@ -47,12 +55,16 @@ export async function machineFacts(nodeName: string, dataDir: string | undefined
   const disk = await statfs(dataDir ?? '/').catch(() => undefined);
   const available = /^MemAvailable:\s+(\d+) kB/m.exec(meminfo)?.[1];
   return {
-    hostname: nodeName, cpus: availableParallelism(), memory_bytes: totalmem(),
+    hostname: nodeName,
+    cpus: availableParallelism(),
+    memory_bytes: totalmem(),
     memoryAvailable_bytes: available === undefined ? freemem() : Number(available) * 1024,
     disk_bytes: disk === undefined ? 0 : disk.blocks * disk.bsize,
     diskAvailable_bytes: disk === undefined ? 0 : disk.bavail * disk.bsize,
     pidsUsed: Number(/\/(\d+)/.exec(loadavg)?.[1] ?? 0),
-    kernel: release(), architecture: ARCHITECTURES[arch()] ?? arch(), ...fixed,
+    kernel: release(),
+    architecture: ARCHITECTURES[arch()] ?? arch(),
+    ...fixed,
   };
 }
 
@@ -60,5 +72,9 @@ export async function machineFacts(nodeName: string, dataDir: string | undefined
 export async function hostDns(path = '/etc/resolv.conf'): Promise<DnsConfig> {
   const lines = (await read(path)).split('\n').map((line) => line.trim().split(/\s+/));
   const of = (word: string) => lines.filter(([first]) => first === word).map((line) => line.slice(1));
-  return { servers: of('nameserver').flat().slice(0, 3), searches: of('search').at(-1) ?? [], options: of('options').flat() };
+  return {
+    servers: of('nameserver').flat().slice(0, 3),
+    searches: of('search').at(-1) ?? [],
+    options: of('options').flat(),
+  };
 }

@@ -4,20 +4,35 @@ import type { PodSources } from './env.js';
 import type { Container, Pod } from './types.js';
 
 const pod: Pod = {
-  metadata: { namespace: 'ns', name: 'a', uid: 'u', labels: { app: 'web', constructor: 'odd' }, annotations: { note: 'say "hi"\nthere' } },
+  metadata: {
+    namespace: 'ns',
+    name: 'a',
+    uid: 'u',
+    labels: { app: 'web', constructor: 'odd' },
+    annotations: { note: 'say "hi"\nthere' },
+  },
   spec: { containers: [], serviceAccountName: 'robot' },
 };
 const sources: PodSources = {
   configMap: (_ns, name) => (name === 'c' ? { data: { k: 'v', __proto__x: '1' } } : undefined),
   secret: (_ns, name) => (name === 's' ? { data: { k: Buffer.from('säcret').toString('base64') } } : undefined),
   serviceEnvironment: { DB_SERVICE_HOST: '10.0.0.1', K: 'from services' },
-  podIPs: ['10.1.0.1', 'fd00::1'], hostIP: '192.0.2.1', nodeName: 'w1', allocatable: { cpu: '4', memory: '1Gi' },
+  podIPs: ['10.1.0.1', 'fd00::1'],
+  hostIP: '192.0.2.1',
+  nodeName: 'w1',
+  allocatable: { cpu: '4', memory: '1Gi' },
 };
-const env = (container: Partial<Container>) => Object.fromEntries(environmentOf(pod, { name: 'x', ...container }, sources));
+const env = (container: Partial<Container>) =>
+  Object.fromEntries(environmentOf(pod, { name: 'x', ...container }, sources));
 
 describe('$(NAME) in commands and values (Kubernetes: "Define dependent environment variables")', () => {
   it.each([
-    ['$(A)-$(B)', '1-$(B)'], ['$$(A)', '$(A)'], ['$$$(A)', '$1'], ['$(A', '$(A'], ['$A $()', '$A $()'], ['', ''],
+    ['$(A)-$(B)', '1-$(B)'],
+    ['$$(A)', '$(A)'],
+    ['$$$(A)', '$1'],
+    ['$(A', '$(A'],
+    ['$A $()', '$A $()'],
+    ['', ''],
   ])('%s -> %s', (text, expected) => {
     expect(expand(text, new Map([['A', '1']]))).toBe(expected);
   });
@@ -25,11 +40,20 @@ describe('$(NAME) in commands and values (Kubernetes: "Define dependent environm
 
 describe('variables', () => {
   it('see what came before them, and Services', () => {
-    expect(env({ env: [{ name: 'A', value: '$(DB_SERVICE_HOST)$(B)' }, { name: 'B', value: '$(A)!' }] })).toMatchObject({ A: '10.0.0.1$(B)', B: '10.0.0.1$(B)!' });
+    expect(
+      env({
+        env: [
+          { name: 'A', value: '$(DB_SERVICE_HOST)$(B)' },
+          { name: 'B', value: '$(A)!' },
+        ],
+      }),
+    ).toMatchObject({ A: '10.0.0.1$(B)', B: '10.0.0.1$(B)!' });
   });
 
   it('override envFrom, which overrides Services', () => {
-    expect(env({ envFrom: [{ prefix: 'P_', configMapRef: { name: 'c' } }, { secretRef: { name: 's' } }] })).toMatchObject({ P_k: 'v', k: 'säcret', K: 'from services' });
+    expect(
+      env({ envFrom: [{ prefix: 'P_', configMapRef: { name: 'c' } }, { secretRef: { name: 's' } }] }),
+    ).toMatchObject({ P_k: 'v', k: 'säcret', K: 'from services' });
     expect(env({ envFrom: [{ configMapRef: { name: 'c' } }], env: [{ name: 'k', value: 'mine' }] })['k']).toBe('mine');
   });
 
@@ -48,7 +72,10 @@ describe('variables', () => {
   });
 
   it('refuse what is missing, unless it is optional', () => {
-    const missing = (name: string, key: string, optional = false) => () => env({ env: [{ name: 'X', valueFrom: { secretKeyRef: { name, key, optional } } }] });
+    const missing =
+      (name: string, key: string, optional = false) =>
+      () =>
+        env({ env: [{ name: 'X', valueFrom: { secretKeyRef: { name, key, optional } } }] });
     expect(missing('none', 'k')).toThrow(new ConfigError('secret "none" not found'));
     expect(missing('s', 'none')).toThrow(new ConfigError("couldn't find key none in Secret ns/s"));
     expect(missing('s', 'toString')).toThrow(ConfigError);
@@ -58,8 +85,12 @@ describe('variables', () => {
 
 describe('fields', () => {
   it.each([
-    ["metadata.labels['app']", 'web'], ["metadata.labels['constructor']", 'odd'], ["metadata.labels['toString']", ''],
-    ['metadata.annotations', 'note="say \\"hi\\"\\nthere"'], ['status.podIPs', '10.1.0.1,fd00::1'], ['spec.serviceAccountName', 'robot'],
+    ["metadata.labels['app']", 'web'],
+    ["metadata.labels['constructor']", 'odd'],
+    ["metadata.labels['toString']", ''],
+    ['metadata.annotations', 'note="say \\"hi\\"\\nthere"'],
+    ['status.podIPs', '10.1.0.1,fd00::1'],
+    ['spec.serviceAccountName', 'robot'],
   ])('%s is %s', (path, expected) => {
     expect(fieldValue(pod, path, sources)).toBe(expected);
   });

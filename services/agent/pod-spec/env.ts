@@ -14,7 +14,9 @@ export interface PodSources {
   readonly allocatable: Quantities;
 }
 
-/** Something a container needs is missing or wrong: it waits with reason CreateContainerConfigError and this message. */
+/**
+ * Something a container needs is missing or wrong: it waits with reason CreateContainerConfigError and this message.
+ */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -28,23 +30,37 @@ export function fieldValue(pod: Pod, fieldPath: string, sources: PodSources): st
     return Object.hasOwn(map, keyed[2] ?? '') ? (map[keyed[2] ?? ''] ?? '') : '';
   }
   switch (fieldPath) {
-    case 'metadata.name': return metadata.name ?? '';
-    case 'metadata.namespace': return metadata.namespace ?? '';
-    case 'metadata.uid': return metadata.uid ?? '';
-    case 'metadata.labels': return mapLines(metadata.labels);
-    case 'metadata.annotations': return mapLines(metadata.annotations);
-    case 'spec.nodeName': return sources.nodeName;
-    case 'spec.serviceAccountName': return pod.spec?.serviceAccountName ?? 'default';
+    case 'metadata.name':
+      return metadata.name ?? '';
+    case 'metadata.namespace':
+      return metadata.namespace ?? '';
+    case 'metadata.uid':
+      return metadata.uid ?? '';
+    case 'metadata.labels':
+      return mapLines(metadata.labels);
+    case 'metadata.annotations':
+      return mapLines(metadata.annotations);
+    case 'spec.nodeName':
+      return sources.nodeName;
+    case 'spec.serviceAccountName':
+      return pod.spec?.serviceAccountName ?? 'default';
     case 'status.hostIP':
-    case 'status.hostIPs': return sources.hostIP;
-    case 'status.podIP': return sources.podIPs[0] ?? '';
-    case 'status.podIPs': return sources.podIPs.join(',');
-    default: throw new ConfigError(`unsupported fieldPath: ${fieldPath}`);
+    case 'status.hostIPs':
+      return sources.hostIP;
+    case 'status.podIP':
+      return sources.podIPs[0] ?? '';
+    case 'status.podIPs':
+      return sources.podIPs.join(',');
+    default:
+      throw new ConfigError(`unsupported fieldPath: ${fieldPath}`);
   }
 }
 
 function mapLines(map: Readonly<Record<string, string>> | undefined): string {
-  return Object.entries(map ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}=${JSON.stringify(value)}`).join('\n');
+  return Object.entries(map ?? {})
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+    .join('\n');
 }
 
 /** `$(NAME)` from `known`; `$$(NAME)` is a literal `$(NAME)`; an unknown name stays as it is. */
@@ -55,7 +71,8 @@ export function expand(text: string, known: ReadonlyMap<string, string>): string
   });
 }
 
-const decode = (data: string | undefined) => (data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8'));
+const decode = (data: string | undefined) =>
+  data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8');
 const own = <T>(map: Readonly<Record<string, T>> | undefined, key: string): T | undefined =>
   map !== undefined && Object.hasOwn(map, key) ? map[key] : undefined;
 
@@ -115,9 +132,10 @@ export function environmentOf(pod: Pod, container: Container, sources: PodSource
   const services = new Map(Object.entries(sources.serviceEnvironment));
   const known = new Map([...services, ...result]);
   for (const variable of container.env ?? []) {
-    const value = variable.valueFrom === undefined
-      ? expand(variable.value ?? '', known)
-      : sourceValue(pod, container, variable, sources);
+    const value =
+      variable.valueFrom === undefined
+        ? expand(variable.value ?? '', known)
+        : sourceValue(pod, container, variable, sources);
     if (value === undefined) continue;
     result.set(variable.name, value);
     known.set(variable.name, value);

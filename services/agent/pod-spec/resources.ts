@@ -4,8 +4,22 @@ import type { Container, PodSpec, Quantities } from './types.js';
 import { containersOf } from './spec.js';
 
 const SUFFIXES: Readonly<Record<string, number>> = {
-  n: 1e-9, u: 1e-6, m: 1e-3, '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18,
-  Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50, Ei: 2 ** 60,
+  n: 1e-9,
+  u: 1e-6,
+  m: 1e-3,
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  P: 1e15,
+  E: 1e18,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+  Pi: 2 ** 50,
+  Ei: 2 ** 60,
 };
 
 /** The value of a quantity as a double, exact enough for limits; undefined when it is none. */
@@ -74,8 +88,16 @@ export function cgroupOf(spec: PodSpec, container: Container, memoryCapacity_byt
   };
 }
 
-/** What `resourceFieldRef` yields: the quantity over the divisor, rounded up. Unset limits read as the node's allocatable. */
-export function resourceField(container: Container, resource: string, divisor: string | number | undefined, allocatable: Quantities): string {
+/**
+ * What `resourceFieldRef` yields: the quantity over the divisor, rounded up. Unset limits read as the node's
+ * allocatable.
+ */
+export function resourceField(
+  container: Container,
+  resource: string,
+  divisor: string | number | undefined,
+  allocatable: Quantities,
+): string {
   const [kind = '', name = ''] = resource.split(/\.(.*)/s);
   const resources = container.resources ?? {};
   const limit = valueOf(resources.limits, name) ?? valueOf(allocatable, name) ?? 0;

@@ -28,7 +28,10 @@ function isSidecar(container: Container): boolean {
   return container.restartPolicy === 'Always';
 }
 
-/** `ephemeral`: added to a running pod to look into it; runs once, asks for no resources, and the pod's phase takes no notice. */
+/**
+ * `ephemeral`: added to a running pod to look into it; runs once, asks for no resources, and the pod's phase takes no
+ * notice.
+ */
 export type ContainerRole = 'init' | 'sidecar' | 'main' | 'ephemeral';
 
 export interface RoledContainer {
@@ -40,11 +43,16 @@ export interface RoledContainer {
 
 /** Every container, in the order of their start. One iterator for all who must not forget a kind (CVE-2023-2727). */
 export function containersOf(spec: PodSpec): RoledContainer[] {
-  const ephemeral = (spec.ephemeralContainers ?? []).map(({ targetContainerName, ...container }: EphemeralContainer): RoledContainer => ({
-    role: 'ephemeral', container, ...(targetContainerName === undefined || targetContainerName === '' ? {} : { target: targetContainerName }),
-  }));
+  const ephemeral = (spec.ephemeralContainers ?? []).map(
+    ({ targetContainerName, ...container }: EphemeralContainer): RoledContainer => ({
+      role: 'ephemeral',
+      container,
+      ...(targetContainerName === undefined || targetContainerName === '' ? {} : { target: targetContainerName }),
+    }),
+  );
   const init = (spec.initContainers ?? []).map((container): RoledContainer => ({
-    role: isSidecar(container) ? 'sidecar' : 'init', container,
+    role: isSidecar(container) ? 'sidecar' : 'init',
+    container,
   }));
   return [...ephemeral, ...init, ...spec.containers.map((container): RoledContainer => ({ role: 'main', container }))];
 }
@@ -70,12 +78,17 @@ export function isTerminal(pod: Pod): boolean {
 const GRACE_S_DEFAULT = 30;
 
 export function gracePeriodOf(pod: Pod): number {
-  return approximate(pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? GRACE_S_DEFAULT);
+  return approximate(
+    pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? GRACE_S_DEFAULT,
+  );
 }
 
 /** Image and name are what may change in a running pod: a container whose hash differs is replaced. */
 export function hashOf(container: Container): string {
-  return createHash('sha256').update(JSON.stringify([container.name, container.image ?? ''])).digest('hex').slice(0, 16);
+  return createHash('sha256')
+    .update(JSON.stringify([container.name, container.image ?? '']))
+    .digest('hex')
+    .slice(0, 16);
 }
 
 /** The policy that applies, with the default by tag. */

@@ -49,16 +49,22 @@ export class PodActions {
     const { runtime: driver } = this.#environment;
     switch (action.kind) {
       case 'volumes':
-        return await this.#ensureCgroup() ? this.#prepareVolumes() : undefined;
-      case 'run-sandbox': return this.#runSandbox(action.attempt);
-      case 'start': return this.#start(action, runtime);
-      case 'stop': return this.#stop(action, runtime);
-      case 'resize': return this.#resize(action);
+        return (await this.#ensureCgroup()) ? this.#prepareVolumes() : undefined;
+      case 'run-sandbox':
+        return this.#runSandbox(action.attempt);
+      case 'start':
+        return this.#start(action, runtime);
+      case 'stop':
+        return this.#stop(action, runtime);
+      case 'resize':
+        return this.#resize(action);
       case 'stop-sandbox':
         await driver.stopSandbox(action.id);
         return this.#ended(runtime) ? this.#environment.cgroups.remove(keyOf(this.#pod()).uid) : undefined;
-      case 'remove-container': return driver.removeContainer(action.id);
-      case 'remove-sandbox': return driver.removeSandbox(action.id);
+      case 'remove-container':
+        return driver.removeContainer(action.id);
+      case 'remove-sandbox':
+        return driver.removeSandbox(action.id);
       case 'release':
         await this.#environment.volumes.release(keyOf(this.#pod()));
         await this.#environment.cgroups.remove(keyOf(this.#pod()).uid);
@@ -68,18 +74,27 @@ export class PodActions {
         this.#environment.reportTerminated(keyOf(this.#pod()));
         this.#memory.retryAt_ms = this.#environment.clock.now() + CONFIG_RETRY_MS;
         return;
-      case 'fail': return;
+      case 'fail':
+        return;
     }
   }
 
-  /** Writes changed ConfigMaps, Secrets and tokens into volumes that are mounted. One at a time; failures wait for the next change. */
+  /**
+   * Writes changed ConfigMaps, Secrets and tokens into volumes that are mounted. One at a time; failures wait for the
+   * next change.
+   */
   refreshVolumes(): void {
     if (!this.#memory.volumesReady || this.#memory.released) return;
     this.#refreshes.request();
   }
 
   renewTokens(): void {
-    if (this.#memory.volumesReady && this.#pod().metadata?.deletionTimestamp === undefined && this.#tokens.due(this.#pod())) this.refreshVolumes();
+    if (
+      this.#memory.volumesReady &&
+      this.#pod().metadata?.deletionTimestamp === undefined &&
+      this.#tokens.due(this.#pod())
+    )
+      this.refreshVolumes();
   }
 
   async #refresh(): Promise<void> {
@@ -95,14 +110,22 @@ export class PodActions {
       secret: (namespace, name) => environment.objects.secret(namespace, name),
       object: (reference) => environment.objects.get(reference),
       serviceEnvironment: environment.serviceEnvironment(keyOf(this.#pod()).uid),
-      podIPs, hostIP: environment.hostIP, nodeName: environment.nodeName, allocatable: environment.allocatable(),
+      podIPs,
+      hostIP: environment.hostIP,
+      nodeName: environment.nodeName,
+      allocatable: environment.allocatable(),
       token: (need) => this.#tokens.get(need),
     };
   }
 
   /** Nothing more is to run in this pod. */
   #ended(runtime: RuntimeSnapshot): boolean {
-    return isComplete({ pod: this.#pod(), runtime }) || this.#pod().metadata?.deletionTimestamp !== undefined || isTerminal(this.#pod()) || this.#memory.failed !== undefined;
+    return (
+      isComplete({ pod: this.#pod(), runtime }) ||
+      this.#pod().metadata?.deletionTimestamp !== undefined ||
+      isTerminal(this.#pod()) ||
+      this.#memory.failed !== undefined
+    );
   }
 
   /** Also of a pod that is adopted: its agent may have been killed before, or been an older one. */
@@ -111,14 +134,21 @@ export class PodActions {
       await this.#environment.cgroups.ensure(this.#pod());
       return true;
     } catch (error) {
-      this.#trouble('FailedCreatePodContainer', `unable to ensure pod container exists: ${messageOf(error)}`, 'ContainerCreating');
+      this.#trouble(
+        'FailedCreatePodContainer',
+        `unable to ensure pod container exists: ${messageOf(error)}`,
+        'ContainerCreating',
+      );
       return false;
     }
   }
 
   async #prepareVolumes(): Promise<void> {
     // Without a member there are no tokens; volumes that were made before serve with what they hold.
-    const refused = await this.#tokens.fetch(this.#pod(), keyOf(this.#pod())).then(() => undefined, (error: unknown) => error);
+    const refused = await this.#tokens.fetch(this.#pod(), keyOf(this.#pod())).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     try {
       this.#paths = await this.#environment.volumes.prepare(this.#pod(), this.#sources([]));
       this.#memory.volumesReady = true;
@@ -130,7 +160,7 @@ export class PodActions {
 
   async #runSandbox(attempt: number): Promise<void> {
     const environment = this.#environment;
-    if (!await this.#ensureCgroup()) return;
+    if (!(await this.#ensureCgroup())) return;
     const info = await environment.runtime.info();
     if (!info.networkReady && this.#pod().spec?.hostNetwork !== true) {
       this.#trouble('NetworkNotReady', `network is not ready: ${info.message}`, 'ContainerCreating');
@@ -160,7 +190,11 @@ export class PodActions {
   }
 
   async #start(action: StartAction, runtime: RuntimeSnapshot): Promise<void> {
-    const { container: { container }, container: roled, attempt } = action;
+    const {
+      container: { container },
+      container: roled,
+      attempt,
+    } = action;
     const environment = this.#environment;
     const remembered = memoryOf(this.#memory, container.name);
     const [last] = recordsOf(runtime, container.name);
@@ -170,10 +204,29 @@ export class PodActions {
       const ips = action.sandbox.ips.length > 0 ? action.sandbox.ips : [environment.hostIP];
       const sandbox = sandboxSpec(this.#pod(), action.sandbox.attempt, environment.node, environment.logRoot);
       if (this.#paths.size === 0) this.#paths = await environment.volumes.prepare(this.#pod(), this.#sources(ips));
-      const ownMounts = await environment.volumes.ownMounts(this.#pod(), container, attempt, ips, hostnameOf(this.#pod(), environment.node));
-      const subPaths = await environment.volumes.subPaths(this.#pod(), container, this.#paths, subPathsOf(this.#pod(), container, this.#sources(ips)));
+      const ownMounts = await environment.volumes.ownMounts(
+        this.#pod(),
+        container,
+        attempt,
+        ips,
+        hostnameOf(this.#pod(), environment.node),
+      );
+      const subPaths = await environment.volumes.subPaths(
+        this.#pod(),
+        container,
+        this.#paths,
+        subPathsOf(this.#pod(), container, this.#sources(ips)),
+      );
       const spec = containerSpec({
-        pod: this.#pod(), container, attempt, sources: this.#sources(ips), volumes: this.#paths, node: environment.node, image, ownMounts, subPaths,
+        pod: this.#pod(),
+        container,
+        attempt,
+        sources: this.#sources(ips),
+        volumes: this.#paths,
+        node: environment.node,
+        image,
+        ownMounts,
+        subPaths,
         ...targetOf(roled, runtime),
       });
       const id = await environment.runtime.createContainer(action.sandbox.id, spec, sandbox);
@@ -181,7 +234,14 @@ export class PodActions {
       if (last?.phase === 'exited') remembered.crash = nextBackOff(remembered.crash, environment.clock.now());
       stage = 'RunContainerError';
       Object.assign(remembered, {
-        containerId: id, startup: undefined, liveness: undefined, readiness: undefined, kill: undefined, applied: container.resources ?? {}, resizeError: undefined, resizeAt_ms: undefined,
+        containerId: id,
+        startup: undefined,
+        liveness: undefined,
+        readiness: undefined,
+        kill: undefined,
+        applied: container.resources ?? {},
+        resizeError: undefined,
+        resizeAt_ms: undefined,
         hook: container.lifecycle?.postStart !== undefined,
       });
       await environment.runtime.startContainer(id);
@@ -196,11 +256,15 @@ export class PodActions {
 
   async #ensureImage(roled: RoledContainer) {
     const { container } = roled;
-    const auths: readonly RegistryAuth[] = registryAuths(this.#pod(), container.image ?? '', (namespace, name) => this.#environment.objects.secret(namespace, name));
+    const auths: readonly RegistryAuth[] = registryAuths(this.#pod(), container.image ?? '', (namespace, name) =>
+      this.#environment.objects.secret(namespace, name),
+    );
     const { image, pulled } = await this.#environment.images.ensure(container, auths, () => {
       this.#event(fieldPathOf(roled), 'Normal', 'Pulling', `Pulling image "${container.image ?? ''}"`);
     });
-    const message = pulled ? `Successfully pulled image "${container.image ?? ''}"` : `Container image "${container.image ?? ''}" already present on machine`;
+    const message = pulled
+      ? `Successfully pulled image "${container.image ?? ''}"`
+      : `Container image "${container.image ?? ''}" already present on machine`;
     this.#event(fieldPathOf(roled), 'Normal', 'Pulled', message);
     return image;
   }
@@ -208,7 +272,8 @@ export class PodActions {
   #startFailed(roled: RoledContainer, stage: string, error: unknown): void {
     const now_ms = this.#environment.clock.now();
     const remembered = memoryOf(this.#memory, roled.container.name);
-    const reason = error instanceof ImageError ? error.reason : error instanceof ConfigError ? 'CreateContainerConfigError' : stage;
+    const reason =
+      error instanceof ImageError ? error.reason : error instanceof ConfigError ? 'CreateContainerConfigError' : stage;
     const message = messageOf(error);
     let retry_ms = CONFIG_RETRY_MS;
     if (error instanceof ImageError) {
@@ -217,7 +282,14 @@ export class PodActions {
     }
     remembered.waiting = { reason, message, since_ms: now_ms };
     remembered.retryAt_ms = now_ms + retry_ms;
-    this.#event(fieldPathOf(roled), 'Warning', 'Failed', error instanceof ImageError ? `Failed to pull image "${roled.container.image ?? ''}": ${message}` : `Error: ${message}`);
+    this.#event(
+      fieldPathOf(roled),
+      'Warning',
+      'Failed',
+      error instanceof ImageError
+        ? `Failed to pull image "${roled.container.image ?? ''}": ${message}`
+        : `Error: ${message}`,
+    );
   }
 
   async #postStart(action: StartAction, id: string): Promise<void> {
@@ -225,13 +297,25 @@ export class PodActions {
     const remembered = memoryOf(this.#memory, container.name);
     const hook = container.lifecycle?.postStart;
     if (hook === undefined) return;
-    const record = (await this.#environment.runtime.list(keyOf(this.#pod()).uid)).containers.find((candidate) => candidate.id === id);
-    const result = record === undefined ? { ok: false, message: 'the container has ended' }
-      : await this.#environment.runHandler(hook, container, record, this.#podIP(action.sandbox), HOOK_TIMEOUT_S);
+    const record = (await this.#environment.runtime.list(keyOf(this.#pod()).uid)).containers.find(
+      (candidate) => candidate.id === id,
+    );
+    const result =
+      record === undefined
+        ? { ok: false, message: 'the container has ended' }
+        : await this.#environment.runHandler(hook, container, record, this.#podIP(action.sandbox), HOOK_TIMEOUT_S);
     remembered.hook = false;
     if (result.ok) return;
-    this.#event(fieldPathOf(action.container), 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${result.message}`);
-    remembered.kill = { reason: 'FailedPostStartHook', message: `Container ${container.name} failed its postStart hook, will be restarted` };
+    this.#event(
+      fieldPathOf(action.container),
+      'Warning',
+      'FailedPostStartHook',
+      `PostStartHook failed: ${result.message}`,
+    );
+    remembered.kill = {
+      reason: 'FailedPostStartHook',
+      message: `Container ${container.name} failed its postStart hook, will be restarted`,
+    };
   }
 
   async #resize({ record, container: roled }: ResizeAction): Promise<void> {
@@ -240,10 +324,22 @@ export class PodActions {
     try {
       // A group must hold what those in it may use: it grows first. One that shrinks is refused until they have shrunk.
       await cgroups.ensure(this.#pod()).catch(() => undefined);
-      await runtime.updateResources(record.id, cgroupOf(specOf(this.#pod()), roled.container, node.memoryCapacity_bytes));
+      await runtime.updateResources(
+        record.id,
+        cgroupOf(specOf(this.#pod()), roled.container, node.memoryCapacity_bytes),
+      );
       await cgroups.ensure(this.#pod());
-      Object.assign(remembered, { applied: roled.container.resources ?? {}, resizeError: undefined, resizeAt_ms: undefined });
-      this.#event(fieldPathOf(roled), 'Normal', 'ResizeCompleted', `Pod resize completed: container ${roled.container.name}`);
+      Object.assign(remembered, {
+        applied: roled.container.resources ?? {},
+        resizeError: undefined,
+        resizeAt_ms: undefined,
+      });
+      this.#event(
+        fieldPathOf(roled),
+        'Normal',
+        'ResizeCompleted',
+        `Pod resize completed: container ${roled.container.name}`,
+      );
     } catch (error) {
       Object.assign(remembered, { resizeError: messageOf(error), resizeAt_ms: clock.now() + CONFIG_RETRY_MS });
       this.#event(fieldPathOf(roled), 'Warning', 'ResizeError', `Pod resize error: ${messageOf(error)}`);
@@ -263,16 +359,23 @@ export class PodActions {
     const hook = roled?.container.lifecycle?.preStop;
     if (hook !== undefined && roled !== undefined && grace_s > 0) await this.#preStop(roled, record, runtime, grace_s);
     const spent_s = (clock.monotonic() - begun_ms) / 1000;
-    const left_s = grace_s === 0 ? 0 : Math.max(Math.ceil(grace_s - spent_s), hook === undefined ? 0 : GRACE_S_AFTER_HOOK);
+    const left_s =
+      grace_s === 0 ? 0 : Math.max(Math.ceil(grace_s - spent_s), hook === undefined ? 0 : GRACE_S_AFTER_HOOK);
     await this.#environment.runtime.stopContainer(record.id, left_s);
   }
 
-  async #preStop(roled: RoledContainer, record: ContainerRecord, runtime: RuntimeSnapshot, grace_s: number): Promise<void> {
+  async #preStop(
+    roled: RoledContainer,
+    record: ContainerRecord,
+    runtime: RuntimeSnapshot,
+    grace_s: number,
+  ): Promise<void> {
     const hook = roled.container.lifecycle?.preStop;
     if (hook === undefined) return;
     const sandbox = runtime.sandboxes.find((candidate) => candidate.id === record.sandboxId);
     const result = await this.#environment.runHandler(hook, roled.container, record, this.#podIP(sandbox), grace_s);
-    if (!result.ok) this.#event(fieldPathOf(roled), 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${result.message}`);
+    if (!result.ok)
+      this.#event(fieldPathOf(roled), 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${result.message}`);
   }
 
   #event(fieldPath: string, type: PodEvent['type'], reason: string, message: string): void {

@@ -5,7 +5,10 @@ import { requestsOf } from './allocation.js';
 import { TestNode } from './test-node.js';
 import type { Pod, PodSpec, Quantities } from '../pod-spec/types.js';
 
-const pod = (requests: Quantities): Pod => ({ metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i', resources: { requests } }] } });
+const pod = (requests: Quantities): Pod => ({
+  metadata: { name: 'p' },
+  spec: { containers: [{ name: 'c', image: 'i', resources: { requests } }] },
+});
 
 const empty = { allocatable: {}, requested: new Map(), pods: 0, hostPorts: [], node: undefined };
 
@@ -15,15 +18,44 @@ describe('room for a pod', () => {
   it.each<[string, Quantities, readonly Quantities[], string | undefined]>([
     ['as much as is left', { cpu: '500m', memory: '1Gi' }, [{ cpu: '1500m' }], undefined],
     ['nothing, on a node that is full', {}, [{ cpu: '2' }], undefined],
-    ['cpu', { cpu: '501m', memory: '2Gi' }, [{ cpu: '1500m' }], 'OutOfcpu: cpu, requested: 501, used: 1500, capacity: 2000'],
-    ['memory', { memory: '1Gi' }, [{ memory: '1' }], 'OutOfmemory: memory, requested: 1073741824, used: 1, capacity: 1073741824'],
-    ['disk', { 'ephemeral-storage': '11Gi' }, [], 'OutOfephemeral-storage: ephemeral-storage, requested: 11811160064, used: 0, capacity: 10737418240'],
+    [
+      'cpu',
+      { cpu: '501m', memory: '2Gi' },
+      [{ cpu: '1500m' }],
+      'OutOfcpu: cpu, requested: 501, used: 1500, capacity: 2000',
+    ],
+    [
+      'memory',
+      { memory: '1Gi' },
+      [{ memory: '1' }],
+      'OutOfmemory: memory, requested: 1073741824, used: 1, capacity: 1073741824',
+    ],
+    [
+      'disk',
+      { 'ephemeral-storage': '11Gi' },
+      [],
+      'OutOfephemeral-storage: ephemeral-storage, requested: 11811160064, used: 0, capacity: 10737418240',
+    ],
     ['pods, before all else', { cpu: '9' }, [{}, {}, {}], 'OutOfpods: pods, requested: 1, used: 3, capacity: 3'],
-    ['what the node has of its own', { 'rules.example/card': '1' }, [{ 'rules.example/card': '1' }], 'OutOfrules.example/card: rules.example/card, requested: 1, used: 1, capacity: 1'],
+    [
+      'what the node has of its own',
+      { 'rules.example/card': '1' },
+      [{ 'rules.example/card': '1' }],
+      'OutOfrules.example/card: rules.example/card, requested: 1, used: 1, capacity: 1',
+    ],
     ['what the node does not know', { 'rules.example/other': '1' }, [], undefined],
   ])('%s', (_, wish, others, expected) => {
-    const refusal = admissionRefusal(pod(wish), { ...empty, allocatable, requested: requestsOf(others.map(pod)), pods: others.length });
-    expect(refusal === undefined ? undefined : `${refusal.reason}: ${refusal.message.replace("Node didn't have enough resource: ", '')}`).toBe(expected);
+    const refusal = admissionRefusal(pod(wish), {
+      ...empty,
+      allocatable,
+      requested: requestsOf(others.map(pod)),
+      pods: others.length,
+    });
+    expect(
+      refusal === undefined
+        ? undefined
+        : `${refusal.reason}: ${refusal.message.replace("Node didn't have enough resource: ", '')}`,
+    ).toBe(expected);
   });
 
   it('is not judged before the node knows what it has', () => {
@@ -34,20 +66,40 @@ describe('room for a pod', () => {
 /** The cases, reasons and messages of kubelet v1.36 (pkg/kubelet/lifecycle, predicate.go). */
 describe('a node that a pod may not run on', () => {
   const node: NodeObject = {
-    name: 'w1', labels: { disk: 'ssd', cores: '8' },
-    taints: [{ key: 'gone', effect: 'NoExecute' }, { key: 'soft', effect: 'NoSchedule' }],
+    name: 'w1',
+    labels: { disk: 'ssd', cores: '8' },
+    taints: [
+      { key: 'gone', effect: 'NoExecute' },
+      { key: 'soft', effect: 'NoSchedule' },
+    ],
   };
   const tolerations = [{ key: 'gone', operator: 'Exists' }];
-  const refusal = (spec: Partial<PodSpec>, { others = [], labels = {}, at = node }: { others?: readonly Partial<PodSpec>[]; labels?: Record<string, string>; at?: NodeObject | undefined } = {}) => {
-    const full = (part: Partial<PodSpec>): Pod => ({ metadata: { name: 'p', labels }, spec: { containers: [{ name: 'c', image: 'i' }], tolerations, ...part } });
+  const refusal = (
+    spec: Partial<PodSpec>,
+    {
+      others = [],
+      labels = {},
+      at = node,
+    }: { others?: readonly Partial<PodSpec>[]; labels?: Record<string, string>; at?: NodeObject | undefined } = {},
+  ) => {
+    const full = (part: Partial<PodSpec>): Pod => ({
+      metadata: { name: 'p', labels },
+      spec: { containers: [{ name: 'c', image: 'i' }], tolerations, ...part },
+    });
     const taken = others.flatMap((other) => hostPortsOf(full(other)));
     const found = admissionRefusal(full(spec), { ...empty, allocatable: { cpu: '1' }, hostPorts: taken, node: at });
     return found === undefined ? undefined : `${found.reason}: ${found.message}`;
   };
-  const required = (...nodeSelectorTerms: NonNullable<NonNullable<NonNullable<PodSpec['affinity']>['nodeAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']>['nodeSelectorTerms']) =>
-    ({ affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } } });
-  const ports = (...list: { hostPort?: number; containerPort?: number; hostIP?: string; protocol?: string }[]): Partial<PodSpec> =>
-    ({ containers: [{ name: 'c', image: 'i', ports: list.map((port) => ({ containerPort: 80, ...port })) }] });
+  const required = (
+    ...nodeSelectorTerms: NonNullable<
+      NonNullable<NonNullable<PodSpec['affinity']>['nodeAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']
+    >['nodeSelectorTerms']
+  ) => ({ affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } } });
+  const ports = (
+    ...list: { hostPort?: number; containerPort?: number; hostIP?: string; protocol?: string }[]
+  ): Partial<PodSpec> => ({
+    containers: [{ name: 'c', image: 'i', ports: list.map((port) => ({ containerPort: 80, ...port })) }],
+  });
   const AFFINITY = "NodeAffinity: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
   const PORTS = "NodePorts: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
   const TAINT = "TaintToleration: Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate";
@@ -57,23 +109,51 @@ describe('a node that a pod may not run on', () => {
     ['a selector with another value', { nodeSelector: { disk: 'hdd' } }, AFFINITY],
     ['a selector that it has not', { nodeSelector: { zone: 'a' } }, AFFINITY],
     ['a name of every object', { nodeSelector: { constructor: 'a' } }, AFFINITY],
-    ['one of two terms', required({ matchExpressions: [{ key: 'disk', operator: 'DoesNotExist' }] }, { matchExpressions: [{ key: 'cores', operator: 'Gt', values: ['4'] }] }), undefined],
+    [
+      'one of two terms',
+      required(
+        { matchExpressions: [{ key: 'disk', operator: 'DoesNotExist' }] },
+        { matchExpressions: [{ key: 'cores', operator: 'Gt', values: ['4'] }] },
+      ),
+      undefined,
+    ],
     ['no term', required({ matchExpressions: [{ key: 'cores', operator: 'Lt', values: ['8'] }] }), AFFINITY],
     ['an empty term', required({}), AFFINITY],
     ['its own name', required({ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['w1'] }] }), undefined],
     ['another name', required({ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['w2'] }] }), AFFINITY],
     ['a taint that moves pods away', { tolerations: [] }, TAINT],
-    ['a taint that is tolerated for a while', { tolerations: [{ key: 'gone', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 5 }] }, undefined],
-    ['another system', { os: { name: 'windows' } }, "PodOSNotSupported: Failed to admit pod as the OS field doesn't match node OS"],
-    ['groups of the image alone', { securityContext: { supplementalGroupsPolicy: 'Strict' } }, 'SupplementalGroupsPolicyNotSupported: SupplementalGroupsPolicy=Strict is not supported in this node'],
-    ['room is looked for first, taints last', { nodeSelector: { zone: 'a' }, tolerations: [], containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '2' } } }] },
-      "OutOfcpu: Node didn't have enough resource: cpu, requested: 2000, used: 0, capacity: 1000"],
+    [
+      'a taint that is tolerated for a while',
+      { tolerations: [{ key: 'gone', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 5 }] },
+      undefined,
+    ],
+    [
+      'another system',
+      { os: { name: 'windows' } },
+      "PodOSNotSupported: Failed to admit pod as the OS field doesn't match node OS",
+    ],
+    [
+      'groups of the image alone',
+      { securityContext: { supplementalGroupsPolicy: 'Strict' } },
+      'SupplementalGroupsPolicyNotSupported: SupplementalGroupsPolicy=Strict is not supported in this node',
+    ],
+    [
+      'room is looked for first, taints last',
+      {
+        nodeSelector: { zone: 'a' },
+        tolerations: [],
+        containers: [{ name: 'c', image: 'i', resources: { requests: { cpu: '2' } } }],
+      },
+      "OutOfcpu: Node didn't have enough resource: cpu, requested: 2000, used: 0, capacity: 1000",
+    ],
   ])('%s', (_name, spec, expected) => {
     expect(refusal(spec)).toBe(expected);
   });
 
   it('a label of the pod that names another system', () => {
-    expect(refusal({}, { labels: { 'kubernetes.io/os': 'windows' } })).toBe("PodOSSelectorNodeLabelDoesNotMatch: Failed to admit pod as the `kubernetes.io/os` label doesn't match node label");
+    expect(refusal({}, { labels: { 'kubernetes.io/os': 'windows' } })).toBe(
+      "PodOSSelectorNodeLabelDoesNotMatch: Failed to admit pod as the `kubernetes.io/os` label doesn't match node label",
+    );
     expect(refusal({}, { labels: { 'kubernetes.io/os': 'linux' } })).toBeUndefined();
   });
 
@@ -81,13 +161,32 @@ describe('a node that a pod may not run on', () => {
     ['the same port', ports({ hostPort: 80 }), ports({ hostPort: 80 }), PORTS],
     ['another port', ports({ hostPort: 80 }), ports({ hostPort: 81 }), undefined],
     ['another protocol', ports({ hostPort: 80 }), ports({ hostPort: 80, protocol: 'UDP' }), undefined],
-    ['two addresses', ports({ hostPort: 80, hostIP: '127.0.0.1' }), ports({ hostPort: 80, hostIP: '127.0.0.2' }), undefined],
+    [
+      'two addresses',
+      ports({ hostPort: 80, hostIP: '127.0.0.1' }),
+      ports({ hostPort: 80, hostIP: '127.0.0.2' }),
+      undefined,
+    ],
     ['one address and all', ports({ hostPort: 80, hostIP: '127.0.0.1' }), ports({ hostPort: 80 }), PORTS],
     ['all and one address', ports({ hostPort: 80 }), ports({ hostPort: 80, hostIP: '127.0.0.1' }), PORTS],
     ['a port of the container alone', ports({}), ports({}), undefined],
-    ['the host\'s network', { ...ports({}), hostNetwork: true }, ports({ hostPort: 80 }), PORTS],
-    ['a sidecar', { initContainers: [{ name: 's', image: 'i', restartPolicy: 'Always', ports: [{ containerPort: 1, hostPort: 80 }] }] }, ports({ hostPort: 80 }), PORTS],
-    ['an init container', { initContainers: [{ name: 's', image: 'i', ports: [{ containerPort: 1, hostPort: 80 }] }] }, ports({ hostPort: 80 }), undefined],
+    ["the host's network", { ...ports({}), hostNetwork: true }, ports({ hostPort: 80 }), PORTS],
+    [
+      'a sidecar',
+      {
+        initContainers: [
+          { name: 's', image: 'i', restartPolicy: 'Always', ports: [{ containerPort: 1, hostPort: 80 }] },
+        ],
+      },
+      ports({ hostPort: 80 }),
+      PORTS,
+    ],
+    [
+      'an init container',
+      { initContainers: [{ name: 's', image: 'i', ports: [{ containerPort: 1, hostPort: 80 }] }] },
+      ports({ hostPort: 80 }),
+      undefined,
+    ],
   ])('ports: %s', (_name, other, spec, expected) => {
     expect(refusal(spec, { others: [other] })).toBe(expected);
     expect(refusal(other, { others: [spec] })).toBe(expected);
@@ -101,7 +200,8 @@ describe('a node that a pod may not run on', () => {
 /** kubelet's admission: the scheduler looked for room, whoever writes spec.nodeName did not. */
 describe('a pod for which the node has no room', () => {
   const asking = (name: string, cpu: string): Pod => ({
-    metadata: { namespace: 'default', name, uid: `u-${name}` }, spec: { nodeName: 'w1', containers: [{ name: 'web', image: 'web:1', resources: { requests: { cpu } } }] },
+    metadata: { namespace: 'default', name, uid: `u-${name}` },
+    spec: { nodeName: 'w1', containers: [{ name: 'web', image: 'web:1', resources: { requests: { cpu } } }] },
   });
 
   it('fails before anything is made of it, and says what there is too little of', async () => {
@@ -110,7 +210,11 @@ describe('a pod for which the node has no room', () => {
     await node.apply(asking('second', '600m'));
     const message = "Node didn't have enough resource: cpu, requested: 600, used: 1500, capacity: 2000";
     expect(node.reported.get('first')).toMatchObject({ phase: 'Running' });
-    expect(node.reported.get('second')).toMatchObject({ phase: 'Failed', reason: 'OutOfcpu', message: `Pod was rejected: ${message}` });
+    expect(node.reported.get('second')).toMatchObject({
+      phase: 'Failed',
+      reason: 'OutOfcpu',
+      message: `Pod was rejected: ${message}`,
+    });
     expect(node.events).toContainEqual(expect.objectContaining({ type: 'Warning', reason: 'OutOfcpu', message }));
     expect(node.starts()).toHaveLength(1);
     // The refused one takes no room.
@@ -139,7 +243,12 @@ describe('a pod for which the node has no room', () => {
 
 describe('a pod that the node may not run', () => {
   const asking = (name: string, spec: Partial<PodSpec>): Pod => ({
-    metadata: { namespace: 'default', name, uid: `u-${name}` }, spec: { nodeName: 'w1', containers: [{ name: 'web', image: 'web:1', ports: [{ containerPort: 80, hostPort: 80 }] }], ...spec },
+    metadata: { namespace: 'default', name, uid: `u-${name}` },
+    spec: {
+      nodeName: 'w1',
+      containers: [{ name: 'web', image: 'web:1', ports: [{ containerPort: 80, hostPort: 80 }] }],
+      ...spec,
+    },
   });
 
   it('fails with the reason; one whose port is free again runs', async () => {
@@ -147,8 +256,18 @@ describe('a pod that the node may not run', () => {
     node.object = { name: 'w1', labels: { disk: 'ssd' }, taints: [] };
     await node.apply(asking('elsewhere', { nodeSelector: { disk: 'hdd' } }));
     const message = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
-    expect(node.reported.get('elsewhere')).toMatchObject({ phase: 'Failed', reason: 'NodeAffinity', message: `Pod was rejected: ${message}` });
-    expect(Object.keys(node.reported.get('elsewhere') ?? {}).toSorted()).toEqual(['message', 'phase', 'qosClass', 'reason', 'startTime']);
+    expect(node.reported.get('elsewhere')).toMatchObject({
+      phase: 'Failed',
+      reason: 'NodeAffinity',
+      message: `Pod was rejected: ${message}`,
+    });
+    expect(Object.keys(node.reported.get('elsewhere') ?? {}).toSorted()).toEqual([
+      'message',
+      'phase',
+      'qosClass',
+      'reason',
+      'startTime',
+    ]);
     expect(node.events).toContainEqual(expect.objectContaining({ type: 'Warning', reason: 'NodeAffinity', message }));
     await node.apply(asking('first', { nodeSelector: { disk: 'ssd' } }));
     await node.apply(asking('second', {}));

@@ -1,6 +1,6 @@
 /**
- * In-place resize (KEP-1287): what of a pod's wished resources the node has set aside for it. A wish is taken over when it fits, whole pod
- * at a time; until then the pod goes on as it was, and says why it waits.
+ * In-place resize (KEP-1287): what of a pod's wished resources the node has set aside for it. A wish is taken over when
+ * it fits, whole pod at a time; until then the pod goes on as it was, and says why it waits.
  */
 import { addInto, podRequests, resourcesOf, type Resources } from '../../../apimachinery/kinds/pod/resources.js';
 import { parseQuantity, type ParsedQuantity } from '../../../apimachinery/quantity.js';
@@ -46,7 +46,9 @@ export function changedResources(a: Wish | undefined, b: Wish | undefined): Read
 
 /** Whether a change of these asks for a restart of the container. */
 export function resizeRestarts({ resizePolicy = [] }: Container, changed: ReadonlySet<string>): boolean {
-  return resizePolicy.some(({ resourceName, restartPolicy }) => restartPolicy === 'RestartContainer' && changed.has(resourceName));
+  return resizePolicy.some(
+    ({ resourceName, restartPolicy }) => restartPolicy === 'RestartContainer' && changed.has(resourceName),
+  );
 }
 
 export class Allocation {
@@ -59,7 +61,9 @@ export class Allocation {
 
   /** Takes over what the pod wishes, if there is room. True when that is a change. */
   admit(pod: Pod, room: Room): boolean {
-    const resized = this.#containers(pod).filter(({ container }) => changedResources(this.#of(pod, container), container.resources).size > 0);
+    const resized = this.#containers(pod).filter(
+      ({ container }) => changedResources(this.#of(pod, container), container.resources).size > 0,
+    );
     this.#pending = resized.length === 0 ? undefined : refusal(pod, room);
     if (this.#pending !== undefined || resized.length === 0) return false;
     for (const { container } of resized) this.#allocated.set(container.name, container.resources ?? {});
@@ -69,11 +73,21 @@ export class Allocation {
   /** The pod with the resources that are set aside for it; the same object when they are what it wishes. */
   apply(pod: Pod): Pod {
     const { spec } = pod;
-    if (spec === undefined || this.#containers(pod).every(({ container }) => changedResources(this.#of(pod, container), container.resources).size === 0)) return pod;
+    if (
+      spec === undefined ||
+      this.#containers(pod).every(
+        ({ container }) => changedResources(this.#of(pod, container), container.resources).size === 0,
+      )
+    )
+      return pod;
     const allocated = (container: Container): Container => ({ ...container, resources: this.#of(pod, container) });
     return {
       ...pod,
-      spec: { ...spec, containers: spec.containers.map(allocated), ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(allocated) }) },
+      spec: {
+        ...spec,
+        containers: spec.containers.map(allocated),
+        ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(allocated) }),
+      },
     };
   }
 
@@ -96,12 +110,17 @@ export class Allocation {
 function refusal(pod: Pod, { allocatable, requested }: Room): PendingResize | undefined {
   const wished = podRequests(pod);
   const numbersOf = (name: string) => ({
-    wanted: nanoOf(wished.get(name)), used: nanoOf(requested.get(name)), capacity: nanoOf(parseQuantity(allocatable[name])),
+    wanted: nanoOf(wished.get(name)),
+    used: nanoOf(requested.get(name)),
+    capacity: nanoOf(parseQuantity(allocatable[name])),
   });
   for (const name of RESIZABLE) {
     const { wanted, capacity } = numbersOf(name);
     if (wanted <= capacity) continue;
-    return { reason: 'Infeasible', message: `Node didn't have enough capacity: ${name}, requested: ${amountOf(name, wanted)}, capacity: ${amountOf(name, capacity)}` };
+    return {
+      reason: 'Infeasible',
+      message: `Node didn't have enough capacity: ${name}, requested: ${amountOf(name, wanted)}, capacity: ${amountOf(name, capacity)}`,
+    };
   }
   for (const name of RESIZABLE) {
     const { wanted, used, capacity } = numbersOf(name);

@@ -1,4 +1,7 @@
-/** Which waits of a pod's containers have begun between two of its statuses: each is told once (kubelet's reason BackOff). Pure. */
+/**
+ * Which waits of a pod's containers have begun between two of its statuses: each is told once (kubelet's reason
+ * BackOff). Pure.
+ */
 import type { PodEvent } from './environment.js';
 import { containersOf, fieldPathOf, fullNameOf, keyOf, specOf } from '../pod-spec/spec.js';
 import type { ContainerStatus, Pod, PodStatus } from '../pod-spec/types.js';
@@ -14,16 +17,28 @@ export function backOffEvents(pod: Pod, before: PodStatus | undefined, after: Po
     if (wait === undefined || wait === told.get(name)) return [];
     const event = { key, fieldPath: fieldPathOf(roled), reason: 'BackOff' };
     return status?.state?.waiting?.reason === 'CrashLoopBackOff'
-      ? [{ ...event, type: 'Warning', message: `Back-off restarting failed container ${name} in pod ${fullNameOf(key)}` }]
+      ? [
+          {
+            ...event,
+            type: 'Warning',
+            message: `Back-off restarting failed container ${name} in pod ${fullNameOf(key)}`,
+          },
+        ]
       : [{ ...event, type: 'Normal', message: `Back-off pulling image "${image}"` }];
   });
 }
 
 function statusesOf(status: PodStatus | undefined): ContainerStatus[] {
-  return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? []), ...(status?.ephemeralContainerStatuses ?? [])];
+  return [
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.containerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ];
 }
 
 function waitOf({ state, restartCount }: ContainerStatus): string | undefined {
   const { reason = '', message = '' } = state?.waiting ?? {};
-  return reason === 'CrashLoopBackOff' || reason === 'ImagePullBackOff' ? `${reason} ${restartCount} ${message}` : undefined;
+  return reason === 'CrashLoopBackOff' || reason === 'ImagePullBackOff'
+    ? `${reason} ${restartCount} ${message}`
+    : undefined;
 }

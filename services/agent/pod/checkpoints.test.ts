@@ -8,11 +8,16 @@ import { FileCheckpoints } from './checkpoints.js';
 import type { Pod } from '../pod-spec/types.js';
 
 let directory = '';
-beforeEach(() => { directory = join(mkdtempSync(join(tmpdir(), 'navarch-checkpoints-')), 'here'); });
+beforeEach(() => {
+  directory = join(mkdtempSync(join(tmpdir(), 'navarch-checkpoints-')), 'here');
+});
 afterEach(() => rmSync(join(directory, '..'), { recursive: true }));
 
 const open = () => new FileCheckpoints({ directory, clock: new VirtualClock(), logger: silentLogger });
-const podOf = (uid: string): Pod => ({ metadata: { namespace: 'default', name: 'a', uid }, spec: { containers: [{ name: 'web' }] } });
+const podOf = (uid: string): Pod => ({
+  metadata: { namespace: 'default', name: 'a', uid },
+  spec: { containers: [{ name: 'web' }] },
+});
 
 describe('checkpoints', () => {
   it('come back as they were, in files for their owner alone', async () => {

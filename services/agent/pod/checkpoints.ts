@@ -1,7 +1,7 @@
 /**
- * What the agent was last told, on disk: an agent that starts while no member can be reached adopts its pods, and starts again what of
- * them has ended. Pods, and objects of kinds that may lie on disk (NODE_OBJECTS): Secrets never do. What is read back is as old as it is; the first member that
- * can be reached says what has changed since.
+ * What the agent was last told, on disk: an agent that starts while no member can be reached adopts its pods, and
+ * starts again what of them has ended. Pods, and objects of kinds that may lie on disk (NODE_OBJECTS): Secrets never
+ * do. What is read back is as old as it is; the first member that can be reached says what has changed since.
  */
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -41,8 +41,12 @@ export interface Checkpoints {
 }
 
 export const noCheckpoints: Checkpoints = {
-  savePod: () => undefined, saveObject: () => undefined, removePod: () => undefined, removeObject: () => undefined,
-  load: () => Promise.resolve({ pods: [], objects: [] }), close: () => Promise.resolve(),
+  savePod: () => undefined,
+  saveObject: () => undefined,
+  removePod: () => undefined,
+  removeObject: () => undefined,
+  load: () => Promise.resolve({ pods: [], objects: [] }),
+  close: () => Promise.resolve(),
 };
 
 /** Pods change often while they start: what comes in between is written once. */
@@ -61,7 +65,12 @@ export class FileCheckpoints implements Checkpoints {
   #writing: Promise<void> = Promise.resolve();
 
   /** `objects` absent: NODE_OBJECTS. */
-  constructor(options: { readonly directory: string; readonly clock: Clock; readonly logger: Logger; readonly objects?: NodeObjectTable }) {
+  constructor(options: {
+    readonly directory: string;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly objects?: NodeObjectTable;
+  }) {
     this.#directory = options.directory;
     this.#clock = options.clock;
     this.#logger = options.logger;
@@ -120,9 +129,14 @@ export class FileCheckpoints implements Checkpoints {
 
   /** One flush at a time, so that an older write never follows a newer one. Never rejects. */
   #flush(): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#write()).catch((error: unknown) => {
-      this.#logger.warn({ error: String(error) }, 'pods could not be written to disk: an agent that starts without members will not know them');
-    });
+    this.#writing = this.#writing
+      .then(() => this.#write())
+      .catch((error: unknown) => {
+        this.#logger.warn(
+          { error: String(error) },
+          'pods could not be written to disk: an agent that starts without members will not know them',
+        );
+      });
     return this.#writing;
   }
 
@@ -148,8 +162,12 @@ export class FileCheckpoints implements Checkpoints {
 }
 
 function isCheckpoint(value: unknown): value is CheckpointedPod {
-  const { pod, serviceEnvironment } = (typeof value === 'object' && value !== null ? value : {}) as Partial<CheckpointedPod>;
-  return (pod?.metadata?.uid ?? '') !== '' && Array.isArray(pod?.spec?.containers) && typeof serviceEnvironment === 'object';
+  const { pod, serviceEnvironment } = (
+    typeof value === 'object' && value !== null ? value : {}
+  ) as Partial<CheckpointedPod>;
+  return (
+    (pod?.metadata?.uid ?? '') !== '' && Array.isArray(pod?.spec?.containers) && typeof serviceEnvironment === 'object'
+  );
 }
 
 const filePrefix = (kind: string) => `${kind.toLowerCase()}_`;

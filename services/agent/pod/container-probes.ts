@@ -1,4 +1,6 @@
-/** Starts and stops the probers of a pod's containers as these come and go, and writes their verdicts into its memory. */
+/**
+ * Starts and stops the probers of a pod's containers as these come and go, and writes their verdicts into its memory.
+ */
 import { approximate } from '../../../apimachinery/int64.js';
 import { Prober } from '../probes/prober.js';
 import type { ProbeKind } from '../probes/prober.js';
@@ -11,7 +13,11 @@ import { containersOf, fieldPathOf, keyOf, specOf } from '../pod-spec/spec.js';
 import type { RoledContainer } from '../pod-spec/spec.js';
 import type { Pod } from '../pod-spec/types.js';
 
-const TITLES: Readonly<Record<ProbeKind, string>> = { startup: 'Startup', liveness: 'Liveness', readiness: 'Readiness' };
+const TITLES: Readonly<Record<ProbeKind, string>> = {
+  startup: 'Startup',
+  liveness: 'Liveness',
+  readiness: 'Readiness',
+};
 
 export class ContainerProbes {
   readonly #environment: PodEnvironment;
@@ -29,7 +35,8 @@ export class ContainerProbes {
 
   follow(runtime: RuntimeSnapshot): void {
     const running = new Set<string>();
-    const podIP = newestSandbox(runtime)?.ips[0] ?? (this.#pod().spec?.hostNetwork === true ? this.#environment.hostIP : '');
+    const podIP =
+      newestSandbox(runtime)?.ips[0] ?? (this.#pod().spec?.hostNetwork === true ? this.#environment.hostIP : '');
     for (const roled of containersOf(specOf(this.#pod()))) {
       const [record] = recordsOf(runtime, roled.container.name);
       if (record?.phase !== 'running' || roled.role === 'init' || roled.role === 'ephemeral') continue;
@@ -54,12 +61,20 @@ export class ContainerProbes {
 
   #start(roled: RoledContainer, record: ContainerRecord, podIP: string): void {
     const { container } = roled;
-    const event = (kind: ProbeKind, message: string) => this.#environment.event({
-      key: keyOf(this.#pod()), fieldPath: fieldPathOf(roled), type: 'Warning', reason: 'Unhealthy', message: `${TITLES[kind]} probe failed: ${message}`,
-    });
+    const event = (kind: ProbeKind, message: string) =>
+      this.#environment.event({
+        key: keyOf(this.#pod()),
+        fieldPath: fieldPathOf(roled),
+        type: 'Warning',
+        reason: 'Unhealthy',
+        message: `${TITLES[kind]} probe failed: ${message}`,
+      });
     const { startup, readiness } = memoryOf(this.#memory, container.name);
     const prober = new Prober({
-      container, initial: { startup, readiness }, clock: this.#environment.clock, random: this.#environment.random,
+      container,
+      initial: { startup, readiness },
+      clock: this.#environment.clock,
+      random: this.#environment.random,
       check: (probe) => this.#environment.runHandler(probe, container, record, podIP, probe.timeoutSeconds ?? 1),
       onFailure: event,
       onVerdict: (kind, ok) => this.#verdict(roled, record, kind, ok),
@@ -76,7 +91,9 @@ export class ContainerProbes {
       const probe = kind === 'startup' ? roled.container.startupProbe : roled.container.livenessProbe;
       const grace_s = probe?.terminationGracePeriodSeconds;
       remembered.kill = {
-        reason: 'Unhealthy', message: `Container ${record.name} failed ${kind} probe, will be restarted`, ...(grace_s === undefined ? {} : { grace_s: approximate(grace_s) }),
+        reason: 'Unhealthy',
+        message: `Container ${record.name} failed ${kind} probe, will be restarted`,
+        ...(grace_s === undefined ? {} : { grace_s: approximate(grace_s) }),
       };
     }
     this.#changed();

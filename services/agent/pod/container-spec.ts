@@ -40,20 +40,29 @@ const SEARCHES_MAX = 32;
 export function dnsOf(pod: Pod, node: NodeFacts): DnsConfig {
   const spec = specOf(pod);
   const policy = spec.dnsPolicy ?? 'ClusterFirst';
-  const clusterFirst = node.clusterDNS !== '' && (policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && spec.hostNetwork !== true));
+  const clusterFirst =
+    node.clusterDNS !== '' &&
+    (policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && spec.hostNetwork !== true));
   const domain = node.clusterDomain;
-  const base: DnsConfig = policy === 'None'
-    ? { servers: [], searches: [], options: [] }
-    : clusterFirst
-      ? {
-          servers: [node.clusterDNS],
-          searches: [`${pod.metadata?.namespace ?? ''}.svc.${domain}`, `svc.${domain}`, domain, ...node.hostDNS.searches],
-          options: ['ndots:5'],
-        }
-      : node.hostDNS;
+  const base: DnsConfig =
+    policy === 'None'
+      ? { servers: [], searches: [], options: [] }
+      : clusterFirst
+        ? {
+            servers: [node.clusterDNS],
+            searches: [
+              `${pod.metadata?.namespace ?? ''}.svc.${domain}`,
+              `svc.${domain}`,
+              domain,
+              ...node.hostDNS.searches,
+            ],
+            options: ['ndots:5'],
+          }
+        : node.hostDNS;
   const own = spec.dnsConfig;
   const options = new Map(base.options.map((option) => [option.split(':')[0] ?? '', option]));
-  for (const { name = '', value } of own?.options ?? []) options.set(name, value === undefined ? name : `${name}:${value}`);
+  for (const { name = '', value } of own?.options ?? [])
+    options.set(name, value === undefined ? name : `${name}:${value}`);
   return {
     servers: [...new Set([...base.servers, ...(own?.nameservers ?? [])])].slice(0, NAMESERVERS_MAX),
     searches: [...new Set([...base.searches, ...(own?.searches ?? [])])].slice(0, SEARCHES_MAX),
@@ -76,20 +85,33 @@ export function sandboxSpec(pod: Pod, attempt: number, node: NodeFacts, logRoot:
   const key = keyOf(pod);
   const security = spec.securityContext ?? {};
   return {
-    ...key, attempt,
+    ...key,
+    attempt,
     hostname: hostnameOf(pod, node),
     logDirectory: `${logRoot}/${key.namespace}_${key.name}_${key.uid}`,
     dns: dnsOf(pod, node),
-    ports: containersOf(spec).flatMap(({ container }) => container.ports ?? []).map((port) => ({
-      protocol: port.protocol ?? 'TCP', containerPort: port.containerPort, hostPort: port.hostPort ?? 0, hostIP: port.hostIP ?? '',
-    })),
-    labels: { ...pod.metadata?.labels, [LABELS.name]: key.name, [LABELS.namespace]: key.namespace, [LABELS.uid]: key.uid },
+    ports: containersOf(spec)
+      .flatMap(({ container }) => container.ports ?? [])
+      .map((port) => ({
+        protocol: port.protocol ?? 'TCP',
+        containerPort: port.containerPort,
+        hostPort: port.hostPort ?? 0,
+        hostIP: port.hostIP ?? '',
+      })),
+    labels: {
+      ...pod.metadata?.labels,
+      [LABELS.name]: key.name,
+      [LABELS.namespace]: key.namespace,
+      [LABELS.uid]: key.uid,
+    },
     annotations: { ...pod.metadata?.annotations },
     hostNetwork: spec.hostNetwork === true,
     hostPID: spec.hostPID === true,
     hostIPC: spec.hostIPC === true,
     sharePID: spec.shareProcessNamespace === true,
-    privileged: containersOf(spec).some(({ container, role }) => role !== 'ephemeral' && container.securityContext?.privileged === true),
+    privileged: containersOf(spec).some(
+      ({ container, role }) => role !== 'ephemeral' && container.securityContext?.privileged === true,
+    ),
     ...(security.runAsUser === undefined ? {} : { runAsUser: approximate(security.runAsUser) }),
     ...(security.runAsGroup === undefined ? {} : { runAsGroup: approximate(security.runAsGroup) }),
     supplementalGroups: groupsOf(pod),
@@ -100,18 +122,24 @@ export function sandboxSpec(pod: Pod, attempt: number, node: NodeFacts, logRoot:
 
 function groupsOf(pod: Pod): number[] {
   const security = specOf(pod).securityContext ?? {};
-  return [...(security.supplementalGroups ?? []), ...(security.fsGroup === undefined ? [] : [security.fsGroup])].map(approximate);
+  return [...(security.supplementalGroups ?? []), ...(security.fsGroup === undefined ? [] : [security.fsGroup])].map(
+    approximate,
+  );
 }
 
 /** The parts of volumes that a container mounts, variables expanded. Throws ConfigError. */
 export function subPathsOf(pod: Pod, container: Container, sources: PodSources): SubPath[] {
   const mounts = (container.volumeMounts ?? []).map((mount, index) => ({ ...mount, index }));
-  const env = mounts.some((mount) => (mount.subPathExpr ?? '') !== '') ? environmentOf(pod, container, sources) : new Map<string, string>();
+  const env = mounts.some((mount) => (mount.subPathExpr ?? '') !== '')
+    ? environmentOf(pod, container, sources)
+    : new Map<string, string>();
   return mounts.flatMap(({ index, name, subPath = '', subPathExpr = '' }) => {
     const path = subPathExpr === '' ? subPath : expand(subPathExpr, env);
-    if (subPathExpr !== '' && /\$\(/.test(path)) throw new ConfigError(`subPathExpr "${subPathExpr}" names a variable that is not set`);
+    if (subPathExpr !== '' && /\$\(/.test(path))
+      throw new ConfigError(`subPathExpr "${subPathExpr}" names a variable that is not set`);
     if (path === '') return [];
-    if (path.startsWith('/') || path.split('/').includes('..') || path.includes('\0')) throw new ConfigError(`subPath "${path}" must be relative and without ".."`);
+    if (path.startsWith('/') || path.split('/').includes('..') || path.includes('\0'))
+      throw new ConfigError(`subPath "${path}" must be relative and without ".."`);
     return [{ index, volume: name, path }];
   });
 }
@@ -119,10 +147,15 @@ export function subPathsOf(pod: Pod, container: Container, sources: PodSources):
 function mountsOf(container: Container, volumes: VolumePaths, subPaths: ReadonlyMap<number, string>): MountSpec[] {
   return (container.volumeMounts ?? []).map((mount, index) => {
     const volume = volumes.get(mount.name);
-    if (volume === undefined) throw new ConfigError(`volume "${mount.name}" of mount ${mount.mountPath} is not in the pod's volumes`);
+    if (volume === undefined)
+      throw new ConfigError(`volume "${mount.name}" of mount ${mount.mountPath} is not in the pod's volumes`);
     const part = subPaths.get(index);
-    if (part === undefined && ((mount.subPath ?? '') !== '' || (mount.subPathExpr ?? '') !== '')) throw new ConfigError(`the subPath of ${mount.mountPath} was not made`);
-    const propagation = mount.mountPropagation === 'HostToContainer' || mount.mountPropagation === 'Bidirectional' ? mount.mountPropagation : 'None';
+    if (part === undefined && ((mount.subPath ?? '') !== '' || (mount.subPathExpr ?? '') !== ''))
+      throw new ConfigError(`the subPath of ${mount.mountPath} was not made`);
+    const propagation =
+      mount.mountPropagation === 'HostToContainer' || mount.mountPropagation === 'Bidirectional'
+        ? mount.mountPropagation
+        : 'None';
     return {
       hostPath: part ?? volume.hostPath,
       containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
@@ -155,14 +188,20 @@ export function containerSpec(input: ContainerInput): ContainerSpec {
   const env = environmentOf(pod, container, sources);
   const key = keyOf(pod);
   return {
-    name: container.name, attempt,
+    name: container.name,
+    attempt,
     image: container.image ?? '',
     command: (container.command ?? []).map((text) => expand(text, env)),
     args: (container.args ?? []).map((text) => expand(text, env)),
     workingDir: container.workingDir ?? '',
     env: [...env].map(([name, value]) => ({ name, value })),
     mounts: [...mountsOf(container, volumes, input.subPaths), ...input.ownMounts],
-    labels: { [LABELS.name]: key.name, [LABELS.namespace]: key.namespace, [LABELS.uid]: key.uid, [LABELS.container]: container.name },
+    labels: {
+      [LABELS.name]: key.name,
+      [LABELS.namespace]: key.namespace,
+      [LABELS.uid]: key.uid,
+      [LABELS.container]: container.name,
+    },
     annotations: {
       [ANNOTATIONS.hash]: hashOf(container),
       [ANNOTATIONS.messagePath]: container.terminationMessagePath ?? '/dev/termination-log',
@@ -170,7 +209,9 @@ export function containerSpec(input: ContainerInput): ContainerSpec {
     },
     logPath: `${container.name}/${attempt}.log`,
     lifetime: lifetimeOf(pod, container),
-    stdin: container.stdin === true, stdinOnce: container.stdinOnce === true, tty: container.tty === true,
+    stdin: container.stdin === true,
+    stdinOnce: container.stdinOnce === true,
+    tty: container.tty === true,
     resources: cgroupOf(specOf(pod), container, node.memoryCapacity_bytes),
     security: securityOf(pod, container, input.image),
     ...(input.targetId === undefined ? {} : { targetId: input.targetId }),
@@ -209,7 +250,9 @@ function refuseRoot(runAsUser: Int64 | undefined, image: ImageRecord | undefined
   if (runAsUser === 0) throw new ConfigError("container's runAsUser breaks non-root policy");
   if (runAsUser !== undefined) return;
   if (image?.username !== undefined && image.username !== '') {
-    throw new ConfigError(`container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root`);
+    throw new ConfigError(
+      `container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root`,
+    );
   }
   if ((image?.uid ?? 0) === 0) throw new ConfigError('container has runAsNonRoot and image will run as root');
 }

@@ -1,7 +1,7 @@
 /**
  * The state machine of a pod: what is wanted (the object), what is there (the runtime), what is remembered and what is
- * under way go in; what to begin now comes out. Pure: no I/O, no clock, nothing is changed. It looks at the present only,
- * so that an agent that was killed carries on from whatever it finds.
+ * under way go in; what to begin now comes out. Pure: no I/O, no clock, nothing is changed. It looks at the present
+ * only, so that an agent that was killed carries on from whatever it finds.
  */
 import { approximate } from '../../../apimachinery/int64.js';
 import type { ContainerRecord, RuntimeSnapshot, SandboxRecord } from '../runtime/runtime.js';
@@ -15,8 +15,19 @@ import type { Pod } from '../pod-spec/types.js';
 export type Action =
   | { readonly kind: 'volumes' }
   | { readonly kind: 'run-sandbox'; readonly attempt: number }
-  | { readonly kind: 'start'; readonly container: RoledContainer; readonly attempt: number; readonly sandbox: SandboxRecord }
-  | { readonly kind: 'stop'; readonly record: ContainerRecord; readonly container: RoledContainer | undefined; readonly grace_s: number; readonly message: string }
+  | {
+      readonly kind: 'start';
+      readonly container: RoledContainer;
+      readonly attempt: number;
+      readonly sandbox: SandboxRecord;
+    }
+  | {
+      readonly kind: 'stop';
+      readonly record: ContainerRecord;
+      readonly container: RoledContainer | undefined;
+      readonly grace_s: number;
+      readonly message: string;
+    }
   | { readonly kind: 'resize'; readonly record: ContainerRecord; readonly container: RoledContainer }
   | { readonly kind: 'stop-sandbox'; readonly id: string }
   | { readonly kind: 'remove-container'; readonly id: string }
@@ -47,14 +58,20 @@ export interface Decision {
 /** At most one action of a key is under way. */
 export function actionKey(action: Action): string {
   switch (action.kind) {
-    case 'start': return `container/${action.container.container.name}`;
-    case 'stop': return `stop/${action.record.id}`;
-    case 'resize': return `resize/${action.record.id}`;
-    case 'remove-container': return `remove/${action.id}`;
+    case 'start':
+      return `container/${action.container.container.name}`;
+    case 'stop':
+      return `stop/${action.record.id}`;
+    case 'resize':
+      return `resize/${action.record.id}`;
+    case 'remove-container':
+      return `remove/${action.id}`;
     case 'run-sandbox':
     case 'stop-sandbox':
-    case 'remove-sandbox': return 'sandbox';
-    default: return action.kind;
+    case 'remove-sandbox':
+      return 'sandbox';
+    default:
+      return action.kind;
   }
 }
 
@@ -91,7 +108,9 @@ class Plan {
 
 /** Records of one container, the newest first. */
 export function recordsOf(runtime: RuntimeSnapshot, name: string): ContainerRecord[] {
-  return runtime.containers.filter((record) => record.name === name).toSorted((a, b) => b.attempt - a.attempt || b.createdAt_ms - a.createdAt_ms);
+  return runtime.containers
+    .filter((record) => record.name === name)
+    .toSorted((a, b) => b.attempt - a.attempt || b.createdAt_ms - a.createdAt_ms);
 }
 
 export function newestSandbox(runtime: RuntimeSnapshot): SandboxRecord | undefined {
@@ -145,7 +164,13 @@ function windDown(plan: Plan, ending: boolean): void {
   const lastSidecar = sidecars.findLast((name) => alive.some((record) => record.name === name));
   const next = first.length > 0 ? first : alive.filter((record) => record.name === lastSidecar);
   for (const record of next) {
-    plan.add({ kind: 'stop', record, container: roles.get(record.name), grace_s, message: `Stopping container ${record.name}` });
+    plan.add({
+      kind: 'stop',
+      record,
+      container: roles.get(record.name),
+      grace_s,
+      message: `Stopping container ${record.name}`,
+    });
   }
   if (alive.length > 0) return;
   const ready = view.runtime.sandboxes.find((sandbox) => sandbox.ready);
@@ -166,7 +191,11 @@ function run(plan: Plan): void {
   const { pod, memory, now_ms, runtime } = plan.view;
   const deadline_ms = deadlineOf(pod);
   if (deadline_ms !== undefined && now_ms >= deadline_ms) {
-    plan.add({ kind: 'fail', reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' });
+    plan.add({
+      kind: 'fail',
+      reason: 'DeadlineExceeded',
+      message: 'Pod was active on the node longer than the specified deadline',
+    });
     return;
   }
   if (deadline_ms !== undefined) plan.wakeAt(deadline_ms);
@@ -200,7 +229,9 @@ function runContainers(plan: Plan, sandbox: SandboxRecord): void {
   const all = containersOf(specOf(plan.view.pod));
   const here = plan.view.runtime.containers.filter((record) => record.sandboxId === sandbox.id);
   // Records of init containers may be removed; that others run here proves that they are done.
-  const initialized = all.some((roled) => roled.role === 'main' && here.some((record) => record.name === roled.container.name));
+  const initialized = all.some(
+    (roled) => roled.role === 'main' && here.some((record) => record.name === roled.container.name),
+  );
   for (const roled of all) {
     if (roled.role === 'init' && initialized) continue;
     const done = tend(plan, roled, sandbox);
@@ -239,9 +270,13 @@ function tendRunning(plan: Plan, roled: RoledContainer, record: ContainerRecord,
   const about = remembered.containerId === record.id ? remembered : undefined;
   const changed = record.annotations['navarch.dev/container-hash'];
   const resized = about === undefined ? new Set<string>() : changedResources(about.applied, roled.container.resources);
-  const kill = about?.kill ?? (changed !== undefined && changed !== hashOf(roled.container)
-    ? { reason: 'Changed', message: `Container ${record.name} definition changed, will be restarted` }
-    : resizeRestarts(roled.container, resized) ? { reason: 'Resized', message: `Container ${record.name} resize requires restart` } : undefined);
+  const kill =
+    about?.kill ??
+    (changed !== undefined && changed !== hashOf(roled.container)
+      ? { reason: 'Changed', message: `Container ${record.name} definition changed, will be restarted` }
+      : resizeRestarts(roled.container, resized)
+        ? { reason: 'Resized', message: `Container ${record.name} resize requires restart` }
+        : undefined);
   if (kill !== undefined) {
     const grace_s = kill.grace_s ?? gracePeriodOf(plan.view.pod);
     plan.add({ kind: 'stop', record, container: roled, grace_s, message: kill.message });
@@ -252,7 +287,12 @@ function tendRunning(plan: Plan, roled: RoledContainer, record: ContainerRecord,
   return hasStarted(roled, about);
 }
 
-function resize(plan: Plan, container: RoledContainer, record: ContainerRecord, about: ContainerMemory | undefined): void {
+function resize(
+  plan: Plan,
+  container: RoledContainer,
+  record: ContainerRecord,
+  about: ContainerMemory | undefined,
+): void {
   const at_ms = about?.resizeAt_ms ?? 0;
   if (at_ms > plan.view.now_ms) plan.wakeAt(at_ms);
   else plan.add({ kind: 'resize', record, container });
@@ -278,10 +318,14 @@ function start(plan: Plan, roled: RoledContainer, sandbox: SandboxRecord, last: 
 }
 
 /**
- * When a container that ended may start again; undefined: at once. One that ended in the future (the clock went back) has waited: no look may
- * move the time of the start on.
+ * When a container that ended may start again; undefined: at once. One that ended in the future (the clock went back)
+ * has waited: no look may move the time of the start on.
  */
-export function restartAt(last: ContainerRecord | undefined, remembered: ContainerMemory, now_ms: number): number | undefined {
+export function restartAt(
+  last: ContainerRecord | undefined,
+  remembered: ContainerMemory,
+  now_ms: number,
+): number | undefined {
   const crash = currentBackOff(remembered.crash, now_ms);
   if (last?.phase !== 'exited' || crash === undefined || last.finishedAt_ms > now_ms) return undefined;
   const at_ms = last.finishedAt_ms + crash.delay_ms;
@@ -300,7 +344,9 @@ function nextAttempt(pod: Pod, roled: RoledContainer, last: ContainerRecord | un
   return stored?.containerID === undefined || stored.containerID === '' ? 0 : stored.restartCount + 1;
 }
 
-/** Keeps the newest two of each container (its state and its last state), and the newest sandbox with what it explains. */
+/**
+ * Keeps the newest two of each container (its state and its last state), and the newest sandbox with what it explains.
+ */
 function discardOld(plan: Plan, newest: SandboxRecord): void {
   const { runtime } = plan.view;
   const names = new Set(runtime.containers.map((record) => record.name));
@@ -309,7 +355,8 @@ function discardOld(plan: Plan, newest: SandboxRecord): void {
       if (record.phase === 'exited') plan.add({ kind: 'remove-container', id: record.id });
     }
   }
-  const old = runtime.sandboxes.find((sandbox) => sandbox.id !== newest.id
-    && !runtime.containers.some((record) => record.sandboxId === sandbox.id));
+  const old = runtime.sandboxes.find(
+    (sandbox) => sandbox.id !== newest.id && !runtime.containers.some((record) => record.sandboxId === sandbox.id),
+  );
   if (old !== undefined) plan.add({ kind: 'remove-sandbox', id: old.id });
 }

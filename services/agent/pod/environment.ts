@@ -57,7 +57,13 @@ export interface PodEnvironment {
   /** Asks a member for a token bound to the pod; rejects when none can be had now. */
   requestToken(key: PodKey, need: TokenNeed): Promise<Token>;
   /** Probes and hooks: exec in the container, or a connection to the pod. Never rejects. */
-  runHandler(handler: Handler, container: Container, record: ContainerRecord, podIP: string, timeout_s: number): Promise<ProbeResult>;
+  runHandler(
+    handler: Handler,
+    container: Container,
+    record: ContainerRecord,
+    podIP: string,
+    timeout_s: number,
+  ): Promise<ProbeResult>;
   reportStatus(key: PodKey, status: PodStatus): void;
   reportTerminated(key: PodKey): void;
   event(event: PodEvent): void;

@@ -53,8 +53,14 @@ export class HeldObjects {
   }
 
   known(): KnownObject[] {
-    return [...this.#held.values()].map(({ reference: { kind, namespace, name }, object: { metadata } }): KnownObject => ({
-      ...wireKindOf(kind), namespace, name, uid: metadata?.uid ?? '', resourceVersion: metadata?.resourceVersion ?? '',
-    }));
+    return [...this.#held.values()].map(
+      ({ reference: { kind, namespace, name }, object: { metadata } }): KnownObject => ({
+        ...wireKindOf(kind),
+        namespace,
+        name,
+        uid: metadata?.uid ?? '',
+        resourceVersion: metadata?.resourceVersion ?? '',
+      }),
+    );
   }
 }

@@ -3,7 +3,9 @@ import type { ImageRecord, RegistryAuth, Runtime } from '../runtime/runtime.js';
 import { pullPolicyOf } from '../pod-spec/spec.js';
 import type { Container } from '../pod-spec/types.js';
 
-/** Reason (as ErrImagePull, ErrImageNeverPull, InvalidImageName) and message of a container that waits for its image. */
+/**
+ * Reason (as ErrImagePull, ErrImageNeverPull, InvalidImageName) and message of a container that waits for its image.
+ */
 export class ImageError extends Error {
   override readonly name = 'ImageError';
   readonly reason: string;
@@ -26,13 +28,19 @@ export class Images {
   }
 
   /** The image, pulled if the policy says so. `onPull` is called before a pull begins. Throws ImageError. */
-  async ensure(container: Container, auths: readonly RegistryAuth[], onPull: () => void): Promise<{ image: ImageRecord; pulled: boolean }> {
+  async ensure(
+    container: Container,
+    auths: readonly RegistryAuth[],
+    onPull: () => void,
+  ): Promise<{ image: ImageRecord; pulled: boolean }> {
     const name = container.image ?? '';
-    if (!IMAGE_NAME.test(name)) throw new ImageError('InvalidImageName', `couldn't parse image name "${name}": invalid reference format`);
+    if (!IMAGE_NAME.test(name))
+      throw new ImageError('InvalidImageName', `couldn't parse image name "${name}": invalid reference format`);
     const policy = pullPolicyOf(container);
     const found = await this.#runtime.imageStatus(name);
     if (found !== undefined && policy !== 'Always') return { image: found, pulled: false };
-    if (policy === 'Never') throw new ImageError('ErrImageNeverPull', `Container image "${name}" is not present with pull policy of Never`);
+    if (policy === 'Never')
+      throw new ImageError('ErrImageNeverPull', `Container image "${name}" is not present with pull policy of Never`);
     onPull();
     await this.#pull(name, auths);
     const image = await this.#runtime.imageStatus(name);

@@ -1,6 +1,6 @@
 /**
- * All pods of the node: a worker for each, the objects they refer to, and what is left on the node of pods that are gone.
- * What comes from the members goes in; it can say what it holds, so that a session resumes by revision.
+ * All pods of the node: a worker for each, the objects they refer to, and what is left on the node of pods that are
+ * gone. What comes from the members goes in; it can say what it holds, so that a session resumes by revision.
  */
 import { hostPortsOf } from '../../../apimachinery/kinds/pod/host-ports.js';
 import { reachableFrom, referenceKey, referencesOf } from '../../../apimachinery/node-objects/references.js';
@@ -28,7 +28,14 @@ import { keyOf } from '../pod-spec/spec.js';
 import type { Pod } from '../pod-spec/types.js';
 import { PodWorker } from './worker.js';
 
-type MadeHere = 'objects' | 'serviceEnvironment' | 'part' | 'cgroups' | 'requestedByOthers' | 'takenByOthers' | 'nodeObject';
+type MadeHere =
+  | 'objects'
+  | 'serviceEnvironment'
+  | 'part'
+  | 'cgroups'
+  | 'requestedByOthers'
+  | 'takenByOthers'
+  | 'nodeObject';
 
 export type PodManagerEnvironment = Omit<PodEnvironment, MadeHere> & {
   readonly checkpoints?: Checkpoints;
@@ -82,11 +89,17 @@ export class PodManager {
       part: environment.part ?? new Containment(environment).part('pods'),
       objects: this.#objects,
       serviceEnvironment: (uid) => this.#services.get(uid) ?? {},
-      requestedByOthers: (uid) => requestsOf([...this.#workers.values()].filter((worker) => worker.key.uid !== uid && !worker.isOver).map((worker) => worker.allocated)),
+      requestedByOthers: (uid) =>
+        requestsOf(
+          [...this.#workers.values()]
+            .filter((worker) => worker.key.uid !== uid && !worker.isOver)
+            .map((worker) => worker.allocated),
+        ),
       takenByOthers: (uid) => {
         const others = [...this.#workers.values()].filter((worker) => worker.key.uid !== uid && worker.takesRoom);
         return {
-          requested: requestsOf(others.map((worker) => worker.allocated)), pods: others.length,
+          requested: requestsOf(others.map((worker) => worker.allocated)),
+          pods: others.length,
           hostPorts: others.flatMap(({ pod }) => hostPortsOf(pod)),
         };
       },
@@ -121,7 +134,10 @@ export class PodManager {
   }
 
   get runningContainers(): number {
-    return [...this.#workers.values()].reduce((sum, { snapshot }) => sum + snapshot.containers.filter(({ phase }) => phase === 'running').length, 0);
+    return [...this.#workers.values()].reduce(
+      (sum, { snapshot }) => sum + snapshot.containers.filter(({ phase }) => phase === 'running').length,
+      0,
+    );
   }
 
   /** The newest version of a pod that was seen. */
@@ -131,9 +147,15 @@ export class PodManager {
 
   /** Everything held, for a member to compare with. */
   known(): KnownObject[] {
-    const pods = [...this.#workers.values()].filter((worker) => !this.#tombstones.has(worker.key.uid)).map(({ key, pod }): KnownObject => ({
-      kind: ObjectKind.OBJECT_KIND_POD, namespace: key.namespace, name: key.name, uid: key.uid, resourceVersion: pod.metadata?.resourceVersion ?? '',
-    }));
+    const pods = [...this.#workers.values()]
+      .filter((worker) => !this.#tombstones.has(worker.key.uid))
+      .map(({ key, pod }): KnownObject => ({
+        kind: ObjectKind.OBJECT_KIND_POD,
+        namespace: key.namespace,
+        name: key.name,
+        uid: key.uid,
+        resourceVersion: pod.metadata?.resourceVersion ?? '',
+      }));
     return [...pods, ...this.#objects.known()];
   }
 
@@ -166,7 +188,10 @@ export class PodManager {
     return this.#synced;
   }
 
-  /** Takes up pods from before the agent's restart. Only while no member is primary: the next is then told of them, and says which are gone. */
+  /**
+   * Takes up pods from before the agent's restart. Only while no member is primary: the next is then told of them, and
+   * says which are gone.
+   */
   restore({ pods, objects }: Checkpointed): void {
     this.#objects.restore(objects);
     for (const { pod, serviceEnvironment } of pods) {
@@ -188,7 +213,10 @@ export class PodManager {
     for (const container of snapshot.containers) {
       if (!this.#workers.has(container.podUid)) this.#collect(container.podUid, '', '');
     }
-    for (const uid of [...await this.#environment.volumes.leftovers(), ...await this.#environment.cgroups.leftovers()]) {
+    for (const uid of [
+      ...(await this.#environment.volumes.leftovers()),
+      ...(await this.#environment.cgroups.leftovers()),
+    ]) {
       if (!this.#workers.has(uid)) this.#collect(uid, '', '');
     }
     this.#synced = true;
@@ -257,7 +285,9 @@ export class PodManager {
     for (const worker of this.#workers.values()) {
       for (const record of worker.snapshot.containers) {
         if (record.phase !== 'running') continue;
-        await rotateLog(runtime, record).catch((error: unknown) => logger.warn({ container: record.name, error: String(error) }, 'a log could not be rotated'));
+        await rotateLog(runtime, record).catch((error: unknown) =>
+          logger.warn({ container: record.name, error: String(error) }, 'a log could not be rotated'),
+        );
       }
     }
   }

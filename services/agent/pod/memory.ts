@@ -78,7 +78,10 @@ const BACKOFF_MS_FORGET = 600_000;
 /** 10 s, doubling to 5 min; forgotten after 10 min of peace. */
 export function nextBackOff(previous: BackOff | undefined, now_ms: number): BackOff {
   const current = currentBackOff(previous, now_ms);
-  return { delay_ms: current === undefined ? BACKOFF_MS_MIN : Math.min(current.delay_ms * 2, BACKOFF_MS_MAX), updated_ms: now_ms };
+  return {
+    delay_ms: current === undefined ? BACKOFF_MS_MIN : Math.min(current.delay_ms * 2, BACKOFF_MS_MAX),
+    updated_ms: now_ms,
+  };
 }
 
 export function currentBackOff(backOff: BackOff | undefined, now_ms: number): BackOff | undefined {

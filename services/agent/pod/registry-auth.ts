@@ -3,14 +3,29 @@ import type { RegistryAuth } from '../runtime/runtime.js';
 import { normalizedImage } from '../pod-spec/spec.js';
 import type { Pod, Secret } from '../pod-spec/types.js';
 
-interface AuthEntry { username?: unknown; password?: unknown; auth?: unknown }
+interface AuthEntry {
+  username?: unknown;
+  password?: unknown;
+  auth?: unknown;
+}
 
-/** Credentials of matching registries, in the order of the secrets. What cannot be read is left out: the pull then says so. */
-export function registryAuths(pod: Pod, image: string, secret: (namespace: string, name: string) => Secret | undefined): RegistryAuth[] {
+/**
+ * Credentials of matching registries, in the order of the secrets. What cannot be read is left out: the pull then says
+ * so.
+ */
+export function registryAuths(
+  pod: Pod,
+  image: string,
+  secret: (namespace: string, name: string) => Secret | undefined,
+): RegistryAuth[] {
   const registry = normalizedImage(image).split('/')[0] ?? '';
   return (pod.spec?.imagePullSecrets ?? []).flatMap(({ name = '' }) => {
     const found = secret(pod.metadata?.namespace ?? '', name);
-    return found === undefined ? [] : entriesOf(found).filter(([host]) => hostOf(host) === registry).flatMap(([, entry]) => authOf(entry));
+    return found === undefined
+      ? []
+      : entriesOf(found)
+          .filter(([host]) => hostOf(host) === registry)
+          .flatMap(([, entry]) => authOf(entry));
   });
 }
 
@@ -22,7 +37,9 @@ function entriesOf(secret: Secret): [string, AuthEntry][] {
     const parsed = JSON.parse(Buffer.from(text, 'base64').toString('utf8')) as Record<string, unknown> | null;
     const auths = modern === undefined ? parsed : parsed?.['auths'];
     if (typeof auths !== 'object' || auths === null) return [];
-    return Object.entries(auths).filter((entry): entry is [string, AuthEntry] => typeof entry[1] === 'object' && entry[1] !== null);
+    return Object.entries(auths).filter(
+      (entry): entry is [string, AuthEntry] => typeof entry[1] === 'object' && entry[1] !== null,
+    );
   } catch {
     return [];
   }
@@ -34,7 +51,8 @@ function hostOf(key: string): string {
 }
 
 function authOf(entry: AuthEntry): RegistryAuth[] {
-  if (typeof entry.username === 'string' && typeof entry.password === 'string') return [{ username: entry.username, password: entry.password }];
+  if (typeof entry.username === 'string' && typeof entry.password === 'string')
+    return [{ username: entry.username, password: entry.password }];
   if (typeof entry.auth !== 'string') return [];
   const [username = '', ...rest] = Buffer.from(entry.auth, 'base64').toString('utf8').split(':');
   return [{ username, password: rest.join(':') }];

@@ -11,7 +11,14 @@ import type { ContainerMemory, Waiting } from './memory.js';
 import { containersOf, fullNameOf, isTerminal, keyOf, restarts, specOf } from '../pod-spec/spec.js';
 import type { RoledContainer } from '../pod-spec/spec.js';
 import { qosOf } from '../pod-spec/resources.js';
-import type { Container, ContainerState, ContainerStateTerminated, ContainerStatus, PodCondition, PodStatus } from '../pod-spec/types.js';
+import type {
+  Container,
+  ContainerState,
+  ContainerStateTerminated,
+  ContainerStatus,
+  PodCondition,
+  PodStatus,
+} from '../pod-spec/types.js';
 
 export interface StatusContext {
   readonly hostIP: string;
@@ -30,8 +37,11 @@ export function statusOf(view: PodView, context: StatusContext): PodStatus {
   const statuses = all.map((roled) => ({ roled, status: containerStatus(view, roled, context) }));
   const sandbox = newestSandbox(view.runtime);
   const phase = settledPhaseOf(view, statuses);
-  const ips = spec.hostNetwork === true ? [context.hostIP] : sandbox?.ready === true ? sandbox.ips : lastAddresses(view);
-  const initStatuses = statuses.filter(({ roled }) => roled.role === 'init' || roled.role === 'sidecar').map(({ status }) => status);
+  const ips =
+    spec.hostNetwork === true ? [context.hostIP] : sandbox?.ready === true ? sandbox.ips : lastAddresses(view);
+  const initStatuses = statuses
+    .filter(({ roled }) => roled.role === 'init' || roled.role === 'sidecar')
+    .map(({ status }) => status);
   const ephemeral = statuses.filter(({ roled }) => roled.role === 'ephemeral').map(({ status }) => status);
   const generation = pod.metadata?.generation;
   return {
@@ -50,15 +60,21 @@ export function statusOf(view: PodView, context: StatusContext): PodStatus {
   };
 }
 
-/** A pod whose sandbox is gone is shown with the addresses that it had, as kubelet does (pkg/kubelet/pleg, getPodIPs). */
-const lastAddresses = ({ pod, memory }: PodView): readonly string[] => ((memory.status ?? pod.status)?.podIPs ?? []).map(({ ip }) => ip);
+/**
+ * A pod whose sandbox is gone is shown with the addresses that it had, as kubelet does (pkg/kubelet/pleg, getPodIPs).
+ */
+const lastAddresses = ({ pod, memory }: PodView): readonly string[] =>
+  ((memory.status ?? pod.status)?.podIPs ?? []).map(({ ip }) => ip);
 
 /** As kubelet has it: containers that wait for nothing are not shown, so that kubectl shows the reason. */
 function refusedStatus({ pod, memory, now_ms }: PodView, failed: NonNullable<PodView['memory']['failed']>): PodStatus {
   const generation = pod.metadata?.generation;
   return {
-    phase: 'Failed', ...failed, ...(generation === undefined ? {} : { observedGeneration: generation }),
-    startTime: pod.status?.startTime ?? memory.status?.startTime ?? toTime(now_ms), qosClass: qosOf(specOf(pod)),
+    phase: 'Failed',
+    ...failed,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    startTime: pod.status?.startTime ?? memory.status?.startTime ?? toTime(now_ms),
+    qosClass: qosOf(specOf(pod)),
   };
 }
 
@@ -75,15 +91,25 @@ function containerStatus(view: PodView, roled: RoledContainer, context: StatusCo
   const state = stateOf(view, roled, record, remembered, context);
   const stored = storedStatus(view, container.name);
   const shown = record ?? undefined;
-  const last = shown === undefined ? lostState(stored) : state.terminated === undefined && shown.phase === 'exited' ? shown : previous;
-  const lastState = last === undefined ? undefined : 'exitCode' in last && 'id' in last ? terminatedState(last, context) : last;
+  const last =
+    shown === undefined
+      ? lostState(stored)
+      : state.terminated === undefined && shown.phase === 'exited'
+        ? shown
+        : previous;
+  const lastState =
+    last === undefined ? undefined : 'exitCode' in last && 'id' in last ? terminatedState(last, context) : last;
   const running = state.running !== undefined;
   const started = running && hasStarted(roled, about);
   return {
     name: container.name,
     image: container.image ?? '',
     imageID: shown?.imageId ?? '',
-    ...(shown !== undefined ? { containerID: `${context.runtimeName}://${shown.id}` } : roled.role === 'ephemeral' && stored?.containerID !== undefined ? { containerID: stored.containerID } : {}),
+    ...(shown !== undefined
+      ? { containerID: `${context.runtimeName}://${shown.id}` }
+      : roled.role === 'ephemeral' && stored?.containerID !== undefined
+        ? { containerID: stored.containerID }
+        : {}),
     ready: readyOf(roled, state, started, about),
     started: roled.role === 'init' ? running : started,
     restartCount: shown?.attempt ?? stored?.restartCount ?? 0,
@@ -94,7 +120,10 @@ function containerStatus(view: PodView, roled: RoledContainer, context: StatusCo
 }
 
 /** What the container was given, and what of it the node has set aside (KEP-1287). */
-function resourcesOf({ container, role }: RoledContainer, applied: Container['resources']): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
+function resourcesOf(
+  { container, role }: RoledContainer,
+  applied: Container['resources'],
+): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
   const allocated = container.resources ?? {};
   if (role === 'ephemeral') return {};
   const { requests } = allocated;
@@ -103,17 +132,28 @@ function resourcesOf({ container, role }: RoledContainer, applied: Container['re
 
 function storedStatus(view: PodView, name: string): ContainerStatus | undefined {
   const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = view.pod.status ?? {};
-  return [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses].find((status) => status.name === name);
+  return [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses].find(
+    (status) => status.name === name,
+  );
 }
 
 /** A container that was reported but is not to be found: the node was rebooted, or its runtime wiped. */
 function lostState(stored: ContainerStatus | undefined): ContainerStateTerminated | undefined {
   if (stored?.state?.terminated !== undefined) return stored.state.terminated;
   if (stored?.state?.running === undefined) return stored?.lastState?.terminated;
-  return { exitCode: 137, reason: 'ContainerStatusUnknown', message: 'The container could not be located when the pod was looked at again' };
+  return {
+    exitCode: 137,
+    reason: 'ContainerStatusUnknown',
+    message: 'The container could not be located when the pod was looked at again',
+  };
 }
 
-function readyOf(roled: RoledContainer, state: ContainerState, started: boolean, about: ContainerMemory | undefined): boolean {
+function readyOf(
+  roled: RoledContainer,
+  state: ContainerState,
+  started: boolean,
+  about: ContainerMemory | undefined,
+): boolean {
   if (roled.role === 'init') return state.terminated?.exitCode === 0;
   if (roled.role === 'ephemeral') return false;
   if (!started) return false;
@@ -121,12 +161,20 @@ function readyOf(roled: RoledContainer, state: ContainerState, started: boolean,
 }
 
 function stateOf(
-  view: PodView, roled: RoledContainer, record: ContainerRecord | undefined, remembered: ContainerMemory, context: StatusContext,
+  view: PodView,
+  roled: RoledContainer,
+  record: ContainerRecord | undefined,
+  remembered: ContainerMemory,
+  context: StatusContext,
 ): ContainerState {
   const waiting = remembered.waiting ?? view.memory.trouble;
   if (record === undefined || record.phase === 'created') return { waiting: waitingState(view, roled, waiting) };
   if (record.phase !== 'exited') return { running: { startedAt: toTime(record.startedAt_ms) } };
-  const ending = view.pod.metadata?.deletionTimestamp !== undefined || view.memory.failed !== undefined || isTerminal(view.pod) || isComplete(view);
+  const ending =
+    view.pod.metadata?.deletionTimestamp !== undefined ||
+    view.memory.failed !== undefined ||
+    isTerminal(view.pod) ||
+    isComplete(view);
   const again = !ending && restarts(specOf(view.pod), roled.role, record.exitCode);
   if (again && remembered.waiting !== undefined) return { waiting: waitingState(view, roled, remembered.waiting) };
   if (again && remembered.crash !== undefined && restartAt(record, remembered, view.now_ms) !== undefined) {
@@ -141,13 +189,20 @@ function duration(ms: number): string {
   return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }
 
-function waitingState(view: PodView, roled: RoledContainer, waiting: Waiting | undefined): { reason: string; message?: string } {
+function waitingState(
+  view: PodView,
+  roled: RoledContainer,
+  waiting: Waiting | undefined,
+): { reason: string; message?: string } {
   if (waiting === undefined) {
     const initializing = roled.role === 'main' && (specOf(view.pod).initContainers ?? []).length > 0;
     return { reason: initializing ? 'PodInitializing' : 'ContainerCreating' };
   }
   if (waiting.reason === 'ErrImagePull' && view.now_ms - waiting.since_ms >= PULL_ERROR_SHOWN_MS) {
-    return { reason: 'ImagePullBackOff', message: `Back-off pulling image "${roled.container.image ?? ''}": ErrImagePull: ${waiting.message}` };
+    return {
+      reason: 'ImagePullBackOff',
+      message: `Back-off pulling image "${roled.container.image ?? ''}": ErrImagePull: ${waiting.message}`,
+    };
   }
   return { reason: waiting.reason, message: waiting.message };
 }
@@ -167,8 +222,8 @@ function terminatedState(record: ContainerRecord, context: StatusContext): Conta
 const TERMINAL: ReadonlySet<string> = new Set(['Succeeded', 'Failed']);
 
 /**
- * A pod ends with its last container, whatever decided its end: others take the node's resources, its volumes and its name as free once
- * they see a terminal phase. Until then the phase stays what it was.
+ * A pod ends with its last container, whatever decided its end: others take the node's resources, its volumes and its
+ * name as free once they see a terminal phase. Until then the phase stays what it was.
  */
 function settledPhaseOf(view: PodView, statuses: readonly Stated[]): string {
   const phase = phaseOf(view, statuses);
@@ -191,7 +246,9 @@ function phaseOf(view: PodView, statuses: readonly Stated[]): string {
   const ending = pod.metadata?.deletionTimestamp !== undefined;
   if (over && main.length > 0 && (ending || isComplete(view))) return succeeded ? 'Succeeded' : 'Failed';
   if (!isInitialized(view, statuses)) return 'Pending';
-  const fresh = main.some((status) => status.state?.waiting !== undefined && status.lastState?.terminated === undefined);
+  const fresh = main.some(
+    (status) => status.state?.waiting !== undefined && status.lastState?.terminated === undefined,
+  );
   return fresh ? 'Pending' : 'Running';
 }
 
@@ -201,7 +258,10 @@ function isInitialized(view: PodView, statuses: readonly Stated[]): boolean {
 }
 
 function unfinishedInit(statuses: readonly Stated[]): string[] {
-  return statuses.filter(({ roled, status }) => (roled.role === 'init' ? !status.ready : roled.role === 'sidecar' && status.started !== true))
+  return statuses
+    .filter(({ roled, status }) =>
+      roled.role === 'init' ? !status.ready : roled.role === 'sidecar' && status.started !== true,
+    )
     .map(({ status }) => status.name);
 }
 
@@ -220,20 +280,33 @@ function resizeConditions(view: PodView, make: MakeCondition): PodCondition[] {
   });
   if (underWay.length === 0) return conditions;
   const error = underWay.find((about) => about.resizeError !== undefined)?.resizeError;
-  return [...conditions, { ...make('PodResizeInProgress', true), ...(error === undefined ? {} : { reason: 'Error', message: error }) }];
+  return [
+    ...conditions,
+    { ...make('PodResizeInProgress', true), ...(error === undefined ? {} : { reason: 'Error', message: error }) },
+  ];
 }
 
-function conditionsOf(view: PodView, phase: string, statuses: readonly Stated[], sandboxReady: boolean): PodCondition[] {
+function conditionsOf(
+  view: PodView,
+  phase: string,
+  statuses: readonly Stated[],
+  sandboxReady: boolean,
+): PodCondition[] {
   const previous = view.memory.status?.conditions ?? view.pod.status?.conditions ?? [];
   const generation = view.pod.metadata?.generation;
   const make = (type: string, holds: boolean, reason = '', message = ''): PodCondition => {
     const status = holds ? 'True' : 'False';
     const before = previous.find((condition) => condition.type === type);
     return {
-      type, status,
-      ...(reason === '' || holds ? {} : { reason }), ...(message === '' || holds ? {} : { message }),
+      type,
+      status,
+      ...(reason === '' || holds ? {} : { reason }),
+      ...(message === '' || holds ? {} : { message }),
       ...(generation === undefined ? {} : { observedGeneration: generation }),
-      lastTransitionTime: before?.status === status && before.lastTransitionTime !== undefined ? before.lastTransitionTime : toTime(view.now_ms),
+      lastTransitionTime:
+        before?.status === status && before.lastTransitionTime !== undefined
+          ? before.lastTransitionTime
+          : toTime(view.now_ms),
     };
   };
   const serving = statuses.filter(({ roled }) => roled.role === 'main' || roled.role === 'sidecar');
@@ -243,14 +316,29 @@ function conditionsOf(view: PodView, phase: string, statuses: readonly Stated[],
   const why = done ? '' : `containers with unready status: [${unready.join(' ')}]`;
   const containersReady = !done && unready.length === 0 && sandboxReady;
   const gates = (specOf(view.pod).readinessGates ?? []).map((gate) => gate.conditionType);
-  const closed = gates.filter((type) => view.pod.status?.conditions?.find((condition) => condition.type === type)?.status !== 'True');
+  const closed = gates.filter(
+    (type) => view.pod.status?.conditions?.find((condition) => condition.type === type)?.status !== 'True',
+  );
   const initialized = phase === 'Succeeded' || isInitialized(view, statuses);
-  const ready = containersReady && closed.length > 0
-    ? make('Ready', false, 'ReadinessGatesNotReady', closed.map((type) => `corresponding condition of pod readiness gate "${type}" does not exist or is not True.`).join(', '))
-    : make('Ready', containersReady, reason, why);
+  const ready =
+    containersReady && closed.length > 0
+      ? make(
+          'Ready',
+          false,
+          'ReadinessGatesNotReady',
+          closed
+            .map((type) => `corresponding condition of pod readiness gate "${type}" does not exist or is not True.`)
+            .join(', '),
+        )
+      : make('Ready', containersReady, reason, why);
   return [
     make('PodReadyToStartContainers', sandboxReady && !done),
-    make('Initialized', initialized, 'ContainersNotInitialized', `containers with incomplete status: [${unfinishedInit(statuses).join(' ')}]`),
+    make(
+      'Initialized',
+      initialized,
+      'ContainersNotInitialized',
+      `containers with incomplete status: [${unfinishedInit(statuses).join(' ')}]`,
+    ),
     ready,
     make('ContainersReady', containersReady, reason, why),
     make('PodScheduled', true),

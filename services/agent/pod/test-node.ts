@@ -36,12 +36,27 @@ export class TestNode {
     const { clock, runtime } = this;
     const handlers = new Handlers(runtime, clock);
     const manager = new PodManager({
-      runtime, clock, random: seededRandom(1), logger: silentLogger, nodeName: 'w1', hostIP: '192.0.2.1', volumes: noVolumes, images: new Images(runtime), logRoot: '/logs',
-      node: { clusterDNS: '10.96.0.10', clusterDomain: 'cluster.local', hostDNS: { servers: [], searches: [], options: [] }, memoryCapacity_bytes: 2 ** 30, hostname: 'w1' },
+      runtime,
+      clock,
+      random: seededRandom(1),
+      logger: silentLogger,
+      nodeName: 'w1',
+      hostIP: '192.0.2.1',
+      volumes: noVolumes,
+      images: new Images(runtime),
+      logRoot: '/logs',
+      node: {
+        clusterDNS: '10.96.0.10',
+        clusterDomain: 'cluster.local',
+        hostDNS: { servers: [], searches: [], options: [] },
+        memoryCapacity_bytes: 2 ** 30,
+        hostname: 'w1',
+      },
       allocatable: () => ({ cpu: '2', memory: '1Gi' }),
       nodeObject: () => this.object,
       requestToken: () => Promise.reject(new Error('no tokens here')),
-      runHandler: (handler, container, record, podIP, timeout_s) => handlers.run(handler, { container, record, podIP, timeout_s }),
+      runHandler: (handler, container, record, podIP, timeout_s) =>
+        handlers.run(handler, { container, record, podIP, timeout_s }),
       part: this.containment.part('pods'),
       reportStatus: (key, status) => {
         this.onReport(key);
@@ -50,7 +65,11 @@ export class TestNode {
       },
       reportTerminated: (key) => void this.terminated.push(key.name),
       event: (event) => void this.events.push(event),
-      checkpoints: { ...noCheckpoints, savePod: ({ pod }) => void this.saved.set(pod.metadata?.uid ?? '', pod), removePod: (uid) => void this.saved.delete(uid) },
+      checkpoints: {
+        ...noCheckpoints,
+        savePod: ({ pod }) => void this.saved.set(pod.metadata?.uid ?? '', pod),
+        removePod: (uid) => void this.saved.delete(uid),
+      },
     });
     manager.start();
     return manager;
@@ -75,7 +94,9 @@ export class TestNode {
   }
 
   state(name = 'web') {
-    return [...(this.status.initContainerStatuses ?? []), ...(this.status.containerStatuses ?? [])].find((status) => status.name === name);
+    return [...(this.status.initContainerStatuses ?? []), ...(this.status.containerStatuses ?? [])].find(
+      (status) => status.name === name,
+    );
   }
 
   condition(type: string) {
@@ -83,7 +104,9 @@ export class TestNode {
   }
 
   starts(): string[] {
-    return this.runtime.calls.filter((call) => call.startsWith('startContainer')).map((call) => call.slice('startContainer '.length));
+    return this.runtime.calls
+      .filter((call) => call.startsWith('startContainer'))
+      .map((call) => call.slice('startContainer '.length));
   }
 
   async exit(name: string, code: number): Promise<void> {
@@ -93,8 +116,10 @@ export class TestNode {
 }
 
 export const podOf = (spec: Partial<PodSpec> = {}): Pod => ({
-  metadata: { namespace: 'default', name: 'a', uid: 'u1' }, spec: { nodeName: 'w1', containers: [{ name: 'web', image: 'web:1' }], ...spec },
+  metadata: { namespace: 'default', name: 'a', uid: 'u1' },
+  spec: { nodeName: 'w1', containers: [{ name: 'web', image: 'web:1' }], ...spec },
 });
 export const deleted = (pod: Pod, grace_s: number): Pod => ({
-  ...pod, metadata: { ...pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: grace_s },
+  ...pod,
+  metadata: { ...pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: grace_s },
 });

@@ -4,7 +4,15 @@ import { PodTokens } from './tokens.js';
 import type { Pod } from '../pod-spec/types.js';
 
 const need = { audience: '', expiration_s: 1000 };
-const pod: Pod = { metadata: { name: 'a' }, spec: { containers: [], volumes: [{ name: 't', projected: { sources: [{ serviceAccountToken: { path: 'token', expirationSeconds: 1000 } }] } }] } };
+const pod: Pod = {
+  metadata: { name: 'a' },
+  spec: {
+    containers: [],
+    volumes: [
+      { name: 't', projected: { sources: [{ serviceAccountToken: { path: 'token', expirationSeconds: 1000 } }] } },
+    ],
+  },
+};
 const key = { namespace: 'default', name: 'a', uid: 'u1' };
 
 class Member {
@@ -14,7 +22,9 @@ class Member {
 
   requestToken = () => {
     this.asked++;
-    return this.away ? Promise.reject(new Error('no member is reachable')) : Promise.resolve({ token: `token ${this.asked}`, expires_ms: this.clock.now() + 1_000_000 });
+    return this.away
+      ? Promise.reject(new Error('no member is reachable'))
+      : Promise.resolve({ token: `token ${this.asked}`, expires_ms: this.clock.now() + 1_000_000 });
   };
 }
 

@@ -40,13 +40,30 @@ describe('a fault in the work on one pod', () => {
   it('that a timer of it throws is contained too', async () => {
     const node = new TestNode();
     node.runtime.onExec = () => Promise.resolve({ exitCode: 0, stdout: new Uint8Array(), stderr: new Uint8Array() });
-    await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', readinessProbe: { exec: { command: ['x'] }, get periodSeconds(): number { throw new Error('our mistake'); } } }] }));
+    await node.apply(
+      podOf({
+        containers: [
+          {
+            name: 'web',
+            image: 'web:1',
+            readinessProbe: {
+              exec: { command: ['x'] },
+              get periodSeconds(): number {
+                throw new Error('our mistake');
+              },
+            },
+          },
+        ],
+      }),
+    );
     await node.clock.advance(5_000);
     expect(node.containment.faults()).toMatchObject([{ part: 'pod', last: 'our mistake' }]);
   });
 });
 
-/** Issue 6 row 28: "phase Failed while a container still runs" (kubelet: a terminal phase waits for the last container). */
+/**
+ * Issue 6 row 28: "phase Failed while a container still runs" (kubelet: a terminal phase waits for the last container).
+ */
 describe('a phase that is final', () => {
   const held = async (spec: Partial<PodSpec>) => {
     const node = new TestNode();
@@ -56,7 +73,11 @@ describe('a phase that is final', () => {
   };
   const settles = async (node: TestNode, phase: string) => {
     expect(node.runtime.table.snapshot().containers.some((record) => record.phase === 'running')).toBe(true);
-    expect(node.statuses.some((status) => status.phase === 'Failed' || status.phase === 'Succeeded' || status.reason !== undefined)).toBe(false);
+    expect(
+      node.statuses.some(
+        (status) => status.phase === 'Failed' || status.phase === 'Succeeded' || status.reason !== undefined,
+      ),
+    ).toBe(false);
     await node.clock.advance(61_000);
     expect(node.status.phase).toBe(phase);
   };
@@ -70,13 +91,22 @@ describe('a phase that is final', () => {
   });
 
   it('comes after main containers have ended only when sidecars have, too', async () => {
-    const { node } = await held({ restartPolicy: 'Never', initContainers: [{ name: 'side', image: 'web:1', restartPolicy: 'Always' }] });
+    const { node } = await held({
+      restartPolicy: 'Never',
+      initContainers: [{ name: 'side', image: 'web:1', restartPolicy: 'Always' }],
+    });
     await node.exit('web', 0);
     await settles(node, 'Succeeded');
   });
 
   it('comes after an init container has failed only when sidecars have ended', async () => {
-    const { node } = await held({ restartPolicy: 'Never', initContainers: [{ name: 'side', image: 'web:1', restartPolicy: 'Always' }, { name: 'one', image: 'web:1' }] });
+    const { node } = await held({
+      restartPolicy: 'Never',
+      initContainers: [
+        { name: 'side', image: 'web:1', restartPolicy: 'Always' },
+        { name: 'one', image: 'web:1' },
+      ],
+    });
     await node.exit('one', 3);
     await settles(node, 'Failed');
   });
@@ -85,7 +115,14 @@ describe('a phase that is final', () => {
 it('a container status shows resources and allocatedResources (issue 6 row 28, KEP-1287)', async () => {
   const node = new TestNode();
   const resources = { requests: { cpu: '100m', memory: '16Mi' }, limits: { cpu: '1' } };
-  await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', resources }, { name: 'bare', image: 'web:1' }] }));
+  await node.apply(
+    podOf({
+      containers: [
+        { name: 'web', image: 'web:1', resources },
+        { name: 'bare', image: 'web:1' },
+      ],
+    }),
+  );
   expect(node.state()).toMatchObject({ resources, allocatedResources: resources.requests });
   expect(node.state('bare')).toMatchObject({ resources: {} });
   expect(node.state('bare')).not.toHaveProperty('allocatedResources');
@@ -97,17 +134,29 @@ describe('a pod', () => {
     await node.apply(podOf());
     expect(node.runtime.calls).toEqual(['runSandbox a/0', 'createContainer web/0', 'startContainer web/0']);
     expect(node.events.map(({ reason, message }) => `${reason}: ${message}`)).toEqual([
-      'Pulled: Container image "web:1" already present on machine', 'Created: Created container: web', 'Started: Started container web',
+      'Pulled: Container image "web:1" already present on machine',
+      'Created: Created container: web',
+      'Started: Started container web',
     ]);
     expect(node.status).toMatchObject({ phase: 'Running', podIP: '10.0.0.1', qosClass: 'BestEffort' });
-    expect([node.condition('Ready'), node.condition('Initialized'), node.condition('PodReadyToStartContainers')]).toEqual(['True', 'True', 'True']);
+    expect([
+      node.condition('Ready'),
+      node.condition('Initialized'),
+      node.condition('PodReadyToStartContainers'),
+    ]).toEqual(['True', 'True', 'True']);
   });
 
   it('runs init containers one after the other, and sidecars beside them (KEP-753)', async () => {
     const node = new TestNode();
-    await node.apply(podOf({ initContainers: [
-      { name: 'one', image: 'web:1' }, { name: 'side', image: 'web:1', restartPolicy: 'Always' }, { name: 'two', image: 'web:1' },
-    ] }));
+    await node.apply(
+      podOf({
+        initContainers: [
+          { name: 'one', image: 'web:1' },
+          { name: 'side', image: 'web:1', restartPolicy: 'Always' },
+          { name: 'two', image: 'web:1' },
+        ],
+      }),
+    );
     expect(node.starts()).toEqual(['one/0']);
     expect(node.status.phase).toBe('Pending');
     expect(node.state()?.state?.waiting?.reason).toBe('PodInitializing');
@@ -143,9 +192,20 @@ describe('a pod', () => {
     await node.apply(podOf());
     await node.exit('web', 1);
     expect(node.starts()).toHaveLength(2);
-    for (const [restarts, wait_s] of [[2, 10], [3, 20], [4, 40], [5, 80], [6, 160], [7, 300], [8, 300]] as const) {
+    for (const [restarts, wait_s] of [
+      [2, 10],
+      [3, 20],
+      [4, 40],
+      [5, 80],
+      [6, 160],
+      [7, 300],
+      [8, 300],
+    ] as const) {
       await node.exit('web', 1);
-      expect(node.state()).toMatchObject({ state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode: 1, reason: 'Error' } } });
+      expect(node.state()).toMatchObject({
+        state: { waiting: { reason: 'CrashLoopBackOff' } },
+        lastState: { terminated: { exitCode: 1, reason: 'Error' } },
+      });
       await node.clock.advance(wait_s * 1000 - 200);
       expect(node.starts()).toHaveLength(restarts);
       await node.clock.advance(400);
@@ -154,14 +214,20 @@ describe('a pod', () => {
     expect(node.state()?.restartCount).toBe(8);
     const told = node.events.filter((event) => event.reason === 'BackOff');
     expect(told).toHaveLength(7);
-    expect(told[0]).toMatchObject({ type: 'Warning', fieldPath: 'spec.containers{web}', message: 'Back-off restarting failed container web in pod a_default(u1)' });
+    expect(told[0]).toMatchObject({
+      type: 'Warning',
+      fieldPath: 'spec.containers{web}',
+      message: 'Back-off restarting failed container web in pod a_default(u1)',
+    });
     await node.clock.advance(601_000);
     await node.exit('web', 1);
     expect(node.starts()).toHaveLength(10);
   });
 
   it.each([
-    ['OnFailure', 0, 'Succeeded'], ['Never', 0, 'Succeeded'], ['Never', 2, 'Failed'],
+    ['OnFailure', 0, 'Succeeded'],
+    ['Never', 0, 'Succeeded'],
+    ['Never', 2, 'Failed'],
   ])('with restart policy %s ends after exit code %i as %s', async (restartPolicy, code, phase) => {
     const node = new TestNode();
     await node.apply(podOf({ restartPolicy }));
@@ -191,7 +257,11 @@ describe('a pod', () => {
     const node = new TestNode();
     const pod = await node.apply(podOf());
     await node.apply(deleted(pod, 30));
-    expect(node.runtime.calls.slice(3).map((call) => call.split(' ')[0])).toEqual(['stopContainer', 'stopSandbox', 'removeSandbox']);
+    expect(node.runtime.calls.slice(3).map((call) => call.split(' ')[0])).toEqual([
+      'stopContainer',
+      'stopSandbox',
+      'removeSandbox',
+    ]);
     expect(node.terminated).toEqual(['a']);
     expect(node.status.containerStatuses?.[0]?.state?.terminated?.exitCode).toBe(143);
   });
@@ -210,7 +280,9 @@ describe('a pod', () => {
 
   it('shares the grace period between preStop and SIGTERM', async () => {
     const node = new TestNode();
-    const pod = await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', lifecycle: { preStop: { sleep: { seconds: 4 } } } }] }));
+    const pod = await node.apply(
+      podOf({ containers: [{ name: 'web', image: 'web:1', lifecycle: { preStop: { sleep: { seconds: 4 } } } }] }),
+    );
     await node.apply(deleted(pod, 10));
     await node.clock.advance(4_100);
     expect(node.runtime.calls).toContain('stopContainer web/0 6');
@@ -248,9 +320,12 @@ describe('a pod', () => {
   it('stays ready when it is adopted, until a probe says otherwise', async () => {
     const node = new TestNode();
     let healthy = true;
-    node.runtime.onExec = () => Promise.resolve({ exitCode: healthy ? 0 : 1, stdout: new Uint8Array(), stderr: new Uint8Array() });
+    node.runtime.onExec = () =>
+      Promise.resolve({ exitCode: healthy ? 0 : 1, stdout: new Uint8Array(), stderr: new Uint8Array() });
     const exec = { exec: { command: ['check'] }, periodSeconds: 1 };
-    const pod = await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', startupProbe: exec, readinessProbe: exec }] }));
+    const pod = await node.apply(
+      podOf({ containers: [{ name: 'web', image: 'web:1', startupProbe: exec, readinessProbe: exec }] }),
+    );
     await node.clock.advance(2_000);
     expect(node.condition('Ready')).toBe('True');
     const status = node.status;
@@ -258,7 +333,11 @@ describe('a pod', () => {
     healthy = false;
     await node.apply({ ...pod, status });
     await node.clock.advance(1_500);
-    expect(node.statuses.some((one) => one.conditions?.some(({ type, status: holds }) => type === 'Ready' && holds !== 'True'))).toBe(false);
+    expect(
+      node.statuses.some((one) =>
+        one.conditions?.some(({ type, status: holds }) => type === 'Ready' && holds !== 'True'),
+      ),
+    ).toBe(false);
     await node.clock.advance(2_000);
     expect(node.condition('Ready')).toBe('False');
     expect(node.state()).toMatchObject({ started: true, restartCount: 0 });
@@ -268,7 +347,10 @@ describe('a pod', () => {
     const node = new TestNode();
     await node.apply(podOf());
     node.restart();
-    node.manager.restore({ pods: [...node.saved.values()].map((pod) => ({ pod, serviceEnvironment: {} })), objects: [] });
+    node.manager.restore({
+      pods: [...node.saved.values()].map((pod) => ({ pod, serviceEnvironment: {} })),
+      objects: [],
+    });
     await node.clock.advance(10);
     expect(node.starts()).toEqual(['web/0']);
     expect(node.manager.known()).toMatchObject([{ uid: 'u1', resourceVersion: '1' }]);
@@ -306,11 +388,22 @@ describe('an ephemeral container', () => {
   it('runs once, beside the others, with the processes of its target', async () => {
     const node = new TestNode();
     const pod = await node.apply(podOf());
-    await node.apply({ ...pod, spec: { ...podOf().spec, containers: [{ name: 'web', image: 'web:1' }], ephemeralContainers: [debug({ targetContainerName: 'web' })] } });
+    await node.apply({
+      ...pod,
+      spec: {
+        ...podOf().spec,
+        containers: [{ name: 'web', image: 'web:1' }],
+        ephemeralContainers: [debug({ targetContainerName: 'web' })],
+      },
+    });
     expect(node.starts()).toEqual(['web/0', 'debug/0']);
     expect(node.runtime.specs.get('debug/0')?.targetId).toBe(node.runtime.table.find('web').id);
     expect(node.status.ephemeralContainerStatuses).toMatchObject([{ name: 'debug', state: { running: {} } }]);
-    expect(node.status).toMatchObject({ phase: 'Running', qosClass: 'BestEffort', containerStatuses: [{ name: 'web' }] });
+    expect(node.status).toMatchObject({
+      phase: 'Running',
+      qosClass: 'BestEffort',
+      containerStatuses: [{ name: 'web' }],
+    });
     expect(node.condition('Ready')).toBe('True');
     await node.exit('debug', 1);
     await node.clock.advance(60_000);
@@ -321,8 +414,15 @@ describe('an ephemeral container', () => {
 
   it('waits for its target, and does not hold up the pod', async () => {
     const node = new TestNode();
-    await node.apply(podOf({ initContainers: [{ name: 'one', image: 'web:1' }], ephemeralContainers: [debug({ targetContainerName: 'web' })] }));
-    expect(node.status.ephemeralContainerStatuses?.[0]?.state?.waiting?.message).toBe('the target container "web" is not running');
+    await node.apply(
+      podOf({
+        initContainers: [{ name: 'one', image: 'web:1' }],
+        ephemeralContainers: [debug({ targetContainerName: 'web' })],
+      }),
+    );
+    expect(node.status.ephemeralContainerStatuses?.[0]?.state?.waiting?.message).toBe(
+      'the target container "web" is not running',
+    );
     await node.exit('one', 0);
     await node.clock.advance(10_100);
     expect(node.starts()).toEqual(['one/0', 'web/0', 'debug/0']);
@@ -342,7 +442,10 @@ describe('what keeps a container from starting', () => {
   it('an image that cannot be pulled: ErrImagePull, then ImagePullBackOff, tried again after 10 s', async () => {
     const node = new TestNode();
     await node.apply(podOf({ containers: [{ name: 'web', image: 'gone:1' }] }));
-    expect(node.state()?.state?.waiting).toMatchObject({ reason: 'ErrImagePull', message: 'failed to pull image "gone:1": no registry holds gone:1' });
+    expect(node.state()?.state?.waiting).toMatchObject({
+      reason: 'ErrImagePull',
+      message: 'failed to pull image "gone:1": no registry holds gone:1',
+    });
     await node.clock.advance(2_100);
     expect(node.state()?.state?.waiting?.reason).toBe('ImagePullBackOff');
     node.runtime.images.add('gone:1');
@@ -351,7 +454,9 @@ describe('what keeps a container from starting', () => {
   });
 
   it.each([
-    ['web:1', 'Always', 'ErrImagePull'], ['gone:1', 'Never', 'ErrImageNeverPull'], ['no such name', 'IfNotPresent', 'InvalidImageName'],
+    ['web:1', 'Always', 'ErrImagePull'],
+    ['gone:1', 'Never', 'ErrImageNeverPull'],
+    ['no such name', 'IfNotPresent', 'InvalidImageName'],
   ])('%s with policy %s: %s', async (image, imagePullPolicy, reason) => {
     const node = new TestNode();
     await node.apply(podOf({ containers: [{ name: 'web', image, imagePullPolicy }] }));
@@ -360,8 +465,13 @@ describe('what keeps a container from starting', () => {
 
   it('a ConfigMap that is missing, until it comes', async () => {
     const node = new TestNode();
-    await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', envFrom: [{ configMapRef: { name: 'settings' } }] }] }));
-    expect(node.state()?.state?.waiting).toEqual({ reason: 'CreateContainerConfigError', message: 'configmap "settings" not found' });
+    await node.apply(
+      podOf({ containers: [{ name: 'web', image: 'web:1', envFrom: [{ configMapRef: { name: 'settings' } }] }] }),
+    );
+    expect(node.state()?.state?.waiting).toEqual({
+      reason: 'CreateContainerConfigError',
+      message: 'configmap "settings" not found',
+    });
     const map: ConfigMap = { metadata: { namespace: 'default', name: 'settings' }, data: { A: '1' } };
     node.manager.applyObject({ kind: 'ConfigMap', namespace: 'default', name: 'settings' }, map);
     await node.clock.advance(10);
@@ -370,16 +480,33 @@ describe('what keeps a container from starting', () => {
 
   it.each(['../x', '/x', 'x/../../y'])('a subPath that climbs out, %s: refused', async (subPath) => {
     const node = new TestNode();
-    await node.apply(podOf({ volumes: [{ name: 'v', emptyDir: {} }], containers: [{ name: 'web', image: 'web:1', volumeMounts: [{ name: 'v', mountPath: '/v', subPath }] }] }));
-    expect(node.state()?.state?.waiting).toEqual({ reason: 'CreateContainerConfigError', message: `subPath "${subPath}" must be relative and without ".."` });
+    await node.apply(
+      podOf({
+        volumes: [{ name: 'v', emptyDir: {} }],
+        containers: [{ name: 'web', image: 'web:1', volumeMounts: [{ name: 'v', mountPath: '/v', subPath }] }],
+      }),
+    );
+    expect(node.state()?.state?.waiting).toEqual({
+      reason: 'CreateContainerConfigError',
+      message: `subPath "${subPath}" must be relative and without ".."`,
+    });
   });
 
   it('a subPathExpr whose variable is not set, until it is', async () => {
     const node = new TestNode();
-    const container = { name: 'web', image: 'web:1', volumeMounts: [{ name: 'v', mountPath: '/v', subPathExpr: 'of/$(WHO)' }] };
+    const container = {
+      name: 'web',
+      image: 'web:1',
+      volumeMounts: [{ name: 'v', mountPath: '/v', subPathExpr: 'of/$(WHO)' }],
+    };
     await node.apply(podOf({ volumes: [{ name: 'v', emptyDir: {} }], containers: [container] }));
     expect(node.state()?.state?.waiting?.message).toBe('subPathExpr "of/$(WHO)" names a variable that is not set');
-    await node.apply(podOf({ volumes: [{ name: 'v', emptyDir: {} }], containers: [{ ...container, env: [{ name: 'WHO', value: 'me' }] }] }));
+    await node.apply(
+      podOf({
+        volumes: [{ name: 'v', emptyDir: {} }],
+        containers: [{ ...container, env: [{ name: 'WHO', value: 'me' }] }],
+      }),
+    );
     await node.clock.advance(10_000);
     expect(node.status.phase).toBe('Running');
   });
@@ -397,8 +524,11 @@ describe('probes', () => {
   it('a readiness probe gates Ready and takes it back', async () => {
     const node = new TestNode();
     let healthy = false;
-    node.runtime.onExec = () => Promise.resolve({ exitCode: healthy ? 0 : 1, stdout: Buffer.from('not yet'), stderr: new Uint8Array() });
-    await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', readinessProbe: { ...probe, failureThreshold: 2 } }] }));
+    node.runtime.onExec = () =>
+      Promise.resolve({ exitCode: healthy ? 0 : 1, stdout: Buffer.from('not yet'), stderr: new Uint8Array() });
+    await node.apply(
+      podOf({ containers: [{ name: 'web', image: 'web:1', readinessProbe: { ...probe, failureThreshold: 2 } }] }),
+    );
     expect(node.condition('Ready')).toBe('False');
     healthy = true;
     await node.clock.advance(2_000);
@@ -415,11 +545,20 @@ describe('probes', () => {
   it('a liveness probe restarts, but not before the startup probe has succeeded', async () => {
     const node = new TestNode();
     const failing = new Set(['start', 'live']);
-    node.runtime.onExec = (_id, [command = '']) => Promise.resolve({ exitCode: failing.has(command) ? 1 : 0, stdout: new Uint8Array(), stderr: new Uint8Array() });
-    await node.apply(podOf({ containers: [{
-      name: 'web', image: 'web:1', startupProbe: { exec: { command: ['start'] }, periodSeconds: 1, failureThreshold: 30 },
-      livenessProbe: { exec: { command: ['live'] }, periodSeconds: 1, failureThreshold: 3 },
-    }] }));
+    node.runtime.onExec = (_id, [command = '']) =>
+      Promise.resolve({ exitCode: failing.has(command) ? 1 : 0, stdout: new Uint8Array(), stderr: new Uint8Array() });
+    await node.apply(
+      podOf({
+        containers: [
+          {
+            name: 'web',
+            image: 'web:1',
+            startupProbe: { exec: { command: ['start'] }, periodSeconds: 1, failureThreshold: 30 },
+            livenessProbe: { exec: { command: ['live'] }, periodSeconds: 1, failureThreshold: 3 },
+          },
+        ],
+      }),
+    );
     await node.clock.advance(10_000);
     expect(node.state()).toMatchObject({ started: false, ready: false, restartCount: 0 });
     failing.delete('start');
@@ -427,13 +566,19 @@ describe('probes', () => {
     expect(node.state()).toMatchObject({ started: true, ready: true });
     await node.clock.advance(3_000);
     expect(node.state()?.restartCount).toBe(1);
-    expect(node.events.find((event) => event.reason === 'Killing')?.message).toBe('Container web failed liveness probe, will be restarted');
+    expect(node.events.find((event) => event.reason === 'Killing')?.message).toBe(
+      'Container web failed liveness probe, will be restarted',
+    );
   });
 
   it('a postStart hook that fails restarts its container', async () => {
     const node = new TestNode();
     node.runtime.onExec = () => Promise.resolve({ exitCode: 1, stdout: new Uint8Array(), stderr: new Uint8Array() });
-    await node.apply(podOf({ containers: [{ name: 'web', image: 'web:1', lifecycle: { postStart: { exec: { command: ['hook'] } } } }] }));
+    await node.apply(
+      podOf({
+        containers: [{ name: 'web', image: 'web:1', lifecycle: { postStart: { exec: { command: ['hook'] } } } }],
+      }),
+    );
     expect(node.events.map((event) => event.reason)).toContain('FailedPostStartHook');
     expect(node.starts().length).toBeGreaterThan(1);
   });

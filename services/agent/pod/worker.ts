@@ -66,7 +66,12 @@ export class PodWorker {
     this.#onGone = onGone;
     this.key = keyOf(pod);
     this.#actions = new PodActions(environment, this.#memory, () => this.allocated);
-    this.#probes = new ContainerProbes(environment, this.#memory, () => this.#pod, () => this.look());
+    this.#probes = new ContainerProbes(
+      environment,
+      this.#memory,
+      () => this.#pod,
+      () => this.look(),
+    );
   }
 
   get pod(): Pod {
@@ -83,10 +88,20 @@ export class PodWorker {
     return isTerminal(this.#pod) || this.#memory.released;
   }
 
-  /** The node's room is less by what it asks for. A pod whose object is gone leaves its room to the next, also while it still ends. */
+  /**
+   * The node's room is less by what it asks for. A pod whose object is gone leaves its room to the next, also while it
+   * still ends.
+   */
   get takesRoom(): boolean {
     const isHere = this.#memory.admitted || this.#pod.status?.startTime !== undefined;
-    return isHere && !this.isOver && !this.#gone && this.phase !== 'Succeeded' && this.phase !== 'Failed' && this.#memory.failed === undefined;
+    return (
+      isHere &&
+      !this.isOver &&
+      !this.#gone &&
+      this.phase !== 'Succeeded' &&
+      this.phase !== 'Failed' &&
+      this.#memory.failed === undefined
+    );
   }
 
   get waitsForRoom(): boolean {
@@ -158,7 +173,9 @@ export class PodWorker {
   async #sync(): Promise<void> {
     if (this.#stale) {
       this.#stale = false;
-      const listed = await this.#environment.runtime.list(this.key.uid).catch((error: unknown) => this.#unlisted(error));
+      const listed = await this.#environment.runtime
+        .list(this.key.uid)
+        .catch((error: unknown) => this.#unlisted(error));
       if (listed === undefined) return;
       this.#runtime = listed;
       await this.#observe();
@@ -186,7 +203,12 @@ export class PodWorker {
 
   #view(): PodView {
     return {
-      pod: this.allocated, gone: this.#gone, runtime: this.#runtime, memory: this.#memory, busy: this.#busy, now_ms: this.#environment.clock.now(),
+      pod: this.allocated,
+      gone: this.#gone,
+      runtime: this.#runtime,
+      memory: this.#memory,
+      busy: this.#busy,
+      now_ms: this.#environment.clock.now(),
     };
   }
 
@@ -196,9 +218,13 @@ export class PodWorker {
     if (this.#memory.admitted || this.#memory.failed !== undefined || this.#gone || isTerminal(this.#pod)) return;
     const isHere = sandboxes.length > 0 || containers.length > 0 || this.#pod.status?.startTime !== undefined;
     const environment = this.#environment;
-    const refusal = isHere ? undefined : admissionRefusal(this.#pod, {
-      allocatable: environment.allocatable(), node: environment.nodeObject(), ...environment.takenByOthers(this.key.uid),
-    });
+    const refusal = isHere
+      ? undefined
+      : admissionRefusal(this.#pod, {
+          allocatable: environment.allocatable(),
+          node: environment.nodeObject(),
+          ...environment.takenByOthers(this.key.uid),
+        });
     this.#memory.admitted = refusal === undefined;
     if (refusal === undefined) return;
     const { reason, message } = refusal;
@@ -209,11 +235,20 @@ export class PodWorker {
   #admitResize(): void {
     const { uid } = this.key;
     const before = this.#memory.pendingResize;
-    this.#allocation.admit(this.#pod, { allocatable: this.#environment.allocatable(), requested: this.#environment.requestedByOthers(uid) });
+    this.#allocation.admit(this.#pod, {
+      allocatable: this.#environment.allocatable(),
+      requested: this.#environment.requestedByOthers(uid),
+    });
     const pending = this.#allocation.pending;
     this.#memory.pendingResize = pending;
     if (pending === undefined || pending.message === before?.message) return;
-    this.#environment.event({ key: this.key, fieldPath: '', type: 'Warning', reason: `Resize${pending.reason}`, message: `Pod resize ${pending.reason}: ${pending.message}` });
+    this.#environment.event({
+      key: this.key,
+      fieldPath: '',
+      type: 'Warning',
+      reason: `Resize${pending.reason}`,
+      message: `Pod resize ${pending.reason}: ${pending.message}`,
+    });
   }
 
   /** Notes which containers are new and which have ended: probes follow them. */
@@ -224,8 +259,12 @@ export class PodWorker {
       if (record !== undefined && remembered.containerId !== record.id) {
         const before = this.#adopted(record);
         Object.assign(remembered, {
-          containerId: record.id, startup: before?.started === true ? true : undefined, liveness: undefined,
-          readiness: before?.ready === true ? true : undefined, kill: undefined, applied: before?.resources ?? roled.container.resources ?? {},
+          containerId: record.id,
+          startup: before?.started === true ? true : undefined,
+          liveness: undefined,
+          readiness: before?.ready === true ? true : undefined,
+          kill: undefined,
+          applied: before?.resources ?? roled.container.resources ?? {},
         });
       }
       await this.#readMessage(record);
@@ -233,16 +272,23 @@ export class PodWorker {
     this.#probes.follow(this.#runtime);
   }
 
-  /** What was last reported of a container that another run of the agent started: until a probe says otherwise it holds. */
+  /**
+   * What was last reported of a container that another run of the agent started: until a probe says otherwise it holds.
+   */
   #adopted(record: ContainerRecord): ContainerStatus | undefined {
     const { containerStatuses = [], initContainerStatuses = [] } = this.#pod.status ?? {};
-    return [...containerStatuses, ...initContainerStatuses].find((status) => status.containerID?.endsWith(`://${record.id}`) === true);
+    return [...containerStatuses, ...initContainerStatuses].find(
+      (status) => status.containerID?.endsWith(`://${record.id}`) === true,
+    );
   }
 
   async #readMessage(record: ContainerRecord | undefined): Promise<void> {
     if (record?.phase !== 'exited' || this.#messages.has(record.id)) return;
     const message = await this.#environment.volumes.terminationMessage(this.key.uid, record.name, record.attempt);
-    const fallsBack = record.annotations[ANNOTATIONS.messagePolicy] === 'FallbackToLogsOnError' && record.exitCode !== 0 && record.logPath !== '';
+    const fallsBack =
+      record.annotations[ANNOTATIONS.messagePolicy] === 'FallbackToLogsOnError' &&
+      record.exitCode !== 0 &&
+      record.logPath !== '';
     const words = message === undefined && fallsBack ? await lastWords(record.logPath) : '';
     this.#messages.set(record.id, message ?? (words === '' ? record.message : words));
   }
@@ -257,13 +303,19 @@ export class PodWorker {
     const weight = action.kind === 'stop' ? action.grace_s : 0;
     this.#busy.set(key, weight);
     if (action.kind === 'stop') this.#probes.release(action.record.id);
-    void this.#actions.execute(action, this.#runtime).catch((error: unknown) => {
-      this.#environment.logger.warn({ pod: this.key, action: action.kind, error: String(error) }, 'an action on a pod failed');
-      this.#memory.retryAt_ms = this.#environment.clock.now() + 1000;
-    }).finally(() => {
-      if (this.#busy.get(key) === weight) this.#busy.delete(key);
-      this.notice();
-    });
+    void this.#actions
+      .execute(action, this.#runtime)
+      .catch((error: unknown) => {
+        this.#environment.logger.warn(
+          { pod: this.key, action: action.kind, error: String(error) },
+          'an action on a pod failed',
+        );
+        this.#memory.retryAt_ms = this.#environment.clock.now() + 1000;
+      })
+      .finally(() => {
+        if (this.#busy.get(key) === weight) this.#busy.delete(key);
+        this.notice();
+      });
   }
 
   /** False when the API does not show yet what was reported. */
@@ -285,7 +337,8 @@ export class PodWorker {
     const changed = !sameStatus(this.#memory.status, status);
     const shown = sameStatus(this.#pod.status, status);
     if (!changed && (shown || now_ms - this.#reportedAt_ms < REPORT_INTERVAL_MS)) return shown;
-    for (const event of backOffEvents(this.#pod, this.#memory.status ?? this.#pod.status, status)) this.#environment.event(event);
+    for (const event of backOffEvents(this.#pod, this.#memory.status ?? this.#pod.status, status))
+      this.#environment.event(event);
     this.#memory.status = status;
     this.#reportedAt_ms = now_ms;
     this.#environment.reportStatus(this.key, status);

@@ -27,14 +27,28 @@ function decodeStatus(bytes: Buffer): number {
 export function checkGrpc(address: string, service: string, timeout_s: number): Promise<ProbeResult> {
   const client = new Client(address, credentials.createInsecure());
   return new Promise((resolve) => {
-    const call = client.makeUnaryRequest('/grpc.health.v1.Health/Check', encodeRequest, decodeStatus, service, (error, status) => {
-      deadline.abort();
-      client.close();
-      if (error !== null) resolve({ ok: false, message: `service unhealthy: ${error.message}` });
-      else if (status === SERVING) resolve({ ok: true, message: '' });
-      else resolve({ ok: false, message: `service unhealthy (responded with "${STATUS_NAMES[status ?? 0] ?? 'UNKNOWN'}")` });
-    });
+    const call = client.makeUnaryRequest(
+      '/grpc.health.v1.Health/Check',
+      encodeRequest,
+      decodeStatus,
+      service,
+      (error, status) => {
+        deadline.abort();
+        client.close();
+        if (error !== null) resolve({ ok: false, message: `service unhealthy: ${error.message}` });
+        else if (status === SERVING) resolve({ ok: true, message: '' });
+        else
+          resolve({
+            ok: false,
+            message: `service unhealthy (responded with "${STATUS_NAMES[status ?? 0] ?? 'UNKNOWN'}")`,
+          });
+      },
+    );
     const deadline = new AbortController();
-    AbortSignal.any([AbortSignal.timeout(timeout_s * 1000), deadline.signal]).addEventListener('abort', () => call.cancel(), { once: true });
+    AbortSignal.any([AbortSignal.timeout(timeout_s * 1000), deadline.signal]).addEventListener(
+      'abort',
+      () => call.cancel(),
+      { once: true },
+    );
   });
 }

@@ -1,4 +1,7 @@
-/** Carries out probes and lifecycle hooks: a command in the container, or a connection to the pod. Redirects are not followed (CVE-2020-8559). */
+/**
+ * Carries out probes and lifecycle hooks: a command in the container, or a connection to the pod. Redirects are not
+ * followed (CVE-2020-8559).
+ */
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
@@ -51,16 +54,20 @@ export class Handlers {
     if (this.#runtime.pretends) return ok;
     if (handler.httpGet !== undefined) return this.#http(handler.httpGet, target);
     if (handler.tcpSocket !== undefined) return this.#tcp(handler.tcpSocket, target);
-    if (handler.grpc !== undefined) return checkGrpc(`${bracketed(target.podIP)}:${handler.grpc.port}`, handler.grpc.service ?? '', target.timeout_s);
+    if (handler.grpc !== undefined)
+      return checkGrpc(`${bracketed(target.podIP)}:${handler.grpc.port}`, handler.grpc.service ?? '', target.timeout_s);
     return failed('no handler that this agent knows');
   }
 
   async #exec(command: readonly string[], target: HandlerTarget): Promise<ProbeResult> {
     try {
       const { exitCode, stdout, stderr } = await this.#runtime.execSync(target.record.id, command, target.timeout_s);
-      return exitCode === 0 ? ok : failed(Buffer.concat([stdout, stderr]).toString('utf8').trim() || `command ended with exit code ${exitCode}`);
+      return exitCode === 0
+        ? ok
+        : failed(Buffer.concat([stdout, stderr]).toString('utf8').trim() || `command ended with exit code ${exitCode}`);
     } catch (error) {
-      if (error instanceof ExecTimeoutError) return failed(`command "${command.join(' ')}" timed out after ${target.timeout_s}s`);
+      if (error instanceof ExecTimeoutError)
+        return failed(`command "${command.join(' ')}" timed out after ${target.timeout_s}s`);
       throw error;
     }
   }
@@ -80,15 +87,34 @@ export class Handlers {
       };
       // A probe asks for health, not for identity: certificates are not verified, as in kubelet.
       const request = (secure ? httpsRequest : httpRequest)({
-        host, port, path: action.path?.startsWith('/') === true ? action.path : `/${action.path ?? ''}`, method: 'GET', agent: false,
-        headers: { 'user-agent': 'kube-probe/1.36', accept: '*/*', ...headers }, ...(secure ? { rejectUnauthorized: false } : {}),
+        host,
+        port,
+        path: action.path?.startsWith('/') === true ? action.path : `/${action.path ?? ''}`,
+        method: 'GET',
+        agent: false,
+        headers: { 'user-agent': 'kube-probe/1.36', accept: '*/*', ...headers },
+        ...(secure ? { rejectUnauthorized: false } : {}),
       });
-      const timer = this.#clock.after(target.timeout_s * 1000, () => finish(failed(`Get "${secure ? 'https' : 'http'}://${bracketed(host)}:${port}${action.path ?? '/'}": timed out after ${target.timeout_s}s`)));
-      request.on('error', (error) => finish(failed(`Get "${secure ? 'https' : 'http'}://${bracketed(host)}:${port}${action.path ?? '/'}": ${dialError(error, host, port)}`)));
+      const timer = this.#clock.after(target.timeout_s * 1000, () =>
+        finish(
+          failed(
+            `Get "${secure ? 'https' : 'http'}://${bracketed(host)}:${port}${action.path ?? '/'}": timed out after ${target.timeout_s}s`,
+          ),
+        ),
+      );
+      request.on('error', (error) =>
+        finish(
+          failed(
+            `Get "${secure ? 'https' : 'http'}://${bracketed(host)}:${port}${action.path ?? '/'}": ${dialError(error, host, port)}`,
+          ),
+        ),
+      );
       request.on('response', (response) => {
         const code = response.statusCode ?? 0;
         let length = 0;
-        response.on('data', (chunk: Buffer) => { if ((length += chunk.length) > BODY_LENGTH_MAX) finish(verdict(code)); });
+        response.on('data', (chunk: Buffer) => {
+          if ((length += chunk.length) > BODY_LENGTH_MAX) finish(verdict(code));
+        });
         response.on('end', () => finish(verdict(code)));
         response.on('error', (error) => finish(failed(error.message)));
       });
@@ -106,7 +132,9 @@ export class Handlers {
         socket.destroy();
         resolve(result);
       };
-      const timer = this.#clock.after(target.timeout_s * 1000, () => finish(failed(`dial tcp ${target.podIP}:${port}: timed out after ${target.timeout_s}s`)));
+      const timer = this.#clock.after(target.timeout_s * 1000, () =>
+        finish(failed(`dial tcp ${target.podIP}:${port}: timed out after ${target.timeout_s}s`)),
+      );
       socket.on('connect', () => finish(ok));
       socket.on('error', (error) => finish(failed(dialError(error, action.host ?? target.podIP, port))));
     });
@@ -115,7 +143,9 @@ export class Handlers {
 
 /** In the words in which users have met it. */
 function dialError(error: NodeJS.ErrnoException, host: string, port: number): string {
-  return error.code === 'ECONNREFUSED' ? `dial tcp ${bracketed(host)}:${port}: connect: connection refused` : error.message;
+  return error.code === 'ECONNREFUSED'
+    ? `dial tcp ${bracketed(host)}:${port}: connect: connection refused`
+    : error.message;
 }
 
 /** 2xx and 3xx are success: a redirect is an answer, and where it leads is not asked. */

@@ -50,16 +50,23 @@ export class Prober {
 
   #startOthers(): void {
     const { container } = this.#options;
-    for (const [kind, probe] of [['liveness', container.livenessProbe], ['readiness', container.readinessProbe]] as const) {
+    for (const [kind, probe] of [
+      ['liveness', container.livenessProbe],
+      ['readiness', container.readinessProbe],
+    ] as const) {
       if (probe === undefined) continue;
-      const before = kind === 'readiness' && this.#options.initial?.readiness === true ? { ...noResults, verdict: true } : noResults;
+      const before =
+        kind === 'readiness' && this.#options.initial?.readiness === true ? { ...noResults, verdict: true } : noResults;
       this.#schedule(kind, probe, before, (probe.initialDelaySeconds ?? 0) * 1000);
     }
   }
 
   #schedule(kind: ProbeKind, probe: Probe, before: ProbeCount, delay_ms: number): void {
     if (this.#stopped) return;
-    this.#timers.set(kind, this.#options.clock.after(delay_ms, () => this.#run(kind, probe, before)));
+    this.#timers.set(
+      kind,
+      this.#options.clock.after(delay_ms, () => this.#run(kind, probe, before)),
+    );
   }
 
   async #run(kind: ProbeKind, probe: Probe, before: ProbeCount): Promise<void> {
@@ -67,7 +74,8 @@ export class Prober {
     if (this.#stopped) return;
     if (!result.ok) this.#options.onFailure(kind, result.message);
     const after = count(before, result.ok, probe);
-    if (after.verdict !== undefined && after.verdict !== before.verdict) this.#options.onVerdict(kind, after.verdict, result.message);
+    if (after.verdict !== undefined && after.verdict !== before.verdict)
+      this.#options.onVerdict(kind, after.verdict, result.message);
     if (kind === 'startup' && after.verdict !== undefined) {
       if (after.verdict) this.#startOthers();
       return;

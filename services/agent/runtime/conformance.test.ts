@@ -1,4 +1,6 @@
-/** CONTRIBUTING, "Tests": one conformance suite per interface. Here no container runs a process: the clock is virtual. */
+/**
+ * CONTRIBUTING, "Tests": one conformance suite per interface. Here no container runs a process: the clock is virtual.
+ */
 import { VirtualClock } from '../../../platform/clock.js';
 import { runtimeConformance } from './conformance/index.js';
 import type { RuntimeTarget } from './conformance/index.js';
@@ -8,13 +10,22 @@ import { runHollowCommand } from './hollow-commands.js';
 import { HollowRuntime } from './hollow.js';
 import type { ContainerSpec, ExecResult, Runtime } from './runtime.js';
 
-const IMAGES = { image: 'example.test/web:1', spareImage: 'example.test/spare:1', missingImage: 'example.test/missing/web:1' };
+const IMAGES = {
+  image: 'example.test/web:1',
+  spareImage: 'example.test/spare:1',
+  missingImage: 'example.test/missing/web:1',
+};
 
 /** The containers live in this process: a new agent finds them in the same runtime. */
 function targetOf(runtime: Runtime, clock: VirtualClock): RuntimeTarget {
   return {
-    ...IMAGES, runtime, logRoot: '/logs', reportsChanges: true,
-    elapse: (duration_ms) => clock.advance(duration_ms), reopen: () => Promise.resolve(runtime), close: () => runtime.close(),
+    ...IMAGES,
+    runtime,
+    logRoot: '/logs',
+    reportsChanges: true,
+    elapse: (duration_ms) => clock.advance(duration_ms),
+    reopen: () => Promise.resolve(runtime),
+    close: () => runtime.close(),
   };
 }
 

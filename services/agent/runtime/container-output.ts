@@ -77,7 +77,10 @@ export class ContainerOutput {
 }
 
 /** Sends lines as the request wants them; ends the stream at its limit of bytes. */
-function logSender({ stream: wanted = 'All', timestamps, limitBytes = Infinity }: LogRequest, stream: PipedStream): Follower['send'] {
+function logSender(
+  { stream: wanted = 'All', timestamps, limitBytes = Infinity }: LogRequest,
+  stream: PipedStream,
+): Follower['send'] {
   let left_bytes = limitBytes;
   return ({ at_ms, text }) => {
     if (wanted === 'Stderr') return;

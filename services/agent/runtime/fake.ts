@@ -6,7 +6,17 @@ import { PodTable, unknownContainer } from './pod-table.js';
 import { echoStream, resultStream } from './pretended-streams.js';
 import { ExecTimeoutError, ImagePullError } from './runtime.js';
 import type {
-  ContainerRecord, ContainerSpec, ExecRequest, ExecResult, ImageRecord, LogRequest, Runtime, RuntimeInfo, RuntimeSnapshot, SandboxRecord, SandboxSpec,
+  ContainerRecord,
+  ContainerSpec,
+  ExecRequest,
+  ExecResult,
+  ImageRecord,
+  LogRequest,
+  Runtime,
+  RuntimeInfo,
+  RuntimeSnapshot,
+  SandboxRecord,
+  SandboxSpec,
 } from './runtime.js';
 
 /** 128 + SIGKILL. */
@@ -82,7 +92,9 @@ export class FakeRuntime implements Runtime {
   }
 
   async updateResources(id: string, resources: ContainerSpec['resources']): Promise<void> {
-    await this.#call(`updateResources ${this.table.labelOf(id)} ${resources.cpuShares}/${resources.cpuQuota_us}/${resources.memoryLimit_bytes}`);
+    await this.#call(
+      `updateResources ${this.table.labelOf(id)} ${resources.cpuShares}/${resources.cpuQuota_us}/${resources.memoryLimit_bytes}`,
+    );
     this.table.running(id);
   }
 
@@ -111,7 +123,9 @@ export class FakeRuntime implements Runtime {
   }
 
   imageStatus(image: string): Promise<ImageRecord | undefined> {
-    return Promise.resolve(this.images.has(image) ? { id: `sha256:${image}`, names: [image], size_bytes: 1 } : undefined);
+    return Promise.resolve(
+      this.images.has(image) ? { id: `sha256:${image}`, names: [image], size_bytes: 1 } : undefined,
+    );
   }
 
   async pullImage(image: string): Promise<void> {

@@ -1,7 +1,7 @@
 /**
- * What a hollow container does: as whom its image runs, how long, with which exit code and output. Pure. The nearest word counts:
- * an annotation of the pod for the container, one for all its containers, a rule for the image, the command, and then the default:
- * what is meant to end ends well, anything else runs until it is stopped.
+ * What a hollow container does: as whom its image runs, how long, with which exit code and output. Pure. The nearest
+ * word counts: an annotation of the pod for the container, one for all its containers, a rule for the image, the
+ * command, and then the default: what is meant to end ends well, anything else runs until it is stopped.
  */
 import { parse } from 'yaml';
 import type { ContainerSpec } from './runtime.js';
@@ -75,13 +75,24 @@ export function hollowUser(image: string, rules: readonly HollowRule[]): number 
 
 type Acting = Pick<ContainerSpec, 'name' | 'image' | 'command' | 'args' | 'env' | 'stdin' | 'lifetime'>;
 
-export function behaviourOf(container: Acting, hostname: string, { annotations, rules }: { readonly annotations: Annotations; readonly rules: readonly HollowRule[] }): HollowBehaviour {
+export function behaviourOf(
+  container: Acting,
+  hostname: string,
+  { annotations, rules }: { readonly annotations: Annotations; readonly rules: readonly HollowRule[] },
+): HollowBehaviour {
   const said = (key: string) => annotationOf(annotations, key, container.name);
   const rule = ruleFor(container.image, rules);
-  const ran = container.lifetime === 'service' ? undefined : runHollowCommand([...container.command, ...container.args], { hostname, env: container.env });
+  const ran =
+    container.lifetime === 'service'
+      ? undefined
+      : runHollowCommand([...container.command, ...container.args], { hostname, env: container.env });
   const known = ran?.known === true ? ran : undefined;
   return {
-    exitAfter_ms: timeOf(said(HOLLOW_ANNOTATIONS.exitAfter)) ?? timeOf(rule?.exitAfter_ms) ?? known?.duration_ms ?? DURATIONS_MS[container.stdin ? 'service' : container.lifetime],
+    exitAfter_ms:
+      timeOf(said(HOLLOW_ANNOTATIONS.exitAfter)) ??
+      timeOf(rule?.exitAfter_ms) ??
+      known?.duration_ms ??
+      DURATIONS_MS[container.stdin ? 'service' : container.lifetime],
     exitCode: codeOf(said(HOLLOW_ANNOTATIONS.exitCode)) ?? rule?.exitCode ?? known?.code ?? 0,
     output: said(HOLLOW_ANNOTATIONS.output) ?? rule?.output ?? known?.output ?? '',
   };
@@ -106,22 +117,28 @@ export function parseHollowRules(text: string): HollowRule[] {
 }
 
 function ruleOf(value: unknown, where: string): HollowRule {
-  if (typeof value !== 'object' || value === null) throw new Error(`${where} must be a map with image, and some of user, exitAfterMs, exitCode, output`);
+  if (typeof value !== 'object' || value === null)
+    throw new Error(`${where} must be a map with image, and some of user, exitAfterMs, exitCode, output`);
   const { image, user, exitAfterMs, exitCode, output } = value as Record<string, unknown>;
   const unknown = Object.keys(value).find((field) => !RULE_FIELDS.has(field));
-  if (unknown !== undefined) throw new Error(`${where} has a field "${unknown}"; there are ${[...RULE_FIELDS].join(', ')}`);
+  if (unknown !== undefined)
+    throw new Error(`${where} has a field "${unknown}"; there are ${[...RULE_FIELDS].join(', ')}`);
   if (typeof image !== 'string' || image === '') throw new Error(`${where} must name an image, as "*/migrate:*"`);
   if (output !== undefined && typeof output !== 'string') throw new Error(`output of ${where} must be a text`);
   const number = (field: string, given: unknown, most: number): number | undefined => {
     if (given === undefined) return undefined;
-    if (typeof given !== 'number' || !Number.isInteger(given) || given < 0 || given > most) throw new Error(`${field} of ${where} must be a whole number up to ${most}`);
+    if (typeof given !== 'number' || !Number.isInteger(given) || given < 0 || given > most)
+      throw new Error(`${field} of ${where} must be a whole number up to ${most}`);
     return given;
   };
   const after = exitAfterMs === 'never' ? exitAfterMs : number('exitAfterMs', exitAfterMs, Number.MAX_SAFE_INTEGER);
   const code = number('exitCode', exitCode, 255);
   const id = number('user', user, 2 ** 31 - 1);
   return {
-    image, ...(id === undefined ? {} : { user: id }), ...(after === undefined ? {} : { exitAfter_ms: after }), ...(code === undefined ? {} : { exitCode: code }),
+    image,
+    ...(id === undefined ? {} : { user: id }),
+    ...(after === undefined ? {} : { exitAfter_ms: after }),
+    ...(code === undefined ? {} : { exitCode: code }),
     ...(typeof output === 'string' ? { output } : {}),
   };
 }

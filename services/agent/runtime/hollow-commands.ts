@@ -19,16 +19,25 @@ const done = (output: string, code = 0): HollowResult => ({ known: true, output,
 export function runHollowCommand(command: readonly string[], shell: HollowShell): HollowResult {
   const [program = '', ...rest] = command;
   const name = program.split('/').at(-1) ?? '';
-  if ((name === 'sh' || name === 'bash') && rest[0] === '-c') return runHollowCommand((rest[1] ?? '').trim().split(/\s+/), shell);
+  if ((name === 'sh' || name === 'bash') && rest[0] === '-c')
+    return runHollowCommand((rest[1] ?? '').trim().split(/\s+/), shell);
   switch (name) {
-    case 'true': return done('');
-    case 'false': return done('', 1);
-    case 'exit': return done('', Number(rest[0] ?? 0) & 0xff);
-    case 'echo': return done(`${rest.join(' ')}\n`);
-    case 'hostname': return done(`${shell.hostname}\n`);
-    case 'env': return done(shell.env.map((variable) => `${variable.name}=${variable.value}\n`).join(''));
-    case 'sleep': return sleep(rest);
-    default: return { known: false, output: `this container is hollow: it does not run ${program}\n`, code: CANNOT_RUN };
+    case 'true':
+      return done('');
+    case 'false':
+      return done('', 1);
+    case 'exit':
+      return done('', Number(rest[0] ?? 0) & 0xff);
+    case 'echo':
+      return done(`${rest.join(' ')}\n`);
+    case 'hostname':
+      return done(`${shell.hostname}\n`);
+    case 'env':
+      return done(shell.env.map((variable) => `${variable.name}=${variable.value}\n`).join(''));
+    case 'sleep':
+      return sleep(rest);
+    default:
+      return { known: false, output: `this container is hollow: it does not run ${program}\n`, code: CANNOT_RUN };
   }
 }
 

@@ -5,13 +5,30 @@
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { PodStream } from '../../../apimachinery/pod-streams.js';
 import { ContainerOutput } from './container-output.js';
-import { HOLLOW_ANNOTATIONS, annotationOf, behaviourOf, hollowUser, type Annotations, type HollowRule } from './hollow-behaviour.js';
+import {
+  HOLLOW_ANNOTATIONS,
+  annotationOf,
+  behaviourOf,
+  hollowUser,
+  type Annotations,
+  type HollowRule,
+} from './hollow-behaviour.js';
 import { runHollowCommand, type HollowResult } from './hollow-commands.js';
 import { PodTable, unknownContainer } from './pod-table.js';
 import { echoStream, resultStream } from './pretended-streams.js';
 import { ExecTimeoutError, ImagePullError } from './runtime.js';
 import type {
-  ContainerRecord, ContainerSpec, ExecRequest, ExecResult, ImageRecord, LogRequest, Runtime, RuntimeInfo, RuntimeSnapshot, SandboxRecord, SandboxSpec,
+  ContainerRecord,
+  ContainerSpec,
+  ExecRequest,
+  ExecResult,
+  ImageRecord,
+  LogRequest,
+  Runtime,
+  RuntimeInfo,
+  RuntimeSnapshot,
+  SandboxRecord,
+  SandboxSpec,
 } from './runtime.js';
 
 /** Images whose name says so cannot be pulled, as `example.test/missing/web:1`. */
@@ -27,7 +44,10 @@ interface Life {
 
 export interface HollowOptions {
   readonly clock: Clock;
-  /** IPv4 range for pods' addresses, as `10.244.1.0/24`; asked when a pod starts. Undefined: the network is not ready yet. */
+  /**
+   * IPv4 range for pods' addresses, as `10.244.1.0/24`; asked when a pod starts. Undefined: the network is not ready
+   * yet.
+   */
   readonly podCIDR?: () => string | undefined;
   /** How containers of some images differ from what they do by default. */
   readonly rules?: readonly HollowRule[];
@@ -60,7 +80,12 @@ export class HollowRuntime implements Runtime {
 
   info(): Promise<RuntimeInfo> {
     const networkReady = this.#podCIDR() !== undefined;
-    return Promise.resolve({ version: 'hollow://1.0', ready: true, networkReady, message: networkReady ? '' : 'the node has no share of the pod network yet' });
+    return Promise.resolve({
+      version: 'hollow://1.0',
+      ready: true,
+      networkReady,
+      message: networkReady ? '' : 'the node has no share of the pod network yet',
+    });
   }
 
   list(podUid?: string): Promise<RuntimeSnapshot> {
@@ -78,7 +103,8 @@ export class HollowRuntime implements Runtime {
 
   stopSandbox(id: string): Promise<void> {
     this.#free(id);
-    for (const container of this.#table.containersIn(id)) if (container.phase === 'running') this.#exit(container.id, KILLED);
+    for (const container of this.#table.containersIn(id))
+      if (container.phase === 'running') this.#exit(container.id, KILLED);
     this.#table.stopSandbox(id);
     return Promise.resolve();
   }
@@ -100,7 +126,13 @@ export class HollowRuntime implements Runtime {
     if (failure !== undefined) throw new Error(failure);
     if (!this.#images.has(spec.image)) throw new Error(`image "${spec.image}" is not present`);
     const id = this.#table.addContainer(sandboxId, spec);
-    this.#lives.set(id, { spec, annotations, hostname: sandbox.hostname, output: new ContainerOutput(this.#clock), timer: undefined });
+    this.#lives.set(id, {
+      spec,
+      annotations,
+      hostname: sandbox.hostname,
+      output: new ContainerOutput(this.#clock),
+      timer: undefined,
+    });
     return Promise.resolve(id);
   }
 
@@ -110,7 +142,10 @@ export class HollowRuntime implements Runtime {
     const command = [...life.spec.command, ...life.spec.args].join(' ');
     const would = command === '' ? '' : `, would run ${command}`;
     life.output.write(`${life.spec.name} of ${life.hostname} started (hollow: ${life.spec.image}${would})`);
-    const { exitAfter_ms, exitCode, output } = behaviourOf(life.spec, life.hostname, { annotations: life.annotations, rules: this.#rules });
+    const { exitAfter_ms, exitCode, output } = behaviourOf(life.spec, life.hostname, {
+      annotations: life.annotations,
+      rules: this.#rules,
+    });
     if (output !== '') life.output.write(output);
     if (exitAfter_ms !== Infinity) life.timer = this.#clock.after(exitAfter_ms, () => this.#exit(id, exitCode));
     return Promise.resolve();
@@ -141,7 +176,8 @@ export class HollowRuntime implements Runtime {
   }
 
   pullImage(image: string): Promise<void> {
-    if (MISSING_IMAGE.test(image)) return Promise.reject(new ImagePullError(`failed to resolve reference "${image}": not found`));
+    if (MISSING_IMAGE.test(image))
+      return Promise.reject(new ImagePullError(`failed to resolve reference "${image}": not found`));
     this.#images.add(image);
     return Promise.resolve();
   }

@@ -13,7 +13,10 @@ export function unknownContainer(id: string): ApiError {
 export class PodTable {
   readonly #clock: Clock;
   readonly #prefix: string;
-  readonly #pods = new Map<string, { sandboxes: Map<string, Mutable<SandboxRecord>>; containers: Map<string, Mutable<ContainerRecord>> }>();
+  readonly #pods = new Map<
+    string,
+    { sandboxes: Map<string, Mutable<SandboxRecord>>; containers: Map<string, Mutable<ContainerRecord>> }
+  >();
   readonly #uidOf = new Map<string, string>();
   readonly #listeners = new Set<(podUid: string) => void>();
   #counter = 0;
@@ -40,8 +43,16 @@ export class PodTable {
     const pod = this.#pods.get(spec.uid) ?? { sandboxes: new Map(), containers: new Map() };
     this.#pods.set(spec.uid, pod);
     pod.sandboxes.set(id, {
-      id, namespace: spec.namespace, name: spec.name, uid: spec.uid, attempt: spec.attempt, ready: true,
-      createdAt_ms: this.#clock.now(), ips: [ip], labels: spec.labels, annotations: spec.annotations,
+      id,
+      namespace: spec.namespace,
+      name: spec.name,
+      uid: spec.uid,
+      attempt: spec.attempt,
+      ready: true,
+      createdAt_ms: this.#clock.now(),
+      ips: [ip],
+      labels: spec.labels,
+      annotations: spec.annotations,
     });
     this.#changed(spec.uid);
     return id;
@@ -77,9 +88,23 @@ export class PodTable {
     this.readySandbox(sandboxId);
     const id = this.#newId(podUid);
     pod.containers.set(id, {
-      id, sandboxId, podUid, name: spec.name, attempt: spec.attempt, phase: 'created', createdAt_ms: this.#clock.now(),
-      startedAt_ms: 0, finishedAt_ms: 0, exitCode: 0, reason: '', message: '', image: spec.image, imageId: `sha256:${spec.image}`,
-      labels: spec.labels, annotations: spec.annotations, logPath: '',
+      id,
+      sandboxId,
+      podUid,
+      name: spec.name,
+      attempt: spec.attempt,
+      phase: 'created',
+      createdAt_ms: this.#clock.now(),
+      startedAt_ms: 0,
+      finishedAt_ms: 0,
+      exitCode: 0,
+      reason: '',
+      message: '',
+      image: spec.image,
+      imageId: `sha256:${spec.image}`,
+      labels: spec.labels,
+      annotations: spec.annotations,
+      logPath: '',
     });
     return id;
   }
@@ -95,7 +120,12 @@ export class PodTable {
   exited(id: string, exitCode: number, reason = ''): void {
     const container = this.container(id);
     if (container?.phase === 'running') {
-      this.#update(id, { phase: 'exited', exitCode, finishedAt_ms: this.#clock.now(), reason: reason === '' ? (exitCode === 0 ? 'Completed' : 'Error') : reason });
+      this.#update(id, {
+        phase: 'exited',
+        exitCode,
+        finishedAt_ms: this.#clock.now(),
+        reason: reason === '' ? (exitCode === 0 ? 'Completed' : 'Error') : reason,
+      });
     }
   }
 
@@ -123,7 +153,9 @@ export class PodTable {
 
   /** The newest container of that name, in whichever pod. */
   find(name: string): ContainerRecord {
-    const found = this.snapshot().containers.filter((record) => record.name === name).toSorted((a, b) => b.attempt - a.attempt)[0];
+    const found = this.snapshot()
+      .containers.filter((record) => record.name === name)
+      .toSorted((a, b) => b.attempt - a.attempt)[0];
     if (found === undefined) throw new Error(`no container ${name}`);
     return found;
   }
@@ -139,7 +171,12 @@ export class PodTable {
   }
 
   #podOf(id: string) {
-    return this.#pods.get(this.#uidOf.get(id) ?? '') ?? { sandboxes: new Map<string, Mutable<SandboxRecord>>(), containers: new Map<string, Mutable<ContainerRecord>>() };
+    return (
+      this.#pods.get(this.#uidOf.get(id) ?? '') ?? {
+        sandboxes: new Map<string, Mutable<SandboxRecord>>(),
+        containers: new Map<string, Mutable<ContainerRecord>>(),
+      }
+    );
   }
 
   #known(id: string): Mutable<ContainerRecord> {

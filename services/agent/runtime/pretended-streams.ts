@@ -4,7 +4,11 @@ import { PipedStream } from './piped-stream.js';
 import type { ExecRequest, ExecResult } from './runtime.js';
 
 /** A command that has ended: its output, then its exit code. */
-export async function resultStream({ exitCode, stdout, stderr }: ExecResult, request: ExecRequest, signal: AbortSignal): Promise<PodStream> {
+export async function resultStream(
+  { exitCode, stdout, stderr }: ExecResult,
+  request: ExecRequest,
+  signal: AbortSignal,
+): Promise<PodStream> {
   const stream = new PipedStream({ signal });
   if (request.stdout && stdout.length > 0) await stream.push({ kind: 'stdout', data: stdout });
   // With a terminal there is one output.

@@ -1,7 +1,7 @@
 /**
  * What the agent needs of a container runtime. Three implementations: `cri` (containerd and any other CRI runtime),
- * `hollow` (pods that only pretend) and `fake` (records calls, for unit tests). The shapes are our own: CRI's stay in `cri`.
- * `conformance/` is the suite that each must pass. Methods reject, they do not throw.
+ * `hollow` (pods that only pretend) and `fake` (records calls, for unit tests). The shapes are our own: CRI's stay in
+ * `cri`. `conformance/` is the suite that each must pass. Methods reject, they do not throw.
  */
 import type { PodStream, PodStreamRequest } from '../../../apimachinery/pod-streams.js';
 
@@ -19,7 +19,12 @@ export interface SandboxSpec {
   readonly hostname: string;
   readonly logDirectory: string;
   readonly dns: DnsConfig;
-  readonly ports: readonly { readonly protocol: string; readonly containerPort: number; readonly hostPort: number; readonly hostIP: string }[];
+  readonly ports: readonly {
+    readonly protocol: string;
+    readonly containerPort: number;
+    readonly hostPort: number;
+    readonly hostIP: string;
+  }[];
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly hostNetwork: boolean;
@@ -177,7 +182,10 @@ export interface Runtime {
   startContainer(id: string): Promise<void>;
   /** Of a running container, at once. */
   updateResources(id: string, resources: ContainerSpec['resources']): Promise<void>;
-  /** SIGTERM, then SIGKILL after `timeout_s`. Changes nothing, without an error, when it does not run or is gone already. */
+  /**
+   * SIGTERM, then SIGKILL after `timeout_s`. Changes nothing, without an error, when it does not run or is gone
+   * already.
+   */
   stopContainer(id: string, timeout_s: number): Promise<void>;
   /** Running or not. No error when it is gone already. */
   removeContainer(id: string): Promise<void>;

@@ -1,4 +1,7 @@
-/** What a worker counts, in Prometheus' words. Label values come from sets written in our code, never from objects (CVE-2020-8552). */
+/**
+ * What a worker counts, in Prometheus' words. Label values come from sets written in our code, never from objects
+ * (CVE-2020-8552).
+ */
 import type { PartFaults } from '../../../platform/containment.js';
 import { Counter, Gauge, Registry, collectDefaultMetrics } from '../../../platform/metrics.js';
 
@@ -29,12 +32,40 @@ export class AgentMetrics {
     this.#figures = figures;
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
-    this.#events = new Counter({ name: 'navarch_agent_pod_events_total', help: 'What happened to pods on this node.', labelNames: ['type', 'reason'], registers });
-    this.#pods = new Gauge({ name: 'navarch_agent_pods', help: 'Pods on this node, by phase.', labelNames: ['phase'], registers });
-    this.#containers = new Gauge({ name: 'navarch_agent_running_containers', help: 'Containers that run on this node.', registers });
-    this.#primary = new Gauge({ name: 'navarch_agent_has_primary', help: '1 while a member leads this node.', registers });
-    this.#faults = new Counter({ name: 'navarch_agent_part_faults_total', help: 'Faults that were contained, by the part of the worker that they ended or restarted.', labelNames: ['part'], registers });
-    this.#info = new Gauge({ name: 'navarch_agent_info', help: 'The container runtime of this node.', labelNames: ['runtime'], registers });
+    this.#events = new Counter({
+      name: 'navarch_agent_pod_events_total',
+      help: 'What happened to pods on this node.',
+      labelNames: ['type', 'reason'],
+      registers,
+    });
+    this.#pods = new Gauge({
+      name: 'navarch_agent_pods',
+      help: 'Pods on this node, by phase.',
+      labelNames: ['phase'],
+      registers,
+    });
+    this.#containers = new Gauge({
+      name: 'navarch_agent_running_containers',
+      help: 'Containers that run on this node.',
+      registers,
+    });
+    this.#primary = new Gauge({
+      name: 'navarch_agent_has_primary',
+      help: '1 while a member leads this node.',
+      registers,
+    });
+    this.#faults = new Counter({
+      name: 'navarch_agent_part_faults_total',
+      help: 'Faults that were contained, by the part of the worker that they ended or restarted.',
+      labelNames: ['part'],
+      registers,
+    });
+    this.#info = new Gauge({
+      name: 'navarch_agent_info',
+      help: 'The container runtime of this node.',
+      labelNames: ['runtime'],
+      registers,
+    });
   }
 
   async text(): Promise<{ readonly contentType: string; readonly text: string }> {

@@ -1,7 +1,7 @@
 /**
- * The worker's one listening port (10250): /healthz and /metrics over TLS. Nothing is answered to a client without a certificate of
- * the cluster's authority (the handshake fails), nor to one that is in neither of the groups below (CVE-2025-0426). No request has a
- * body that is read, and none leads to the runtime.
+ * The worker's one listening port (10250): /healthz and /metrics over TLS. Nothing is answered to a client without a
+ * certificate of the cluster's authority (the handshake fails), nor to one that is in neither of the groups below
+ * (CVE-2025-0426). No request has a body that is read, and none leads to the runtime.
  */
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
@@ -45,10 +45,19 @@ export class NodeServer implements Service {
 
   constructor(options: NodeServerOptions) {
     this.#options = options;
-    this.#server = createServer({
-      ...contextOf(options.tls), requestCert: true, rejectUnauthorized: true, handshakeTimeout: REQUEST_MS_MAX,
-      headersTimeout: REQUEST_MS_MAX, requestTimeout: REQUEST_MS_MAX, keepAliveTimeout: IDLE_MS_MAX, maxHeaderSize: 8 << 10,
-    }, (request, response) => void this.#answer(request, response));
+    this.#server = createServer(
+      {
+        ...contextOf(options.tls),
+        requestCert: true,
+        rejectUnauthorized: true,
+        handshakeTimeout: REQUEST_MS_MAX,
+        headersTimeout: REQUEST_MS_MAX,
+        requestTimeout: REQUEST_MS_MAX,
+        keepAliveTimeout: IDLE_MS_MAX,
+        maxHeaderSize: 8 << 10,
+      },
+      (request, response) => void this.#answer(request, response),
+    );
     const gate = new ConnectionGate(CONNECTIONS);
     this.#server.prependListener('connection', (socket: Socket) => void gate.admit(socket));
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
@@ -86,7 +95,13 @@ export class NodeServer implements Service {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const { code, contentType = 'text/plain; charset=utf-8', text } = await this.#reply(request);
-      response.writeHead(code, { 'content-type': contentType, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }).end(request.method === 'HEAD' ? '' : text);
+      response
+        .writeHead(code, {
+          'content-type': contentType,
+          'x-content-type-options': 'nosniff',
+          'cache-control': 'no-store',
+        })
+        .end(request.method === 'HEAD' ? '' : text);
     } catch {
       response.writeHead(500).end();
     }
@@ -95,15 +110,18 @@ export class NodeServer implements Service {
   async #reply(request: IncomingMessage): Promise<{ code: number; contentType?: string; text: string }> {
     const socket = request.socket as TLSSocket;
     const subject: { O?: string | string[] } | undefined = socket.getPeerCertificate().subject;
-    if (!socket.authorized || !mayRead(subject?.O)) return { code: 403, text: 'the certificate is in neither system:masters nor system:monitoring\n' };
+    if (!socket.authorized || !mayRead(subject?.O))
+      return { code: 403, text: 'the certificate is in neither system:masters nor system:monitoring\n' };
     if (request.method !== 'GET' && request.method !== 'HEAD') return { code: 405, text: 'only GET\n' };
     switch (request.url?.split('?')[0]) {
       case '/healthz': {
         const wrong = await this.#options.health();
         return wrong === undefined ? { code: 200, text: 'ok' } : { code: 503, text: `${wrong}\n` };
       }
-      case '/metrics': return { code: 200, ...(await this.#options.metrics()) };
-      default: return { code: 404, text: 'there are /healthz and /metrics\n' };
+      case '/metrics':
+        return { code: 200, ...(await this.#options.metrics()) };
+      default:
+        return { code: 404, text: 'there are /healthz and /metrics\n' };
     }
   }
 }

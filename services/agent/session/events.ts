@@ -1,4 +1,7 @@
-/** What happens to pods, counted and thinned out, on its way to the API: one report for each kind of happening at a time. */
+/**
+ * What happens to pods, counted and thinned out, on its way to the API: one report for each kind of happening at a
+ * time.
+ */
 import type { Clock } from '../../../platform/clock.js';
 import type { EventReport } from '../../../proto/gen/navarch/node/v1/node.js';
 import type { PodEvent } from '../pod/environment.js';
@@ -45,8 +48,16 @@ export class PodEvents {
     if (now_ms - told.told_ms < REPEAT_MS) return;
     told.told_ms = now_ms;
     this.#send({
-      namespace: event.key.namespace, podName: event.key.name, podUid: event.key.uid, fieldPath: event.fieldPath, type: event.type,
-      reason: event.reason, message: event.message, count: told.count, firstMs: told.first_ms, lastMs: Math.max(now_ms, told.first_ms),
+      namespace: event.key.namespace,
+      podName: event.key.name,
+      podUid: event.key.uid,
+      fieldPath: event.fieldPath,
+      type: event.type,
+      reason: event.reason,
+      message: event.message,
+      count: told.count,
+      firstMs: told.first_ms,
+      lastMs: Math.max(now_ms, told.first_ms),
     });
   }
 

@@ -1,6 +1,6 @@
 /**
- * One session with one member: connects, says hello, keeps the heartbeat, and says when it is over. It never reconnects:
- * `MemberSessions` makes a new one.
+ * One session with one member: connects, says hello, keeps the heartbeat, and says when it is over. It never
+ * reconnects: `MemberSessions` makes a new one.
  */
 import { Metadata } from '@grpc/grpc-js';
 import type { ChannelCredentials, ClientDuplexStream } from '@grpc/grpc-js';
@@ -49,16 +49,33 @@ export class MemberSession {
     this.endpoint = options.endpoint;
     this.#heard_ms = options.clock.monotonic();
     this.client = new NodeServiceClient(options.endpoint, options.credentials, {
-      'grpc.keepalive_time_ms': 5_000, 'grpc.keepalive_timeout_ms': 3_000, 'grpc.use_local_subchannel_pool': 1,
-      'grpc.max_receive_message_length': 64 << 20, 'grpc.enable_retries': 0, ...serverNameOptions(options.endpoint),
+      'grpc.keepalive_time_ms': 5_000,
+      'grpc.keepalive_timeout_ms': 3_000,
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.max_receive_message_length': 64 << 20,
+      'grpc.enable_retries': 0,
+      ...serverNameOptions(options.endpoint),
     });
     this.#call = this.client.session(new Metadata());
-    const part = options.part.child('session', (error) => this.end(`what came over the session could not be worked on: ${String(error)}`));
-    this.#call.on('data', part.guard((response: SessionResponse) => this.#receive(response)));
-    this.#call.on('error', part.guard((error: Error) => this.end(error.message)));
-    this.#call.on('end', part.guard(() => this.end('the member closed the session')));
+    const part = options.part.child('session', (error) =>
+      this.end(`what came over the session could not be worked on: ${String(error)}`),
+    );
+    this.#call.on(
+      'data',
+      part.guard((response: SessionResponse) => this.#receive(response)),
+    );
+    this.#call.on(
+      'error',
+      part.guard((error: Error) => this.end(error.message)),
+    );
+    this.#call.on(
+      'end',
+      part.guard(() => this.end('the member closed the session')),
+    );
     this.#heartbeat = part.clock(options.clock).every(HEARTBEAT_MS, () => this.#beat());
-    this.#call.write({ message: { $case: 'hello', value: { nodeName: options.nodeName, agentVersion: options.version } } });
+    this.#call.write({
+      message: { $case: 'hello', value: { nodeName: options.nodeName, agentVersion: options.version } },
+    });
   }
 
   get ready(): boolean {

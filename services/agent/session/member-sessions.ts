@@ -111,7 +111,12 @@ export class MemberSessions {
     if (member === undefined || this.#stopped) return;
     const { clock, nodeName, version, part } = this.#options;
     const session: MemberSession = new MemberSession({
-      endpoint, nodeName, version, clock, part, credentials: this.#options.credentials(),
+      endpoint,
+      nodeName,
+      version,
+      clock,
+      part,
+      credentials: this.#options.credentials(),
       onReady: (welcome) => {
         member.failures = 0;
         this.#options.logger.info({ member: welcome.memberId, endpoint }, 'session with a member');
@@ -135,7 +140,9 @@ export class MemberSessions {
     if (member !== undefined && !this.#stopped) {
       member.session = undefined;
       const delay_ms = Math.min(RECONNECT_MS_MIN * 2 ** member.failures++, RECONNECT_MS_MAX);
-      member.retry = this.#options.clock.after(delay_ms * (0.5 + this.#options.random.next() / 2), () => this.#connect(endpoint));
+      member.retry = this.#options.clock.after(delay_ms * (0.5 + this.#options.random.next() / 2), () =>
+        this.#connect(endpoint),
+      );
       if (member.failures === 1) this.#options.logger.warn({ endpoint, why }, 'the session with a member ended');
     }
     if (session !== this.#primary) return;
@@ -168,7 +175,10 @@ export class MemberSessions {
     const others = this.#ready().filter((session) => session !== primary);
     const next = others[this.#options.random.int(Math.max(others.length, 1))];
     if (next === undefined) return;
-    this.#options.logger.warn({ from: primary.endpoint, to: next.endpoint }, 'the member cannot write: another becomes primary');
+    this.#options.logger.warn(
+      { from: primary.endpoint, to: next.endpoint },
+      'the member cannot write: another becomes primary',
+    );
     primary.send({ $case: 'role', value: { primary: false, revision: '', known: [], kinds: undefined } });
     this.#promote(next);
   }

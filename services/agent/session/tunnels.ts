@@ -1,10 +1,20 @@
 /** The worker's end of tunnels: opens the stream a member asked for and joins it to the pod. */
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import type { PodStream, PodStreamInput, PodStreamOutput, PodStreamRequest } from '../../../apimachinery/pod-streams.js';
+import type {
+  PodStream,
+  PodStreamInput,
+  PodStreamOutput,
+  PodStreamRequest,
+} from '../../../apimachinery/pod-streams.js';
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import type { Part } from '../../../platform/containment.js';
 import type { Logger } from '../../../platform/log.js';
-import type { NodeServiceClient, OpenTunnel, TunnelRequest, TunnelResponse } from '../../../proto/gen/navarch/node/v1/node.js';
+import type {
+  NodeServiceClient,
+  OpenTunnel,
+  TunnelRequest,
+  TunnelResponse,
+} from '../../../proto/gen/navarch/node/v1/node.js';
 
 type TunnelCall = ClientDuplexStream<TunnelRequest, TunnelResponse>;
 type StreamOpener = (request: PodStreamRequest, signal: AbortSignal) => Promise<PodStream>;
@@ -25,8 +35,14 @@ export function serveTunnel(message: OpenTunnel, options: TunnelOptions): void {
   const part = options.part.child('tunnel', (error) => abort.abort(error));
   part.contain(async () => {
     const call = options.client.tunnel();
-    call.on('error', part.guard(() => abort.abort(CLOSED)));
-    call.on('end', part.guard(() => abort.abort(CLOSED)));
+    call.on(
+      'error',
+      part.guard(() => abort.abort(CLOSED)),
+    );
+    call.on(
+      'end',
+      part.guard(() => abort.abort(CLOSED)),
+    );
     call.write({ frame: { $case: 'tunnelId', value: message.tunnelId } });
     // Input that comes before the pod is reached waits in the call.
     call.pause();
@@ -42,20 +58,31 @@ export function serveTunnel(message: OpenTunnel, options: TunnelOptions): void {
   });
 }
 
-async function join(call: TunnelCall, { message, part, open, signal }: { message: OpenTunnel; part: Part; open: StreamOpener; signal: AbortSignal }): Promise<void> {
+async function join(
+  call: TunnelCall,
+  { message, part, open, signal }: { message: OpenTunnel; part: Part; open: StreamOpener; signal: AbortSignal },
+): Promise<void> {
   const request = requestOf(message);
   if (request === undefined) throw apiErrors.badRequest('a tunnel of a kind this agent does not know');
   const stream = await open(request, signal);
-  signal.addEventListener('abort', part.guard(() => stream.close()), { once: true });
+  signal.addEventListener(
+    'abort',
+    part.guard(() => stream.close()),
+    { once: true },
+  );
   await send(call, { $case: 'ready', value: {} });
-  call.on('data', part.guard((frame: TunnelResponse) => feed(call, stream, frame)));
+  call.on(
+    'data',
+    part.guard((frame: TunnelResponse) => feed(call, stream, frame)),
+  );
   call.resume();
   for await (const output of stream) await send(call, frameOf(output));
 }
 
 async function sendFailure(call: TunnelCall, error: unknown, logger: Logger): Promise<void> {
   logger.debug({ error: String(error) }, 'a tunnel failed');
-  const { status } = error instanceof ApiError ? error : apiErrors.internal(error instanceof Error ? error.message : String(error));
+  const { status } =
+    error instanceof ApiError ? error : apiErrors.internal(error instanceof Error ? error.message : String(error));
   await send(call, { $case: 'failure', value: Buffer.from(JSON.stringify(status)) });
 }
 
@@ -90,10 +117,14 @@ function frameOf(output: PodStreamOutput): NonNullable<TunnelRequest['frame']> {
 
 function inputOf(frame: TunnelResponse['frame']): PodStreamInput | undefined {
   switch (frame?.$case) {
-    case 'stdin': return { kind: 'stdin', data: frame.value };
-    case 'stdinEnd': return { kind: 'stdin-end' };
-    case 'resize': return { kind: 'resize', columns: frame.value.columns, rows: frame.value.rows };
-    default: return undefined;
+    case 'stdin':
+      return { kind: 'stdin', data: frame.value };
+    case 'stdinEnd':
+      return { kind: 'stdin-end' };
+    case 'resize':
+      return { kind: 'resize', columns: frame.value.columns, rows: frame.value.rows };
+    default:
+      return undefined;
   }
 }
 
@@ -111,7 +142,14 @@ function requestOf(message: OpenTunnel): PodStreamRequest | undefined {
     case 'log': {
       const { follow, previous, timestamps, tailLines, limitBytes, sinceSeconds, sinceTime, stream } = request.value;
       return {
-        kind: 'log', namespace, pod, uid, container, follow, previous, timestamps,
+        kind: 'log',
+        namespace,
+        pod,
+        uid,
+        container,
+        follow,
+        previous,
+        timestamps,
         ...(tailLines === undefined ? {} : { tailLines: Number(tailLines) }),
         ...(limitBytes === undefined ? {} : { limitBytes: Number(limitBytes) }),
         ...(sinceSeconds === undefined ? {} : { sinceSeconds: Number(sinceSeconds) }),

@@ -1,8 +1,22 @@
 /**
  * Writes the files of a volume so that a reader sees the old set or the new, never a mixture (kubelet's layout):
- * `..data` is a symbolic link to a directory with a fresh name, replaced by rename; each top-level name links through it.
+ * `..data` is a symbolic link to a directory with a fresh name, replaced by rename; each top-level name links through
+ * it.
  */
-import { chmod, chown, lstat, mkdir, readFile, readdir, readlink, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  readFile,
+  readdir,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Random } from '../../../platform/random.js';
 import type { VolumeFiles } from './files.js';
@@ -10,7 +24,12 @@ import type { VolumeFiles } from './files.js';
 const DATA = '..data';
 
 /** Returns false when the volume held exactly this already. `gid`: owner group of the files (fsGroup). */
-export async function writeAtomically(directory: string, files: VolumeFiles, random: Random, gid?: number): Promise<boolean> {
+export async function writeAtomically(
+  directory: string,
+  files: VolumeFiles,
+  random: Random,
+  gid?: number,
+): Promise<boolean> {
   const current = await readlink(join(directory, DATA)).catch(() => undefined);
   if (current !== undefined && (await holds(join(directory, current), files))) return false;
   const fresh = `..${random.uuid()}`;
@@ -22,7 +41,8 @@ export async function writeAtomically(directory: string, files: VolumeFiles, ran
   await rename(join(directory, `${DATA}_tmp`), join(directory, DATA));
   await linkNames(directory, files);
   for (const name of await readdir(directory)) {
-    if (name.startsWith('..') && name !== DATA && name !== fresh) await rm(join(directory, name), { recursive: true, force: true });
+    if (name.startsWith('..') && name !== DATA && name !== fresh)
+      await rm(join(directory, name), { recursive: true, force: true });
   }
   return true;
 }

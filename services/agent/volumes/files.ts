@@ -28,7 +28,9 @@ export const MODE_DEFAULT = 0o644;
 export function checkPath(path: string): string {
   const parts = path.split('/');
   if (path === '' || path.startsWith('/') || parts.includes('..') || parts.includes('') || path.startsWith('..')) {
-    throw new ConfigError(`invalid path "${path}" in volume: must be relative, not start with ".." and not contain ".."`);
+    throw new ConfigError(
+      `invalid path "${path}" in volume: must be relative, not start with ".." and not contain ".."`,
+    );
   }
   return path;
 }
@@ -40,8 +42,13 @@ interface Keyed {
 }
 
 /** All keys, or the named ones at their paths. `what` is how messages name the object. */
-function keyedFiles({ items, optional }: Keyed, entries: ReadonlyMap<string, Uint8Array>, { what, mode }: { readonly what: string; readonly mode: number }): FileEntry[] {
-  if (items === undefined || items === null || items.length === 0) return [...entries].map(([path, data]) => [checkPath(path), { data, mode }]);
+function keyedFiles(
+  { items, optional }: Keyed,
+  entries: ReadonlyMap<string, Uint8Array>,
+  { what, mode }: { readonly what: string; readonly mode: number },
+): FileEntry[] {
+  if (items === undefined || items === null || items.length === 0)
+    return [...entries].map(([path, data]) => [checkPath(path), { data, mode }]);
   const files: FileEntry[] = [];
   for (const item of items) {
     const data = entries.get(item.key);
@@ -59,7 +66,10 @@ export function configMapFiles(source: Keyed, { pod, sources, mode }: RenderCont
   const object = sources.configMap(pod.metadata?.namespace ?? '', name);
   if (object === undefined && optional !== true) throw new ConfigError(`configmap "${name}" not found`);
   const text = Object.entries(object?.data ?? {}).map(([key, value]): [string, Uint8Array] => [key, utf8(value)]);
-  const binary = Object.entries(object?.binaryData ?? {}).map(([key, value]): [string, Uint8Array] => [key, base64(value)]);
+  const binary = Object.entries(object?.binaryData ?? {}).map(([key, value]): [string, Uint8Array] => [
+    key,
+    base64(value),
+  ]);
   return keyedFiles(source, new Map([...text, ...binary]), { what: `configmap "${name}"`, mode });
 }
 
@@ -71,14 +81,18 @@ export function secretFiles(source: Keyed, { pod, sources, mode }: RenderContext
   return keyedFiles(source, entries, { what: `secret "${name}"`, mode });
 }
 
-export function downwardFiles({ items }: { readonly items?: DownwardFile[] | null }, { pod, sources, mode }: RenderContext): FileEntry[] {
+export function downwardFiles(
+  { items }: { readonly items?: DownwardFile[] | null },
+  { pod, sources, mode }: RenderContext,
+): FileEntry[] {
   return (items ?? []).map((item) => {
     let value = '';
     if (item.fieldRef !== undefined) value = fieldValue(pod, item.fieldRef.fieldPath, sources);
     else if (item.resourceFieldRef !== undefined) {
       const { containerName, resource, divisor } = item.resourceFieldRef;
       const found = containersOf(specOf(pod)).find(({ container }) => container.name === containerName);
-      if (found === undefined) throw new ConfigError(`container "${containerName ?? ''}" of resourceFieldRef not found`);
+      if (found === undefined)
+        throw new ConfigError(`container "${containerName ?? ''}" of resourceFieldRef not found`);
       value = resourceField(found.container, resource, divisor, sources.allocatable);
     }
     return [checkPath(item.path), { data: utf8(value), mode: item.mode ?? mode }];

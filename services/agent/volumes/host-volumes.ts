@@ -61,7 +61,13 @@ export class HostVolumes implements Volumes {
     }
   }
 
-  async ownMounts(pod: Pod, container: Container, attempt: number, podIPs: readonly string[], hostname: string): Promise<readonly MountSpec[]> {
+  async ownMounts(
+    pod: Pod,
+    container: Container,
+    attempt: number,
+    podIPs: readonly string[],
+    hostname: string,
+  ): Promise<readonly MountSpec[]> {
     const directory = join(this.#pods, safe(pod.metadata?.uid ?? ''));
     const messages = join(directory, 'messages', safe(container.name));
     await mkdir(messages, { recursive: true });
@@ -78,13 +84,29 @@ export class HostVolumes implements Volumes {
     return mounts;
   }
 
-  async subPaths(pod: Pod, container: Container, volumes: VolumePaths, parts: readonly SubPath[]): Promise<ReadonlyMap<number, string>> {
+  async subPaths(
+    pod: Pod,
+    container: Container,
+    volumes: VolumePaths,
+    parts: readonly SubPath[],
+  ): Promise<ReadonlyMap<number, string>> {
     const made = new Map<number, string>();
     for (const { index, volume, path } of parts) {
       const found = volumes.get(volume);
       if (found === undefined) throw new ConfigError(`volume "${volume}" is not in the pod's volumes`);
-      const target = join(this.#pods, safe(pod.metadata?.uid ?? ''), 'subpaths', safe(volume), safe(container.name), `${index}`);
-      await bindBelow(found.hostPath, found.rendered === true ? await renderedPath(found.hostPath, path) : path, target);
+      const target = join(
+        this.#pods,
+        safe(pod.metadata?.uid ?? ''),
+        'subpaths',
+        safe(volume),
+        safe(container.name),
+        `${index}`,
+      );
+      await bindBelow(
+        found.hostPath,
+        found.rendered === true ? await renderedPath(found.hostPath, path) : path,
+        target,
+      );
       made.set(index, target);
     }
     return made;
@@ -93,7 +115,9 @@ export class HostVolumes implements Volumes {
   async terminationMessage(uid: string, container: string, attempt: number): Promise<string | undefined> {
     const path = join(this.#pods, safe(uid), 'messages', safe(container), `${attempt}`);
     // The container could have put a link or a pipe there, were it not a single mounted file: opened without following.
-    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => undefined);
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+      () => undefined,
+    );
     if (file === undefined) return undefined;
     try {
       const buffer = Buffer.alloc(MESSAGE_BYTES_MAX);
@@ -133,7 +157,11 @@ export class HostVolumes implements Volumes {
     throw new ConfigError(`volume "${name}" is of a type this node does not support: ${types}`);
   }
 
-  #request(plugin: VolumePlugin, pod: Pod, { volume, sources }: { readonly volume: Volume; readonly sources: VolumeSources }): VolumeRequest {
+  #request(
+    plugin: VolumePlugin,
+    pod: Pod,
+    { volume, sources }: { readonly volume: Volume; readonly sources: VolumeSources },
+  ): VolumeRequest {
     const source = volume[plugin.type];
     if (source === undefined || source === null) throw new ConfigError(`volume "${volume.name}" has no ${plugin.type}`);
     const path = join(this.#directoryOf(pod.metadata?.uid ?? ''), 'volumes', safe(volume.name));
@@ -162,7 +190,10 @@ export class HostVolumes implements Volumes {
   }
 }
 
-/** Rendered volumes name their files by links of our own making, through `..data`: the directory it stands for now takes its place. */
+/**
+ * Rendered volumes name their files by links of our own making, through `..data`: the directory it stands for now takes
+ * its place.
+ */
 async function renderedPath(root: string, path: string): Promise<string> {
   return join(await readlink(join(root, '..data')), path);
 }
@@ -173,10 +204,16 @@ function mount(hostPath: string, containerPath: string): MountSpec {
 
 function hostsFile(pod: Pod, podIPs: readonly string[], hostname: string): string {
   const { subdomain, hostAliases = [] } = pod.spec ?? {};
-  const full = subdomain === undefined || hostname.includes('.') ? '' : `\t${hostname}.${subdomain}.${pod.metadata?.namespace ?? ''}.svc.cluster.local`;
+  const full =
+    subdomain === undefined || hostname.includes('.')
+      ? ''
+      : `\t${hostname}.${subdomain}.${pod.metadata?.namespace ?? ''}.svc.cluster.local`;
   return [
-    '# Managed by the node\'s agent.', '127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback',
+    "# Managed by the node's agent.",
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
     ...podIPs.map((ip) => `${ip}${full}\t${hostname}`),
-    ...hostAliases.map((alias) => `${alias.ip}\t${(alias.hostnames ?? []).join('\t')}`), '',
+    ...hostAliases.map((alias) => `${alias.ip}\t${(alias.hostnames ?? []).join('\t')}`),
+    '',
   ].join('\n');
 }

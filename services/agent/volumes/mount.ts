@@ -9,7 +9,9 @@ const run = promisify(execFile);
 export async function mountsBelow(root: string): Promise<string[]> {
   const table = await readFile('/proc/self/mountinfo', 'utf8');
   const points = table.split('\n').map((line) => unescape(line.split(' ')[4] ?? ''));
-  return points.filter((point) => point === root || point.startsWith(`${root}/`)).toSorted((a, b) => b.length - a.length);
+  return points
+    .filter((point) => point === root || point.startsWith(`${root}/`))
+    .toSorted((a, b) => b.length - a.length);
 }
 
 /** The kernel writes blanks and the like as octal. */
@@ -17,7 +19,10 @@ function unescape(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
-export async function mountTmpfs(path: string, options: { readonly size_bytes?: number; readonly mode: string }): Promise<void> {
+export async function mountTmpfs(
+  path: string,
+  options: { readonly size_bytes?: number; readonly mode: string },
+): Promise<void> {
   if ((await mountsBelow(path)).includes(path)) return;
   const size = options.size_bytes === undefined ? '' : `,size=${options.size_bytes}`;
   await run('mount', ['-t', 'tmpfs', '-o', `mode=${options.mode},nosuid,nodev${size}`, 'tmpfs', path]);

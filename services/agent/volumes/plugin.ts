@@ -1,6 +1,6 @@
 /**
- * A type of volume. One file under plugins/ for each, and a row in plugins/index.ts. Which objects a volume refers to is
- * in NODE_OBJECTS (apimachinery/node-objects/table.ts), where the member finds it too.
+ * A type of volume. One file under plugins/ for each, and a row in plugins/index.ts. Which objects a volume refers to
+ * is in NODE_OBJECTS (apimachinery/node-objects/table.ts), where the member finds it too.
  */
 import type { VolumeType } from '../../../apimachinery/node-objects/table.js';
 import type { Random } from '../../../platform/random.js';

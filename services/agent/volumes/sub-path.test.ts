@@ -1,4 +1,15 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,21 +56,24 @@ describe('a subPath (CVE-2017-1002101, CVE-2021-25741)', () => {
     await expect(bindBelow(volume, 'pipe', target)).rejects.toThrow('neither a file nor a directory');
   });
 
-  it.skipIf(process.getuid?.() !== 0)('is the directory that was opened, whatever its name leads to later', async () => {
-    await bindBelow(volume, './real//deep', target);
-    writeFileSync(join(volume, 'real', 'deep', 'mine'), 'mine');
-    renameSync(join(volume, 'real', 'deep'), join(volume, 'moved'));
-    symlinkSync('../../outside', join(volume, 'real', 'deep'));
-    expect(readFileSync(join(target, 'mine'), 'utf8')).toBe('mine');
-    expect(existsSync(join(target, 'secret'))).toBe(false);
-    // The next container of the pod gets a fresh look, in place of the old mount.
-    await expect(bindBelow(volume, 'real/deep', target)).rejects.toThrow('is a symbolic link');
-    chmodSync(volume, 0o2777);
-    await bindBelow(volume, 'made/new', target);
-    expect(await mountsBelow(directory)).toEqual([target]);
-    expect(existsSync(join(volume, 'made', 'new'))).toBe(true);
-    expect([statSync(join(volume, 'made')).mode & 0o7777, statSync(target).mode & 0o7777]).toEqual([0o2777, 0o2777]);
-  });
+  it.skipIf(process.getuid?.() !== 0)(
+    'is the directory that was opened, whatever its name leads to later',
+    async () => {
+      await bindBelow(volume, './real//deep', target);
+      writeFileSync(join(volume, 'real', 'deep', 'mine'), 'mine');
+      renameSync(join(volume, 'real', 'deep'), join(volume, 'moved'));
+      symlinkSync('../../outside', join(volume, 'real', 'deep'));
+      expect(readFileSync(join(target, 'mine'), 'utf8')).toBe('mine');
+      expect(existsSync(join(target, 'secret'))).toBe(false);
+      // The next container of the pod gets a fresh look, in place of the old mount.
+      await expect(bindBelow(volume, 'real/deep', target)).rejects.toThrow('is a symbolic link');
+      chmodSync(volume, 0o2777);
+      await bindBelow(volume, 'made/new', target);
+      expect(await mountsBelow(directory)).toEqual([target]);
+      expect(existsSync(join(volume, 'made', 'new'))).toBe(true);
+      expect([statSync(join(volume, 'made')).mode & 0o7777, statSync(target).mode & 0o7777]).toEqual([0o2777, 0o2777]);
+    },
+  );
 
   it.skipIf(process.getuid?.() !== 0)('may be a file', async () => {
     await bindBelow(volume, 'real/file', target);

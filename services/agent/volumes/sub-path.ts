@@ -1,7 +1,8 @@
 /**
- * Parts of volumes, mounted so that no link can lead out of them. A container that writes to the volume may change it while we look
- * (CVE-2017-1002101, CVE-2021-25741), so nothing is looked up twice: each component is opened relative to the directory before it
- * (through /proc/self/fd) without following links, and the file that was opened last is what is bound, by its descriptor.
+ * Parts of volumes, mounted so that no link can lead out of them. A container that writes to the volume may change it
+ * while we look (CVE-2017-1002101, CVE-2021-25741), so nothing is looked up twice: each component is opened relative to
+ * the directory before it (through /proc/self/fd) without following links, and the file that was opened last is what is
+ * bound, by its descriptor.
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
@@ -19,7 +20,10 @@ interface Opened {
   readonly directory: boolean;
 }
 
-/** Opens `path` below `root`, making directories that are missing. Throws ConfigError for a link, and for what is neither file nor directory. */
+/**
+ * Opens `path` below `root`, making directories that are missing. Throws ConfigError for a link, and for what is
+ * neither file nor directory.
+ */
 async function openBelow(root: string, path: string): Promise<Opened> {
   let at: Opened = { file: await open(root, O_PATH | constants.O_DIRECTORY), directory: true };
   // Who may use the volume may use its parts.
@@ -36,16 +40,23 @@ async function openBelow(root: string, path: string): Promise<Opened> {
   return at;
 }
 
-async function openIn(directory: FileHandle, name: string, { path, mode }: { readonly path: string; readonly mode: number }): Promise<Opened> {
+async function openIn(
+  directory: FileHandle,
+  name: string,
+  { path, mode }: { readonly path: string; readonly mode: number },
+): Promise<Opened> {
   const place = `/proc/self/fd/${directory.fd}/${name}`;
   const flags = O_PATH | constants.O_NOFOLLOW;
   const file = await open(place, flags).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
     // Somebody may be quicker; what is there then is looked at like anything else.
-    const made = await mkdir(place, { mode: 0o700 }).then(() => true, (failure: NodeJS.ErrnoException) => {
-      if (failure.code !== 'EEXIST') throw failure;
-      return false;
-    });
+    const made = await mkdir(place, { mode: 0o700 }).then(
+      () => true,
+      (failure: NodeJS.ErrnoException) => {
+        if (failure.code !== 'EEXIST') throw failure;
+        return false;
+      },
+    );
     const opened = await open(place, flags);
     // Of what was opened, by its descriptor: the name may lead elsewhere by now.
     if (made && (await opened.stat()).isDirectory()) await chmod(`/proc/self/fd/${opened.fd}`, mode);
@@ -55,7 +66,9 @@ async function openIn(directory: FileHandle, name: string, { path, mode }: { rea
   if (found.isDirectory() || found.isFile()) return { file, directory: found.isDirectory() };
   await file.close();
   const what = found.isSymbolicLink() ? 'a symbolic link' : 'neither a file nor a directory';
-  throw new ConfigError(`subPath "${path}": "${name}" is ${what}; only real files and directories of the volume are mounted`);
+  throw new ConfigError(
+    `subPath "${path}": "${name}" is ${what}; only real files and directories of the volume are mounted`,
+  );
 }
 
 /** Binds `path` of the volume at `root` to `target`, in place of what an earlier container had there. */
@@ -72,13 +85,22 @@ export async function bindBelow(root: string, path: string, target: string): Pro
   }
 }
 
-/** mount(8) inherits the descriptor as its number 3, and must not resolve the name of it: the kernel goes where it points. */
+/**
+ * mount(8) inherits the descriptor as its number 3, and must not resolve the name of it: the kernel goes where it
+ * points.
+ */
 function bind(fd: number, target: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn('mount', ['--no-canonicalize', '--bind', '/proc/self/fd/3', target], { stdio: ['ignore', 'ignore', 'pipe', fd] });
+    const child = spawn('mount', ['--no-canonicalize', '--bind', '/proc/self/fd/3', target], {
+      stdio: ['ignore', 'ignore', 'pipe', fd],
+    });
     let errors = '';
-    child.stderr?.on('data', (text: Buffer) => { errors += text.toString('utf8'); });
+    child.stderr?.on('data', (text: Buffer) => {
+      errors += text.toString('utf8');
+    });
     child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`mount ended with exit code ${code ?? -1}: ${errors.trim()}`))));
+    child.once('close', (code) =>
+      code === 0 ? resolve() : reject(new Error(`mount ended with exit code ${code ?? -1}: ${errors.trim()}`)),
+    );
   });
 }

@@ -1,16 +1,21 @@
-/** Makes, refreshes and takes down what pods mount. Two implementations: on the host's file system, and none (hollow). */
+/**
+ * Makes, refreshes and takes down what pods mount. Two implementations: on the host's file system, and none (hollow).
+ */
 import type { PodKey } from '../pod-spec/spec.js';
 import type { MountSpec } from '../runtime/runtime.js';
 import type { Container, Pod } from '../pod-spec/types.js';
 import type { VolumeSources } from './sources.js';
 
 /** Where the volumes of a pod lie on the host, by volume name. */
-export type VolumePaths = ReadonlyMap<string, {
-  readonly hostPath: string;
-  readonly readOnly: boolean;
-  /** Made of files by the agent (atomic-writer.ts), and not for containers to write. */
-  readonly rendered?: boolean;
-}>;
+export type VolumePaths = ReadonlyMap<
+  string,
+  {
+    readonly hostPath: string;
+    readonly readOnly: boolean;
+    /** Made of files by the agent (atomic-writer.ts), and not for containers to write. */
+    readonly rendered?: boolean;
+  }
+>;
 
 export interface SubPath {
   /** Of the mount in the container's list. */
@@ -26,9 +31,23 @@ export interface Volumes {
   /** Brings prepared volumes up to date with what they are made from. Throws as `prepare`. */
   refresh(pod: Pod, sources: VolumeSources): Promise<void>;
   /** Mounts every container gets: /etc/hosts, the termination log. */
-  ownMounts(pod: Pod, container: Container, attempt: number, podIPs: readonly string[], hostname: string): Promise<readonly MountSpec[]>;
-  /** Host paths of parts of volumes, by the mount's index: whatever containers do meanwhile, none lies outside its volume. Throws ConfigError. */
-  subPaths(pod: Pod, container: Container, volumes: VolumePaths, parts: readonly SubPath[]): Promise<ReadonlyMap<number, string>>;
+  ownMounts(
+    pod: Pod,
+    container: Container,
+    attempt: number,
+    podIPs: readonly string[],
+    hostname: string,
+  ): Promise<readonly MountSpec[]>;
+  /**
+   * Host paths of parts of volumes, by the mount's index: whatever containers do meanwhile, none lies outside its
+   * volume. Throws ConfigError.
+   */
+  subPaths(
+    pod: Pod,
+    container: Container,
+    volumes: VolumePaths,
+    parts: readonly SubPath[],
+  ): Promise<ReadonlyMap<number, string>>;
   /** What the container wrote to its termination log; undefined when nothing. */
   terminationMessage(uid: string, container: string, attempt: number): Promise<string | undefined>;
   /** Unmounts and deletes everything of the pod, its logs too. */
@@ -38,7 +57,10 @@ export interface Volumes {
 }
 
 export const noVolumes: Volumes = {
-  prepare: (pod) => Promise.resolve(new Map((pod.spec?.volumes ?? []).map((volume) => [volume.name, { hostPath: '', readOnly: false }]))),
+  prepare: (pod) =>
+    Promise.resolve(
+      new Map((pod.spec?.volumes ?? []).map((volume) => [volume.name, { hostPath: '', readOnly: false }])),
+    ),
   refresh: () => Promise.resolve(),
   ownMounts: () => Promise.resolve([]),
   subPaths: (_pod, _container, _volumes, parts) => Promise.resolve(new Map(parts.map(({ index }) => [index, '']))),

@@ -22,7 +22,8 @@ export function certificateRights(authorizer: Authorizer): AdmissionPlugin {
       const { operation, subresource } = attributes;
       if (subresource === undefined && operation === 'CREATE') await checkSubject(attributes);
       if (subresource === 'approval' && operation === 'UPDATE') await checkRight(authorizer, attributes, 'approve');
-      if (subresource === 'status' && operation === 'UPDATE' && signs(attributes)) await checkRight(authorizer, attributes, 'sign');
+      if (subresource === 'status' && operation === 'UPDATE' && signs(attributes))
+        await checkRight(authorizer, attributes, 'sign');
     },
   };
 }
@@ -39,22 +40,42 @@ async function checkSubject(attributes: AdmissionAttributes): Promise<void> {
   } catch (error) {
     throw refuse(`failed to parse CSR: ${(error as Error).message}`);
   }
-  if (organizations.includes(ADMINISTRATORS)) throw refuse(`use of ${CLIENT_SIGNER} signer with ${ADMINISTRATORS} group is not allowed`);
+  if (organizations.includes(ADMINISTRATORS))
+    throw refuse(`use of ${CLIENT_SIGNER} signer with ${ADMINISTRATORS} group is not allowed`);
 }
 
 function signs({ object, oldObject }: AdmissionAttributes): boolean {
-  const [status, before] = [object, oldObject].map((request) => (request as CertificateSigningRequest | undefined)?.status);
-  return !isDeepStrictEqual([status?.certificate, status?.conditions ?? []], [before?.certificate, before?.conditions ?? []]);
+  const [status, before] = [object, oldObject].map(
+    (request) => (request as CertificateSigningRequest | undefined)?.status,
+  );
+  return !isDeepStrictEqual(
+    [status?.certificate, status?.conditions ?? []],
+    [before?.certificate, before?.conditions ?? []],
+  );
 }
 
 /** For the signer that the request has, not for one that the body names; `<domain>/*` stands for all of a domain. */
-async function checkRight(authorizer: Authorizer, attributes: AdmissionAttributes, verb: 'approve' | 'sign'): Promise<void> {
+async function checkRight(
+  authorizer: Authorizer,
+  attributes: AdmissionAttributes,
+  verb: 'approve' | 'sign',
+): Promise<void> {
   const signer = (attributes.oldObject as CertificateSigningRequest | undefined)?.spec.signerName ?? '';
   for (const name of [signer, `${signer.split('/')[0] ?? ''}/*`]) {
     const { allowed } = await authorizer.authorize({
-      kind: 'resource', user: attributes.user, verb, group: certificateSigningRequests.group, version: '*', resource: 'signers', name,
+      kind: 'resource',
+      user: attributes.user,
+      verb,
+      group: certificateSigningRequests.group,
+      version: '*',
+      resource: 'signers',
+      name,
     });
     if (allowed) return;
   }
-  throw apiErrors.forbidden(attributes.kind, attributes.name, `user not permitted to ${verb} requests with signerName ${JSON.stringify(signer)}`);
+  throw apiErrors.forbidden(
+    attributes.kind,
+    attributes.name,
+    `user not permitted to ${verb} requests with signerName ${JSON.stringify(signer)}`,
+  );
 }

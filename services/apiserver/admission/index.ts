@@ -21,7 +21,11 @@ export interface AdmissionOptions {
   readonly hasController?: HasController;
 }
 
-export function createAdmission(context: ApiServerContext, authorizer: RbacAuthorizer, options: AdmissionOptions = {}): Admission {
+export function createAdmission(
+  context: ApiServerContext,
+  authorizer: RbacAuthorizer,
+  options: AdmissionOptions = {},
+): Admission {
   return new AdmissionChain([
     namespaceLifecycle(context.reader),
     serviceAccount(context.reader, context.random),

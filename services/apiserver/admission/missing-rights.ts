@@ -27,7 +27,13 @@ export function* missingWork(held: readonly PolicyRule[], wanted: readonly Polic
   return missing;
 }
 
-function* rightsOf({ verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: PolicyRule): Generator<PolicyRule> {
+function* rightsOf({
+  verbs,
+  apiGroups = [],
+  resources = [],
+  resourceNames = [],
+  nonResourceURLs = [],
+}: PolicyRule): Generator<PolicyRule> {
   for (const group of apiGroups) {
     for (const resource of resources) {
       for (const verb of verbs) {
@@ -46,7 +52,13 @@ export function showRights(rights: readonly PolicyRule[]): string {
   for (const right of rights) {
     const { verbs, ...rest } = right;
     const isPath = rest.nonResourceURLs !== undefined;
-    const key = JSON.stringify([rest.apiGroups, rest.resources, rest.resourceNames, rest.nonResourceURLs, isPath ? verbs : []]);
+    const key = JSON.stringify([
+      rest.apiGroups,
+      rest.resources,
+      rest.resourceNames,
+      rest.nonResourceURLs,
+      isPath ? verbs : [],
+    ]);
     const before = compact.get(key)?.verbs ?? [];
     compact.set(key, { ...rest, verbs: [...new Set([...before, ...verbs])] });
   }
@@ -54,12 +66,26 @@ export function showRights(rights: readonly PolicyRule[]): string {
   return text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}...` : text;
 }
 
-function showRule({ apiGroups = [], resources = [], nonResourceURLs = [], resourceNames = [], verbs }: PolicyRule): string {
+function showRule({
+  apiGroups = [],
+  resources = [],
+  nonResourceURLs = [],
+  resourceNames = [],
+  verbs,
+}: PolicyRule): string {
   const parts: [string, readonly string[]][] = [
-    ['APIGroups', apiGroups], ['Resources', resources], ['NonResourceURLs', nonResourceURLs], ['ResourceNames', resourceNames], ['Verbs', verbs],
+    ['APIGroups', apiGroups],
+    ['Resources', resources],
+    ['NonResourceURLs', nonResourceURLs],
+    ['ResourceNames', resourceNames],
+    ['Verbs', verbs],
   ];
-  return `{${parts.filter(([, items]) => items.length > 0).map(([name, items]) => `${name}:${showList(items)}`).join(', ')}}`;
+  return `{${parts
+    .filter(([, items]) => items.length > 0)
+    .map(([name, items]) => `${name}:${showList(items)}`)
+    .join(', ')}}`;
 }
 
 /** As Go prints a list of strings: quoted, with spaces between. */
-export const showList = (items: readonly string[]): string => `[${items.map((item) => JSON.stringify(item)).join(' ')}]`;
+export const showList = (items: readonly string[]): string =>
+  `[${items.map((item) => JSON.stringify(item)).join(' ')}]`;

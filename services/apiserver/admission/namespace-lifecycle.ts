@@ -12,12 +12,17 @@ export function namespaceLifecycle(reader: ObjectReader): AdmissionPlugin {
     name: 'NamespaceLifecycle',
     async mutate(attributes) {
       if (isResource(attributes.kind, '', 'namespaces')) {
-        if (attributes.operation === 'DELETE' && attributes.subresource === undefined && IMMORTAL.has(attributes.name)) {
+        if (
+          attributes.operation === 'DELETE' &&
+          attributes.subresource === undefined &&
+          IMMORTAL.has(attributes.name)
+        ) {
           throw apiErrors.forbidden(attributes.kind, attributes.name, 'this namespace may not be deleted');
         }
         return;
       }
-      if (attributes.operation !== 'CREATE' || !attributes.kind.namespaced || attributes.subresource !== undefined) return;
+      if (attributes.operation !== 'CREATE' || !attributes.kind.namespaced || attributes.subresource !== undefined)
+        return;
       // A question about rights makes nothing there.
       if (isResource(attributes.kind, 'authorization.k8s.io', 'localsubjectaccessreviews')) return;
       await mustBeAlive(reader, attributes);
@@ -32,12 +37,22 @@ async function mustBeAlive(reader: ObjectReader, attributes: AdmissionAttributes
   if (found === undefined) throw apiErrors.notFound(namespaces, name);
   const namespace = found as Namespace;
   if (namespace.metadata?.deletionTimestamp === undefined && namespace.status?.phase !== 'Terminating') return;
-  const refusal = apiErrors.forbidden(attributes.kind, attributes.name, `unable to create new content in namespace ${name} because it is being terminated`);
+  const refusal = apiErrors.forbidden(
+    attributes.kind,
+    attributes.name,
+    `unable to create new content in namespace ${name} because it is being terminated`,
+  );
   throw new ApiError({
     ...refusal.status,
     details: {
       ...refusal.status.details,
-      causes: [{ reason: 'NamespaceTerminating', message: `namespace ${name} is being terminated`, field: 'metadata.namespace' }],
+      causes: [
+        {
+          reason: 'NamespaceTerminating',
+          message: `namespace ${name} is being terminated`,
+          field: 'metadata.namespace',
+        },
+      ],
     },
   });
 }

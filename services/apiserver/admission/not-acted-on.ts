@@ -1,7 +1,7 @@
 /**
- * Nothing is accepted in silence: what is stored and served, and has no effect here yet, answers with a `Warning`. A row
- * goes when the part that acts on the kind comes; one without a controller is silent as soon as a controller registers for
- * its kind. README's Limits name the same kinds.
+ * Nothing is accepted in silence: what is stored and served, and has no effect here yet, answers with a `Warning`. A
+ * row goes when the part that acts on the kind comes; one without a controller is silent as soon as a controller
+ * registers for its kind. README's Limits name the same kinds.
  */
 import type { APIService, CustomResourceDefinition, Service } from '../../../apimachinery/gen/types.js';
 import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
@@ -29,8 +29,10 @@ const INERT: Readonly<Record<string, string>> = {
   'validatingadmissionpolicybindings.admissionregistration.k8s.io': notEnforced,
   'mutatingadmissionpolicies.admissionregistration.k8s.io': notEnforced,
   'mutatingadmissionpolicybindings.admissionregistration.k8s.io': notEnforced,
-  'validatingwebhookconfigurations.admissionregistration.k8s.io': 'its webhooks are not called, whatever their failurePolicy',
-  'mutatingwebhookconfigurations.admissionregistration.k8s.io': 'its webhooks are not called, whatever their failurePolicy',
+  'validatingwebhookconfigurations.admissionregistration.k8s.io':
+    'its webhooks are not called, whatever their failurePolicy',
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io':
+    'its webhooks are not called, whatever their failurePolicy',
   'flowschemas.flowcontrol.apiserver.k8s.io': notEnforced,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': notEnforced,
   'runtimeclasses.node.k8s.io': 'workers have one runtime',
@@ -39,15 +41,26 @@ const INERT: Readonly<Record<string, string>> = {
 };
 
 const FIELDS: Readonly<Record<string, (object: KubeObject) => string | undefined>> = {
-  services: (object) => ((object as Service).spec?.type === 'LoadBalancer' ? 'Services of type LoadBalancer get no external address' : undefined),
-  'apiservices.apiregistration.k8s.io': (object) => ((object as APIService).spec?.service === undefined
-    ? undefined : 'this APIService is stored and has no effect yet: requests are not passed on to its service'),
-  'customresourcedefinitions.apiextensions.k8s.io': (object) => ((object as CustomResourceDefinition).spec?.conversion?.strategy === 'Webhook'
-    ? 'conversion webhooks are not called yet: objects are served in the version that is stored, and refused in others' : undefined),
+  services: (object) =>
+    (object as Service).spec?.type === 'LoadBalancer'
+      ? 'Services of type LoadBalancer get no external address'
+      : undefined,
+  'apiservices.apiregistration.k8s.io': (object) =>
+    (object as APIService).spec?.service === undefined
+      ? undefined
+      : 'this APIService is stored and has no effect yet: requests are not passed on to its service',
+  'customresourcedefinitions.apiextensions.k8s.io': (object) =>
+    (object as CustomResourceDefinition).spec?.conversion?.strategy === 'Webhook'
+      ? 'conversion webhooks are not called yet: objects are served in the version that is stored, and refused in others'
+      : undefined,
 };
 
 /** Undefined: the server acts on it. */
-function inertness(resource: { readonly group: string; readonly resource: string }, object: KubeObject, kind: string): string | undefined {
+function inertness(
+  resource: { readonly group: string; readonly resource: string },
+  object: KubeObject,
+  kind: string,
+): string | undefined {
   const key = groupResourceOf(resource);
   if (Object.hasOwn(FIELDS, key)) return FIELDS[key]?.(object);
   return Object.hasOwn(INERT, key) ? `this ${kind} is stored and has no effect yet: ${INERT[key]}` : undefined;

@@ -1,6 +1,6 @@
 /**
- * Admission: what a write must become, and whether it may happen, beyond the rules of its kind. Each plugin is one file;
- * the chain runs them in order, first all that mutate, later all that validate (k8s.io/apiserver/pkg/admission).
+ * Admission: what a write must become, and whether it may happen, beyond the rules of its kind. Each plugin is one
+ * file; the chain runs them in order, first all that mutate, later all that validate (k8s.io/apiserver/pkg/admission).
  */
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { Admission, AdmissionAttributes } from '../ports.js';

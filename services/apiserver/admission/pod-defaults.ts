@@ -8,7 +8,9 @@ import { concerns, type AdmissionPlugin } from './plugin.js';
 
 export const ABSENCE_S_DEFAULT = 300;
 
-/** A pod outlives its node's absence by `seconds` unless it says otherwise. What an update leaves out is put back too. */
+/**
+ * A pod outlives its node's absence by `seconds` unless it says otherwise. What an update leaves out is put back too.
+ */
 export function defaultTolerationSeconds(seconds: number): AdmissionPlugin {
   return {
     name: 'DefaultTolerationSeconds',
@@ -51,16 +53,25 @@ export function podPriority(reader: ObjectReader): AdmissionPlugin {
         keepPriority(spec, (attributes.oldObject as Pod).spec);
         return;
       }
-      const found = (spec.priorityClassName ?? '') === ''
-        ? defaultClass(reader)
-        : await namedClass(reader, spec.priorityClassName ?? '', attributes.name);
+      const found =
+        (spec.priorityClassName ?? '') === ''
+          ? defaultClass(reader)
+          : await namedClass(reader, spec.priorityClassName ?? '', attributes.name);
       if (spec.priority !== undefined && spec.priority !== found.value) {
-        throw apiErrors.forbidden({ group: '', resource: 'pods' }, attributes.name, `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${found.value} from the given PriorityClass name`);
+        throw apiErrors.forbidden(
+          { group: '', resource: 'pods' },
+          attributes.name,
+          `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${found.value} from the given PriorityClass name`,
+        );
       }
       spec.priority = found.value;
       if (found.name !== '') spec.priorityClassName = found.name;
       if (spec.preemptionPolicy !== undefined && spec.preemptionPolicy !== found.preemptionPolicy) {
-        throw apiErrors.forbidden({ group: '', resource: 'pods' }, attributes.name, `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${found.preemptionPolicy} from the given PriorityClass name`);
+        throw apiErrors.forbidden(
+          { group: '', resource: 'pods' },
+          attributes.name,
+          `the string value of PreemptionPolicy (${spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${found.preemptionPolicy} from the given PriorityClass name`,
+        );
       }
       spec.preemptionPolicy = found.preemptionPolicy;
     },
@@ -80,7 +91,11 @@ interface FoundClass {
 }
 
 function foundClass(object: PriorityClass): FoundClass {
-  return { name: object.metadata?.name ?? '', value: object.value ?? 0, preemptionPolicy: object.preemptionPolicy ?? 'PreemptLowerPriority' };
+  return {
+    name: object.metadata?.name ?? '',
+    value: object.value ?? 0,
+    preemptionPolicy: object.preemptionPolicy ?? 'PreemptLowerPriority',
+  };
 }
 
 function defaultClass(reader: ObjectReader): FoundClass {

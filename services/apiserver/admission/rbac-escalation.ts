@@ -1,7 +1,8 @@
 /**
- * Nobody grants what they do not hold: a role's rules must be covered by the author's own unless they may `escalate`; a binding
- * needs the same of the role it refers to unless they may `bind` ("Privilege escalation prevention and bootstrapping"). An
- * aggregation rule gathers whatever others hold later: only somebody who may do everything writes to a role that has one.
+ * Nobody grants what they do not hold: a role's rules must be covered by the author's own unless they may `escalate`; a
+ * binding needs the same of the role it refers to unless they may `bind` ("Privilege escalation prevention and
+ * bootstrapping"). An aggregation rule gathers whatever others hold later: only somebody who may do everything writes
+ * to a role that has one.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { clusterRoles, roles } from '../../../apimachinery/gen/resources.js';
@@ -18,7 +19,10 @@ import { missingWork, showList, showRights } from './missing-rights.js';
 import type { AdmissionPlugin } from './plugin.js';
 
 const GROUP = 'rbac.authorization.k8s.io';
-const FULL_AUTHORITY: readonly PolicyRule[] = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
+const FULL_AUTHORITY: readonly PolicyRule[] = [
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+];
 
 interface Rights {
   readonly authorizer: RbacAuthorizer;
@@ -26,7 +30,10 @@ interface Rights {
   readonly pause: () => Promise<void>;
 }
 
-export function rbacEscalation(authorizer: RbacAuthorizer, { reader, clock }: Pick<ApiServerContext, 'reader' | 'clock'>): AdmissionPlugin {
+export function rbacEscalation(
+  authorizer: RbacAuthorizer,
+  { reader, clock }: Pick<ApiServerContext, 'reader' | 'clock'>,
+): AdmissionPlugin {
   const turns = new Turns(clock);
   const rights = { authorizer, pause: () => turns.next('comparing rights') };
   return {
@@ -44,9 +51,21 @@ export function rbacEscalation(authorizer: RbacAuthorizer, { reader, clock }: Pi
 
 const rulesOf = (object: unknown): readonly PolicyRule[] => (object as Role | ClusterRole | undefined)?.rules ?? [];
 
-async function mayDo(authorizer: RbacAuthorizer, attributes: AdmissionAttributes, verb: string, resource: string, name: string): Promise<boolean> {
+async function mayDo(
+  authorizer: RbacAuthorizer,
+  attributes: AdmissionAttributes,
+  verb: string,
+  resource: string,
+  name: string,
+): Promise<boolean> {
   const decision = await authorizer.authorize({
-    kind: 'resource', user: attributes.user, verb, group: GROUP, version: 'v1', resource, name,
+    kind: 'resource',
+    user: attributes.user,
+    verb,
+    group: GROUP,
+    version: 'v1',
+    resource,
+    name,
     ...(attributes.namespace === undefined ? {} : { namespace: attributes.namespace }),
   });
   return decision.allowed;
@@ -60,19 +79,32 @@ async function checkRole(rights: Rights, attributes: AdmissionAttributes): Promi
   if (!aggregates(attributes.object) && !aggregates(attributes.oldObject)) return;
   const held = authorizer.rulesFor(attributes.user, '');
   if (FULL_AUTHORITY.every((rule) => covers(held, rule))) return;
-  throw apiErrors.forbidden(attributes.kind, attributes.name, 'must have cluster-admin privileges to use the aggregationRule');
+  throw apiErrors.forbidden(
+    attributes.kind,
+    attributes.name,
+    'must have cluster-admin privileges to use the aggregationRule',
+  );
 }
 
-const aggregates = (role: unknown): boolean => ((role as ClusterRole | undefined)?.aggregationRule?.clusterRoleSelectors ?? []).length > 0;
+const aggregates = (role: unknown): boolean =>
+  ((role as ClusterRole | undefined)?.aggregationRule?.clusterRoleSelectors ?? []).length > 0;
 
-/** The garbage collector's changes grant nothing; any other does: a label may give a role's rules to those of another. */
+/**
+ * The garbage collector's changes grant nothing; any other does: a label may give a role's rules to those of another.
+ */
 function changesOwnersOnly({ object, oldObject }: AdmissionAttributes): boolean {
   if (object === undefined || oldObject === undefined) return false;
   return isDeepStrictEqual(withoutOwners(object), withoutOwners(oldObject));
 }
 
 function withoutOwners(object: KubeObject): object {
-  const { ownerReferences: _owners, finalizers: _finalizers, managedFields: _managers, resourceVersion: _version, ...metadata } = object.metadata ?? {};
+  const {
+    ownerReferences: _owners,
+    finalizers: _finalizers,
+    managedFields: _managers,
+    resourceVersion: _version,
+    ...metadata
+  } = object.metadata ?? {};
   return { ...object, metadata };
 }
 
@@ -88,17 +120,31 @@ async function checkBinding(rights: Rights, reader: ObjectReader, attributes: Ad
   await refuseUnlessCovered(rights, attributes, rulesOf(role));
 }
 
-/** Slices of a comparison, each of a few milliseconds: a role of ten thousand rules held against as many takes some dozens. */
+/**
+ * Slices of a comparison, each of a few milliseconds: a role of ten thousand rules held against as many takes some
+ * dozens.
+ */
 const SLICES_MAX = 2_000;
 
-async function refuseUnlessCovered({ authorizer, pause }: Rights, attributes: AdmissionAttributes, wanted: readonly PolicyRule[]): Promise<void> {
+async function refuseUnlessCovered(
+  { authorizer, pause }: Rights,
+  attributes: AdmissionAttributes,
+  wanted: readonly PolicyRule[],
+): Promise<void> {
   const held = authorizer.rulesFor(attributes.user, attributes.namespace ?? '');
   let slices = 0;
   const missing = await inSlices(missingWork(held, wanted), () => {
-    if ((slices += 1) > SLICES_MAX) throw apiErrors.requestEntityTooLarge('the rules combine too many verbs, groups and resources to be compared with what you hold: write fewer, or wildcards');
+    if ((slices += 1) > SLICES_MAX)
+      throw apiErrors.requestEntityTooLarge(
+        'the rules combine too many verbs, groups and resources to be compared with what you hold: write fewer, or wildcards',
+      );
     return pause();
   });
   if (missing.length === 0) return;
   const list = showRights(missing);
-  throw apiErrors.forbidden(attributes.kind, attributes.name, `user "${attributes.user.name}" (groups=${showList(attributes.user.groups)}) is attempting to grant RBAC permissions not currently held:\n${list}`);
+  throw apiErrors.forbidden(
+    attributes.kind,
+    attributes.name,
+    `user "${attributes.user.name}" (groups=${showList(attributes.user.groups)}) is attempting to grant RBAC permissions not currently held:\n${list}`,
+  );
 }

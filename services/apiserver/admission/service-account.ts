@@ -38,15 +38,20 @@ async function accountOf(reader: ObjectReader, namespace: string, name: string, 
   const ref = { namespace, name };
   const found = reader.get(serviceAccounts, ref) ?? (await reader.getFresh(serviceAccounts, ref));
   if (found === undefined) {
-    throw apiErrors.forbidden({ group: '', resource: 'pods' }, pod, `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`);
+    throw apiErrors.forbidden(
+      { group: '', resource: 'pods' },
+      pod,
+      `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`,
+    );
   }
   return found;
 }
 
 function mountToken(spec: PodSpec, random: Random): void {
   const containers: Container[] = [...(spec.initContainers ?? []), ...(spec.containers ?? [])];
-  const lacking = containers.filter((container) =>
-    !(container.volumeMounts ?? []).some((mount) => mount.mountPath === TOKEN_MOUNT_PATH));
+  const lacking = containers.filter(
+    (container) => !(container.volumeMounts ?? []).some((mount) => mount.mountPath === TOKEN_MOUNT_PATH),
+  );
   if (lacking.length === 0) return;
   // A pod that was copied, token volume and all, keeps its volume.
   let volume = (spec.volumes ?? []).find((v) => v.name?.startsWith(VOLUME_PREFIX));
@@ -56,7 +61,8 @@ function mountToken(spec: PodSpec, random: Random): void {
   }
   for (const container of lacking) {
     container.volumeMounts = [
-      ...(container.volumeMounts ?? []), { name: volume.name, readOnly: true, mountPath: TOKEN_MOUNT_PATH },
+      ...(container.volumeMounts ?? []),
+      { name: volume.name, readOnly: true, mountPath: TOKEN_MOUNT_PATH },
     ];
   }
 }
@@ -69,7 +75,11 @@ function tokenVolume(name: string): Volume {
       sources: [
         { serviceAccountToken: { expirationSeconds: TOKEN_LIFETIME_S, path: 'token' } },
         { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
-        { downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] } },
+        {
+          downwardAPI: {
+            items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }],
+          },
+        },
       ],
     },
   };

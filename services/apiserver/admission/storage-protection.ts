@@ -1,4 +1,7 @@
-/** StorageObjectInUseProtection: claims, volumes and classes of attributes stay until nobody uses them; the volume-protection controllers let them go. */
+/**
+ * StorageObjectInUseProtection: claims, volumes and classes of attributes stay until nobody uses them; the
+ * volume-protection controllers let them go.
+ */
 import { PV_PROTECTION, PVC_PROTECTION, VAC_PROTECTION } from '../../../apimachinery/well-known.js';
 import { concerns, type AdmissionPlugin } from './plugin.js';
 
@@ -16,7 +19,8 @@ export function storageProtection(): AdmissionPlugin {
       const { object } = attributes;
       if (row === undefined || attributes.operation !== 'CREATE' || object === undefined) return;
       const finalizers = object.metadata?.finalizers ?? [];
-      if (!finalizers.includes(row.finalizer)) object.metadata = { ...object.metadata, finalizers: [...finalizers, row.finalizer] };
+      if (!finalizers.includes(row.finalizer))
+        object.metadata = { ...object.metadata, finalizers: [...finalizers, row.finalizer] };
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * A claim: a key of its own that says a value is taken, written in the very transaction that writes the object, on the condition
- * that the key is not there. Members need no coordination, and nothing is left to repair.
+ * A claim: a key of its own that says a value is taken, written in the very transaction that writes the object, on the
+ * condition that the key is not there. Members need no coordination, and nothing is left to repair.
  */
 import type { Compare, Op } from '../../store/store.js';
 import type { WriteGuard } from '../ports.js';
@@ -22,7 +22,10 @@ export function changeClaims(before: ReadonlySet<string>, after: ReadonlySet<str
     taken,
     guard: {
       compare: taken.map(isFree),
-      ops: [...taken.map((key): Op => ({ kind: 'put', key: Buffer.from(key), value: Buffer.from(owner) })), ...released.map(release)],
+      ops: [
+        ...taken.map((key): Op => ({ kind: 'put', key: Buffer.from(key), value: Buffer.from(owner) })),
+        ...released.map(release),
+      ],
     },
   };
 }

@@ -1,4 +1,7 @@
-/** The IPAddress object of a Service's address (KEP-1880): written and removed in the Service's own transaction, so that the two never differ. */
+/**
+ * The IPAddress object of a Service's address (KEP-1880): written and removed in the Service's own transaction, so that
+ * the two never differ.
+ */
 import type { IPAddress } from '../../../apimachinery/gen/types.js';
 import { toTime } from '../../../platform/clock.js';
 import type { Clock } from '../../../platform/clock.js';
@@ -25,19 +28,30 @@ const MANAGER = 'ipallocator.k8s.io';
 
 export function addressObject(address: string, holder: AddressHolder): IPAddress {
   return {
-    apiVersion: 'networking.k8s.io/v1', kind: 'IPAddress',
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'IPAddress',
     metadata: { name: address, labels: { [FAMILY_LABEL]: 'IPv4', [MANAGER_LABEL]: MANAGER } },
     spec: { parentRef: { resource: 'services', namespace: holder.namespace, name: holder.name } },
   };
 }
 
 /** On the condition that nobody reserved the address by an IPAddress of his own. */
-export function takeAddress({ prefix, clock, random }: AddressParts, address: string, holder: AddressHolder): WriteGuard {
+export function takeAddress(
+  { prefix, clock, random }: AddressParts,
+  address: string,
+  holder: AddressHolder,
+): WriteGuard {
   const key = Buffer.from(prefix + address);
   const object = addressObject(address, holder);
-  const value = encodeForStore({ ...object, metadata: { ...object.metadata, uid: random.uuid(), creationTimestamp: toTime(clock.now()) } });
+  const value = encodeForStore({
+    ...object,
+    metadata: { ...object.metadata, uid: random.uuid(), creationTimestamp: toTime(clock.now()) },
+  });
   const isFree: Compare = { target: 'createRevision', key, op: '=', value: 0 };
   return { compare: [isFree], ops: [{ kind: 'put', key, value }] };
 }
 
-export const releaseAddress = ({ prefix }: AddressParts, address: string): Op => ({ kind: 'delete', key: Buffer.from(prefix + address) });
+export const releaseAddress = ({ prefix }: AddressParts, address: string): Op => ({
+  kind: 'delete',
+  key: Buffer.from(prefix + address),
+});

@@ -15,9 +15,10 @@ export class NodeClaims implements WriteHook {
   async before(change: WriteChange): Promise<WriteGuard> {
     const node = change.draft as Node;
     const name = node.metadata?.name ?? '';
-    const { taken, guard } = change.operation === 'DELETE'
-      ? changeClaims(claimsOf(node), new Set(), name)
-      : changeClaims(claimsOf(change.old), claimsOf(node), name);
+    const { taken, guard } =
+      change.operation === 'DELETE'
+        ? changeClaims(claimsOf(node), new Set(), name)
+        : changeClaims(claimsOf(change.old), claimsOf(node), name);
     // The condition did not hold, and there is no other value to choose: the writer has to.
     if (change.attempt > 0 && taken.length > 0) {
       throw apiErrors.invalid({ group: '', kind: 'Node' }, name, [

@@ -1,6 +1,6 @@
 /**
- * Cluster IPs and node ports of Services, claimed by keys of their own (see claims.ts). Values chosen by the server come from the upper part of the range, so that the lower stays free for explicit ones
- * (KEP-3070).
+ * Cluster IPs and node ports of Services, claimed by keys of their own (see claims.ts). Values chosen by the server
+ * come from the upper part of the range, so that the lower stays free for explicit ones (KEP-3070).
  */
 import ipaddr from 'ipaddr.js';
 import { ipAddresses, services } from '../../../apimachinery/gen/resources.js';
@@ -51,7 +51,11 @@ export class ServiceClaims implements WriteHook {
     const old = change.old === undefined ? new Set<string>() : claimsOf(change.old as Service);
     const service = change.draft as Service;
     const owner = `${service.metadata?.namespace ?? ''}/${service.metadata?.name ?? ''}`;
-    if (change.operation === 'DELETE') return this.#withAddresses(changeClaims(claimsOf(service), new Set(), owner).guard, { before: service, after: undefined });
+    if (change.operation === 'DELETE')
+      return this.#withAddresses(changeClaims(claimsOf(service), new Set(), owner).guard, {
+        before: service,
+        after: undefined,
+      });
     keepAddress(service, change.old as Service | undefined);
     if (!sameFamilies(service, change.old)) {
       for (const errors of [addressErrors(service, change.old), familyErrors(service)]) {
@@ -67,13 +71,18 @@ export class ServiceClaims implements WriteHook {
   }
 
   /** With the IPAddress objects that come and go with the claims. */
-  #withAddresses(guard: WriteGuard, { before, after }: { readonly before: Service | undefined; readonly after: Service | undefined }): WriteGuard {
+  #withAddresses(
+    guard: WriteGuard,
+    { before, after }: { readonly before: Service | undefined; readonly after: Service | undefined },
+  ): WriteGuard {
     const { clock, random, addressPrefix: prefix } = this.#options;
     const parts: AddressParts = { prefix, clock, random };
     const [old, now] = [addressOf(before), addressOf(after)];
     if (old === now) return guard;
-    const taken = now === undefined ? undefined
-      : takeAddress(parts, now, { namespace: after?.metadata?.namespace ?? '', name: after?.metadata?.name ?? '' });
+    const taken =
+      now === undefined
+        ? undefined
+        : takeAddress(parts, now, { namespace: after?.metadata?.namespace ?? '', name: after?.metadata?.name ?? '' });
     return {
       compare: [...guard.compare, ...(taken?.compare ?? [])],
       ops: [...guard.ops, ...(taken?.ops ?? []), ...(old === undefined ? [] : [releaseAddress(parts, old)])],
@@ -93,14 +102,16 @@ export class ServiceClaims implements WriteHook {
   }
 
   #checkAddress(service: Service, address: string): void {
-    const complain = (why: string) => apiErrors.invalid(KIND, service.metadata?.name ?? '', [
-      fieldErrors.invalid('spec.clusterIPs', [address], why),
-    ]);
+    const complain = (why: string) =>
+      apiErrors.invalid(KIND, service.metadata?.name ?? '', [fieldErrors.invalid('spec.clusterIPs', [address], why)]);
     const offset = toNumber(address) - this.#firstAddress;
     if (offset < 1 || offset >= this.#size - 1) {
-      throw complain(`failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${this.#options.serviceCidr}`);
+      throw complain(
+        `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${this.#options.serviceCidr}`,
+      );
     }
-    if (this.#usedAddresses().has(address)) throw complain(`failed to allocate IP ${address}: provided IP is already allocated`);
+    if (this.#usedAddresses().has(address))
+      throw complain(`failed to allocate IP ${address}: provided IP is already allocated`);
   }
 
   #freeAddress(): string {
@@ -136,7 +147,8 @@ export class ServiceClaims implements WriteHook {
   #usedPorts(except: Service): Set<number> {
     const used = new Set<number>();
     for (const service of this.#options.reader.list(services) as readonly Service[]) {
-      const same = service.metadata?.name === except.metadata?.name && service.metadata?.namespace === except.metadata?.namespace;
+      const same =
+        service.metadata?.name === except.metadata?.name && service.metadata?.namespace === except.metadata?.namespace;
       if (same) continue;
       for (const port of portsOf(service.spec)) used.add(port);
     }
@@ -147,7 +159,13 @@ export class ServiceClaims implements WriteHook {
     const key = taken[0] ?? '';
     const value = key.slice(key.lastIndexOf('/') + 1);
     const errors = key.startsWith(IP_CLAIMS)
-      ? [fieldErrors.invalid('spec.clusterIPs', [value], `failed to allocate IP ${value}: provided IP is already allocated`)]
+      ? [
+          fieldErrors.invalid(
+            'spec.clusterIPs',
+            [value],
+            `failed to allocate IP ${value}: provided IP is already allocated`,
+          ),
+        ]
       : [fieldErrors.invalid('spec.ports', Number(value), 'provided port is already allocated')];
     return apiErrors.invalid(KIND, service.metadata?.name ?? '', errors);
   }
@@ -155,7 +173,13 @@ export class ServiceClaims implements WriteHook {
 
 /** An update that leaves the address out, or sets it to nothing, means the one there is; `None` too. */
 function keepAddress({ spec }: Service, old: Service | undefined): void {
-  if (spec === undefined || spec.type === 'ExternalName' || (spec.clusterIP ?? '') !== '' || old?.spec?.clusterIP === undefined) return;
+  if (
+    spec === undefined ||
+    spec.type === 'ExternalName' ||
+    (spec.clusterIP ?? '') !== '' ||
+    old?.spec?.clusterIP === undefined
+  )
+    return;
   spec.clusterIP = old.spec.clusterIP;
   spec.clusterIPs = [...(old.spec.clusterIPs ?? [old.spec.clusterIP])];
 }
@@ -168,7 +192,8 @@ function addressErrors(service: Service, old: KubeObject | undefined): FieldErro
 
 /** What is stored stays writable, also what would be refused today. */
 function sameFamilies({ spec }: Service, old: KubeObject | undefined): boolean {
-  const of = (one: Service['spec']) => JSON.stringify([one?.type, one?.ipFamilies, one?.ipFamilyPolicy, one?.clusterIPs]);
+  const of = (one: Service['spec']) =>
+    JSON.stringify([one?.type, one?.ipFamilies, one?.ipFamilyPolicy, one?.clusterIPs]);
   return old !== undefined && of(spec) === of((old as Service).spec);
 }
 

@@ -1,7 +1,7 @@
 /**
- * Who asks: a client certificate of the cluster's authority, a bearer token, or nobody (system:anonymous). In this order; a
- * credential that is shown and wrong is refused, never passed over as anonymous. Impersonation comes last, and is itself
- * authorized (k8s.io/apiserver, "Authentication").
+ * Who asks: a client certificate of the cluster's authority, a bearer token, or nobody (system:anonymous). In this
+ * order; a credential that is shown and wrong is refused, never passed over as anonymous. Impersonation comes last, and
+ * is itself authorized (k8s.io/apiserver, "Authentication").
  */
 import { createHash, X509Certificate } from 'node:crypto';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
@@ -68,7 +68,10 @@ export class ClusterAuthenticator implements Authenticator {
   }
 
   /** TokenReview's question. Undefined: not one of ours, or no longer good. */
-  async authenticateToken(token: string, audiences: readonly string[]): Promise<{ user: UserInfo; audiences: readonly string[] } | undefined> {
+  async authenticateToken(
+    token: string,
+    audiences: readonly string[],
+  ): Promise<{ user: UserInfo; audiences: readonly string[] } | undefined> {
     const bootstrap = this.#fromBootstrapToken(token);
     if (bootstrap !== undefined) {
       // It names no audience: it is for this server.
@@ -105,7 +108,10 @@ export class ClusterAuthenticator implements Authenticator {
       const { commonName, organizations } = certificateIdentity(certificate);
       if (commonName === '') return undefined;
       const extra = { [CREDENTIAL_ID]: [`X509SHA256=${createHash('sha256').update(peer.der).digest('hex')}`] };
-      known = { user: { name: commonName, groups: [...organizations, AUTHENTICATED], extra }, until_ms: Date.parse(certificate.validTo) };
+      known = {
+        user: { name: commonName, groups: [...organizations, AUTHENTICATED], extra },
+        until_ms: Date.parse(certificate.validTo),
+      };
       this.#certificates.set(peer, known);
     }
     return this.#options.clock.now() < known.until_ms ? known.user : undefined;
@@ -156,8 +162,12 @@ export class ClusterAuthenticator implements Authenticator {
   }
 
   #mustExist(resource: ResourceId, namespace: string | undefined, ref: ObjectRef): void {
-    const object = this.#options.reader.get(resource, { ...(namespace === undefined ? {} : { namespace }), name: ref.name });
-    if (object?.metadata?.uid !== ref.uid) throw new Error(`service account token: ${resource.resource} ${ref.name} is gone`);
+    const object = this.#options.reader.get(resource, {
+      ...(namespace === undefined ? {} : { namespace }),
+      name: ref.name,
+    });
+    if (object?.metadata?.uid !== ref.uid)
+      throw new Error(`service account token: ${resource.resource} ${ref.name} is gone`);
     const deletion = object.metadata.deletionTimestamp;
     if (deletion !== undefined && this.#options.clock.now() > Date.parse(deletion) + DELETED_POD_GRACE_MS) {
       throw new Error(`service account token: ${resource.resource} ${ref.name} is being deleted`);

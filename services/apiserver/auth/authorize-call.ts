@@ -1,4 +1,7 @@
-/** What a call on objects may do: the question to the port of authorization, and the refusal in the words of kube-apiserver. */
+/**
+ * What a call on objects may do: the question to the port of authorization, and the refusal in the words of
+ * kube-apiserver.
+ */
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import type { ResourceId } from '../../../apimachinery/object.js';
 import type { Authorizer } from '../ports.js';
@@ -28,7 +31,12 @@ export async function authorizeCall({ authorizer, user }: Caller, verb: Verb, as
   // A namespace is in itself: whoever may get namespaces in one may get that one.
   const namespace = asked.namespace ?? (group === '' && resource === 'namespaces' ? asked.name : undefined);
   const attributes = {
-    kind: 'resource', user, verb, group, version, resource,
+    kind: 'resource',
+    user,
+    verb,
+    group,
+    version,
+    resource,
     ...(subresource === undefined ? {} : { subresource }),
     ...(namespace === undefined ? {} : { namespace }),
     ...(name === undefined ? {} : { name }),

@@ -52,11 +52,14 @@ it('lets the service ask for the right to create what an update or apply finds m
 describe.each(CALLS)('%s', (verb, call) => {
   it('is refused to a user without the right, and does nothing', async () => {
     const { asked, fake, service } = subject(false);
-    await expect(call(service)).rejects.toMatchObject({ code: 403, message: expect.stringContaining(`User "${user.name}" cannot ${verb} `) as string });
+    await expect(call(service)).rejects.toMatchObject({
+      code: 403,
+      message: expect.stringContaining(`User "${user.name}" cannot ${verb} `) as string,
+    });
     expect([asked.map((one) => one.verb), fake.calls]).toEqual([[verb], []]);
   });
 
-  it('is asked for once, in the user\'s name', async () => {
+  it("is asked for once, in the user's name", async () => {
     const { asked, service } = subject(true);
     // What is not there is not found, and a watch waits: neither is the authorizer's affair.
     void call(service).catch(() => undefined);

@@ -1,6 +1,6 @@
 /**
- * An ObjectService for a component of this process that has no more rights than its user: each call is authorized first,
- * as a front does it for callers from outside.
+ * An ObjectService for a component of this process that has no more rights than its user: each call is authorized
+ * first, as a front does it for callers from outside.
  */
 import type { ObjectService } from '../../../apimachinery/object-service.js';
 import { authorizeCall, authorizeDiscovery, type AskedObjects, type Caller, type Verb } from './authorize-call.js';

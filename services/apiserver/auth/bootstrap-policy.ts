@@ -1,6 +1,7 @@
 /**
- * The roles and bindings every cluster starts with: Kubernetes' default ones, all of them, and those of Navarch's own components.
- * Written at start-up where missing; rules that were taken away are put back unless the object carries `rbac.authorization.kubernetes.io/autoupdate: "false"`.
+ * The roles and bindings every cluster starts with: Kubernetes' default ones, all of them, and those of Navarch's own
+ * components. Written at start-up where missing; rules that were taken away are put back unless the object carries
+ * `rbac.authorization.kubernetes.io/autoupdate: "false"`.
  */
 import type { KubeObject } from '../../../apimachinery/object.js';
 import { BOOTSTRAP_ROLES } from './bootstrap-roles.js';
@@ -31,7 +32,10 @@ const RBAC_GROUP = 'rbac.authorization.k8s.io';
 const KUBE_SYSTEM = 'kube-system';
 const API_VERSION = `${RBAC_GROUP}/v1`;
 
-/** What kube-proxy, DNS and overlay of a worker read, and nothing else: pods, Secrets and ConfigMaps come by its session. */
+/**
+ * What kube-proxy, DNS and overlay of a worker read, and nothing else: pods, Secrets and ConfigMaps come by its
+ * session.
+ */
 const WORKER_ROLE = 'navarch:node';
 const WORKER_RULES = [
   'get,list,watch core nodes,services,endpoints,namespaces',
@@ -59,7 +63,10 @@ const metadataOf = (name: string, labels: Record<string, string> = {}) => ({
 });
 
 const clusterRole = (name: string, rules: readonly PolicyRule[], labels?: Record<string, string>): ClusterRole => ({
-  apiVersion: API_VERSION, kind: 'ClusterRole', metadata: metadataOf(name, labels), rules: [...rules],
+  apiVersion: API_VERSION,
+  kind: 'ClusterRole',
+  metadata: metadataOf(name, labels),
+  rules: [...rules],
 });
 
 function namedRoles(lines: RuleLines): ClusterRole[] {
@@ -69,7 +76,10 @@ function namedRoles(lines: RuleLines): ClusterRole[] {
   });
 }
 
-/** Each holds what the one before it holds. They are written whole, so that rights do not wait for the controller that aggregates. */
+/**
+ * Each holds what the one before it holds. They are written whole, so that rights do not wait for the controller that
+ * aggregates.
+ */
 function userRoles(): ClusterRole[] {
   const rules: PolicyRule[] = [];
   return USER_ROLES.map((name, i) => {
@@ -91,7 +101,10 @@ const group = (name: string): Subject => ({ kind: 'Group', apiGroup: RBAC_GROUP,
 const user = (name: string): Subject => ({ kind: 'User', apiGroup: RBAC_GROUP, name });
 const account = (name: string): Subject => ({ kind: 'ServiceAccount', namespace: KUBE_SYSTEM, name });
 
-/** By the name of the role, which is the binding's too. `system:node` is bound to nobody: a kubelet's rights are the node authorizer's to give. */
+/**
+ * By the name of the role, which is the binding's too. `system:node` is bound to nobody: a kubelet's rights are the
+ * node authorizer's to give.
+ */
 const BINDINGS: Readonly<Record<string, readonly Subject[]>> = {
   'cluster-admin': [group('system:masters')],
   'system:monitoring': [group('system:monitoring')],
@@ -107,18 +120,28 @@ const BINDINGS: Readonly<Record<string, readonly Subject[]>> = {
   'system:node': [],
   [WORKER_ROLE]: [group('system:nodes')],
   [CRD_REGISTRATION_ROLE]: [account('crd-registration-controller')],
-  ...Object.fromEntries(Object.keys(CONTROLLER_ROLES).map((name) => [name, [account(name.slice('system:controller:'.length))]])),
+  ...Object.fromEntries(
+    Object.keys(CONTROLLER_ROLES).map((name) => [name, [account(name.slice('system:controller:'.length))]]),
+  ),
 };
 
 export function bootstrapClusterRoleBindings(): ClusterRoleBinding[] {
   return Object.entries(BINDINGS).map(([name, subjects]) => ({
-    apiVersion: API_VERSION, kind: 'ClusterRoleBinding', metadata: metadataOf(name),
-    roleRef: { apiGroup: RBAC_GROUP, kind: 'ClusterRole', name }, ...(subjects.length === 0 ? {} : { subjects: [...subjects] }),
+    apiVersion: API_VERSION,
+    kind: 'ClusterRoleBinding',
+    metadata: metadataOf(name),
+    roleRef: { apiGroup: RBAC_GROUP, kind: 'ClusterRole', name },
+    ...(subjects.length === 0 ? {} : { subjects: [...subjects] }),
   }));
 }
 
-/** What versions before bound and must be taken back before the roles grow: workers had `system:node`, which was theirs alone. */
-export const RETIRED_SUBJECTS: Readonly<Record<string, readonly Subject[]>> = { 'system:node': [group('system:nodes')] };
+/**
+ * What versions before bound and must be taken back before the roles grow: workers had `system:node`, which was theirs
+ * alone.
+ */
+export const RETIRED_SUBJECTS: Readonly<Record<string, readonly Subject[]>> = {
+  'system:node': [group('system:nodes')],
+};
 
 interface NamespacedRole {
   readonly namespace: string;
@@ -129,38 +152,77 @@ interface NamespacedRole {
   readonly binding?: string;
 }
 
-const LOCKS = ['create,get,list,update,watch coordination.k8s.io leases', 'create,get,list,update,watch coordination.k8s.io leasecandidates'];
+const LOCKS = [
+  'create,get,list,update,watch coordination.k8s.io leases',
+  'create,get,list,update,watch coordination.k8s.io leasecandidates',
+];
 const EVENTS = 'create,patch,update core,events.k8s.io events';
 
 const NAMESPACED: readonly NamespacedRole[] = [
   {
-    namespace: 'kube-public', name: 'system:controller:bootstrap-signer', subjects: [account('bootstrap-signer')],
+    namespace: 'kube-public',
+    name: 'system:controller:bootstrap-signer',
+    subjects: [account('bootstrap-signer')],
     rules: ['get,list,watch core configmaps', 'update core configmaps cluster-info', EVENTS],
   },
   {
-    namespace: KUBE_SYSTEM, name: 'extension-apiserver-authentication-reader', binding: 'system::extension-apiserver-authentication-reader',
+    namespace: KUBE_SYSTEM,
+    name: 'extension-apiserver-authentication-reader',
+    binding: 'system::extension-apiserver-authentication-reader',
     subjects: [user('system:kube-controller-manager'), user('system:kube-scheduler')],
     rules: ['get,list,watch core configmaps extension-apiserver-authentication'],
   },
   {
-    namespace: KUBE_SYSTEM, name: 'system::leader-locking-kube-controller-manager', rules: LOCKS,
-    subjects: [user('system:kube-controller-manager'), account('kube-controller-manager'), account('leader-election-controller')],
+    namespace: KUBE_SYSTEM,
+    name: 'system::leader-locking-kube-controller-manager',
+    rules: LOCKS,
+    subjects: [
+      user('system:kube-controller-manager'),
+      account('kube-controller-manager'),
+      account('leader-election-controller'),
+    ],
   },
-  { namespace: KUBE_SYSTEM, name: 'system::leader-locking-kube-scheduler', rules: LOCKS, subjects: [user('system:kube-scheduler'), account('kube-scheduler')] },
-  { namespace: KUBE_SYSTEM, name: 'system:controller:bootstrap-signer', rules: ['get,list,watch core secrets'], subjects: [account('bootstrap-signer')] },
-  { namespace: KUBE_SYSTEM, name: 'system:controller:cloud-provider', rules: ['create,get,list,watch core configmaps'], subjects: [account('cloud-provider')] },
-  { namespace: KUBE_SYSTEM, name: 'system:controller:token-cleaner', rules: ['delete,get,list,watch core secrets', EVENTS], subjects: [account('token-cleaner')] },
+  {
+    namespace: KUBE_SYSTEM,
+    name: 'system::leader-locking-kube-scheduler',
+    rules: LOCKS,
+    subjects: [user('system:kube-scheduler'), account('kube-scheduler')],
+  },
+  {
+    namespace: KUBE_SYSTEM,
+    name: 'system:controller:bootstrap-signer',
+    rules: ['get,list,watch core secrets'],
+    subjects: [account('bootstrap-signer')],
+  },
+  {
+    namespace: KUBE_SYSTEM,
+    name: 'system:controller:cloud-provider',
+    rules: ['create,get,list,watch core configmaps'],
+    subjects: [account('cloud-provider')],
+  },
+  {
+    namespace: KUBE_SYSTEM,
+    name: 'system:controller:token-cleaner',
+    rules: ['delete,get,list,watch core secrets', EVENTS],
+    subjects: [account('token-cleaner')],
+  },
 ];
 
 export function bootstrapRoles(): Role[] {
   return NAMESPACED.map(({ namespace, name, rules }) => ({
-    apiVersion: API_VERSION, kind: 'Role', metadata: { ...metadataOf(name), namespace }, rules: rulesOf(rules),
+    apiVersion: API_VERSION,
+    kind: 'Role',
+    metadata: { ...metadataOf(name), namespace },
+    rules: rulesOf(rules),
   }));
 }
 
 export function bootstrapRoleBindings(): RoleBinding[] {
   return NAMESPACED.map(({ namespace, name, binding = name, subjects }) => ({
-    apiVersion: API_VERSION, kind: 'RoleBinding', metadata: { ...metadataOf(binding), namespace },
-    roleRef: { apiGroup: RBAC_GROUP, kind: 'Role', name }, subjects: [...subjects],
+    apiVersion: API_VERSION,
+    kind: 'RoleBinding',
+    metadata: { ...metadataOf(binding), namespace },
+    roleRef: { apiGroup: RBAC_GROUP, kind: 'Role', name },
+    subjects: [...subjects],
   }));
 }

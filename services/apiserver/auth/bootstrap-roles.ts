@@ -1,11 +1,11 @@
-/** The rules of Kubernetes v1.36's default cluster roles, but for those of controllers: facts, in the form that `rulesOf` reads. */
+/**
+ * The rules of Kubernetes v1.36's default cluster roles, but for those of controllers: facts, in the form that
+ * `rulesOf` reads.
+ */
 import type { RuleLines } from './rule-lines.js';
 
 export const BOOTSTRAP_ROLES: RuleLines = {
-  'cluster-admin': [
-    '* * *',
-    '* *',
-  ],
+  'cluster-admin': ['* * *', '* *'],
   'system:aggregate-to-admin': [
     'create authorization.k8s.io localsubjectaccessreviews',
     'create,delete,deletecollection,get,list,patch,update,watch rbac.authorization.k8s.io rolebindings,roles',
@@ -49,17 +49,26 @@ export const BOOTSTRAP_ROLES: RuleLines = {
     'create authorization.k8s.io selfsubjectaccessreviews,selfsubjectrulesreviews',
     'create authentication.k8s.io selfsubjectreviews',
   ],
-  'system:certificates.k8s.io:certificatesigningrequests:nodeclient': ['create certificates.k8s.io certificatesigningrequests/nodeclient'],
-  'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient': ['create certificates.k8s.io certificatesigningrequests/selfnodeclient'],
-  'system:certificates.k8s.io:kube-apiserver-client-approver': ['approve certificates.k8s.io signers kubernetes.io/kube-apiserver-client'],
-  'system:certificates.k8s.io:kube-apiserver-client-kubelet-approver': ['approve certificates.k8s.io signers kubernetes.io/kube-apiserver-client-kubelet'],
-  'system:certificates.k8s.io:kubelet-serving-approver': ['approve certificates.k8s.io signers kubernetes.io/kubelet-serving'],
-  'system:certificates.k8s.io:legacy-unknown-approver': ['approve certificates.k8s.io signers kubernetes.io/legacy-unknown'],
-  'system:discovery': ['get /api,/api/*,/apis,/apis/*,/healthz,/livez,/openapi,/openapi/*,/readyz,/version,/version/'],
-  'system:heapster': [
-    'get,list,watch core events,namespaces,nodes,pods',
-    'get,list,watch extensions deployments',
+  'system:certificates.k8s.io:certificatesigningrequests:nodeclient': [
+    'create certificates.k8s.io certificatesigningrequests/nodeclient',
   ],
+  'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient': [
+    'create certificates.k8s.io certificatesigningrequests/selfnodeclient',
+  ],
+  'system:certificates.k8s.io:kube-apiserver-client-approver': [
+    'approve certificates.k8s.io signers kubernetes.io/kube-apiserver-client',
+  ],
+  'system:certificates.k8s.io:kube-apiserver-client-kubelet-approver': [
+    'approve certificates.k8s.io signers kubernetes.io/kube-apiserver-client-kubelet',
+  ],
+  'system:certificates.k8s.io:kubelet-serving-approver': [
+    'approve certificates.k8s.io signers kubernetes.io/kubelet-serving',
+  ],
+  'system:certificates.k8s.io:legacy-unknown-approver': [
+    'approve certificates.k8s.io signers kubernetes.io/legacy-unknown',
+  ],
+  'system:discovery': ['get /api,/api/*,/apis,/apis/*,/healthz,/livez,/openapi,/openapi/*,/readyz,/version,/version/'],
+  'system:heapster': ['get,list,watch core events,namespaces,nodes,pods', 'get,list,watch extensions deployments'],
   'system:kube-aggregator': ['get,list,watch core endpoints,services'],
   'system:kube-controller-manager': [
     'create,patch,update core,events.k8s.io events',
@@ -162,7 +171,9 @@ export const BOOTSTRAP_ROLES: RuleLines = {
     'create,patch,update core,events.k8s.io events',
   ],
   'system:public-info-viewer': ['get /healthz,/livez,/readyz,/version,/version/'],
-  'system:service-account-issuer-discovery': ['get /.well-known/openid-configuration,/.well-known/openid-configuration/,/openid/v1/jwks,/openid/v1/jwks/'],
+  'system:service-account-issuer-discovery': [
+    'get /.well-known/openid-configuration,/.well-known/openid-configuration/,/openid/v1/jwks,/openid/v1/jwks/',
+  ],
   'system:volume-scheduler': [
     'get,list,patch,update,watch core persistentvolumes',
     'get,list,watch storage.k8s.io storageclasses',

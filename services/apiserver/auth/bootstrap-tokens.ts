@@ -1,8 +1,17 @@
-/** Whether a bearer token is a bootstrap token that is good now, and who its holder is (kube-apiserver's --enable-bootstrap-token-auth). */
+/**
+ * Whether a bearer token is a bootstrap token that is good now, and who its holder is (kube-apiserver's
+ * --enable-bootstrap-token-auth).
+ */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../../../apimachinery/gen/types.js';
 import {
-  BOOTSTRAP_TOKEN_NAMESPACE, bootstrapUser, hasExpired, parseTokenText, readTokenSecret, tokenSecretName, type BootstrapToken,
+  BOOTSTRAP_TOKEN_NAMESPACE,
+  bootstrapUser,
+  hasExpired,
+  parseTokenText,
+  readTokenSecret,
+  tokenSecretName,
+  type BootstrapToken,
 } from '../../../apimachinery/bootstrap-token.js';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import type { ObjectReader } from '../ports.js';
@@ -22,7 +31,9 @@ export function judgeToken(secret: Secret | undefined, text: string, now_ms: num
 export function bootstrapUserOf(reader: Pick<ObjectReader, 'get'>, text: string, now_ms: number): UserInfo | undefined {
   const shown = parseTokenText(text);
   if (shown === undefined) return undefined;
-  const secret = reader.get(SECRETS, { namespace: BOOTSTRAP_TOKEN_NAMESPACE, name: tokenSecretName(shown.id) }) as Secret | undefined;
+  const secret = reader.get(SECRETS, { namespace: BOOTSTRAP_TOKEN_NAMESPACE, name: tokenSecretName(shown.id) }) as
+    | Secret
+    | undefined;
   const token = judgeToken(secret, text, now_ms);
   return token === undefined || token.uses === 0 ? undefined : bootstrapUser(token);
 }

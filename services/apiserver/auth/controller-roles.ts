@@ -1,6 +1,7 @@
 /**
- * The rules of the cluster roles of Kubernetes v1.36's controllers, each of which is bound to the service account of its name in
- * kube-system: facts, in the form that `rulesOf` reads. Our controllers act under these accounts, as kube-controller-manager's do.
+ * The rules of the cluster roles of Kubernetes v1.36's controllers, each of which is bound to the service account of
+ * its name in kube-system: facts, in the form that `rulesOf` reads. Our controllers act under these accounts, as
+ * kube-controller-manager's do.
  */
 import type { RuleLines } from './rule-lines.js';
 
@@ -23,7 +24,9 @@ export const CONTROLLER_ROLES: RuleLines = {
     'create authorization.k8s.io subjectaccessreviews',
     'create,patch,update core,events.k8s.io events',
   ],
-  'system:controller:clusterrole-aggregation-controller': ['escalate,get,list,patch,update,watch rbac.authorization.k8s.io clusterroles'],
+  'system:controller:clusterrole-aggregation-controller': [
+    'escalate,get,list,patch,update,watch rbac.authorization.k8s.io clusterroles',
+  ],
   'system:controller:cronjob-controller': [
     'get,list,update,watch batch cronjobs',
     'create,delete,get,list,patch,update,watch batch jobs',

@@ -1,4 +1,6 @@
-/** The refusal of an authorizer, in kube-apiserver's words (k8s.io/apiserver/pkg/endpoints/handlers/responsewriters). */
+/**
+ * The refusal of an authorizer, in kube-apiserver's words (k8s.io/apiserver/pkg/endpoints/handlers/responsewriters).
+ */
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import type { AuthorizationAttributes } from '../ports.js';
 
@@ -6,7 +8,11 @@ import type { AuthorizationAttributes } from '../ports.js';
 export function forbidden(asked: AuthorizationAttributes, reason = ''): ApiError {
   const why = `${unlikeHtml(`User ${JSON.stringify(asked.user.name)} cannot ${asked.verb} ${targetOf(asked)}`)}${reason === '' ? '' : `: ${reason}`}`;
   if (asked.kind === 'resource') return apiErrors.forbidden(asked, asked.name ?? '', why);
-  return new ApiError({ ...apiErrors.forbidden({ group: '', resource: '' }, '', '').status, message: `forbidden: ${why}`, details: {} });
+  return new ApiError({
+    ...apiErrors.forbidden({ group: '', resource: '' }, '', '').status,
+    message: `forbidden: ${why}`,
+    details: {},
+  });
 }
 
 function targetOf(asked: AuthorizationAttributes): string {
@@ -17,4 +23,5 @@ function targetOf(asked: AuthorizationAttributes): string {
 }
 
 /** Names come from the client: a browser that shows the answer must not find tags in it. */
-const unlikeHtml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+const unlikeHtml = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

@@ -1,5 +1,6 @@
 /**
- * What bindings grant, by subject. A binding may name ten thousand subjects: when one changes, the others are not looked at again.
+ * What bindings grant, by subject. A binding may name ten thousand subjects: when one changes, the others are not
+ * looked at again.
  */
 import type { RoleBinding } from './bootstrap-policy.js';
 import type { PolicyRule, Subject } from './policy-rule.js';
@@ -40,7 +41,8 @@ export class GrantIndex {
 
   /** Of each role, once; those in the namespace and in the whole cluster. `subject` as `u:<user>` or `g:<group>`. */
   *rulesOf(subject: string, namespace: string): Iterable<readonly PolicyRule[]> {
-    for (const [rules, namespaces] of this.#bySubject.get(subject) ?? []) if (namespaces.has('') || namespaces.has(namespace)) yield rules;
+    for (const [rules, namespaces] of this.#bySubject.get(subject) ?? [])
+      if (namespaces.has('') || namespaces.has(namespace)) yield rules;
   }
 
   #count({ binding, namespace, rules }: Granted, change: 1 | -1): void {
@@ -51,7 +53,14 @@ export class GrantIndex {
     }
   }
 
-  #countOne(key: string, { rules, namespace, change }: { readonly rules: readonly PolicyRule[]; readonly namespace: string; readonly change: 1 | -1 }): void {
+  #countOne(
+    key: string,
+    {
+      rules,
+      namespace,
+      change,
+    }: { readonly rules: readonly PolicyRule[]; readonly namespace: string; readonly change: 1 | -1 },
+  ): void {
     const grants: Grants = this.#bySubject.get(key) ?? new Map<readonly PolicyRule[], Map<string, number>>();
     const namespaces = grants.get(rules) ?? new Map<string, number>();
     const count = (namespaces.get(namespace) ?? 0) + change;

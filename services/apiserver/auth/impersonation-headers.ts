@@ -5,7 +5,10 @@ import type { AuthenticationRequest } from '../ports.js';
 
 const EXTRA_PREFIX = 'impersonate-extra-';
 
-/** As written in the headers, without implied groups. Undefined: nobody is impersonated. Throws BadRequest for details of a user without a name. */
+/**
+ * As written in the headers, without implied groups. Undefined: nobody is impersonated. Throws BadRequest for details
+ * of a user without a name.
+ */
 export function impersonatedUser(headers: AuthenticationRequest['headers']): UserInfo | undefined {
   const all = (name: string): readonly string[] => [headers[name] ?? []].flat();
   const name = all('impersonate-user')[0] ?? '';
@@ -40,7 +43,10 @@ function decoded(key: string): string {
 
 /** As Go prints it: clients see it. */
 function goUser({ groups, uid = '', extra }: UserInfo): string {
-  const list = (values: readonly string[]): string => (values.length === 0 ? '[]string(nil)' : `[]string{${values.map((value) => JSON.stringify(value)).join(', ')}}`);
-  const pairs = Object.entries(extra ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, values]) => `${JSON.stringify(key)}:${list(values)}`);
+  const list = (values: readonly string[]): string =>
+    values.length === 0 ? '[]string(nil)' : `[]string{${values.map((value) => JSON.stringify(value)).join(', ')}}`;
+  const pairs = Object.entries(extra ?? {})
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, values]) => `${JSON.stringify(key)}:${list(values)}`);
   return `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:${list(groups)}, Extra:map[string][]string${extra === undefined ? '(nil)' : `{${pairs.join(', ')}}`}}`;
 }

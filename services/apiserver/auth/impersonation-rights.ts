@@ -39,11 +39,15 @@ export function* rightsToBe(change: Change): Generator<Right> {
 function ofName(change: Change): AuthorizationAttributes {
   const { name } = change.wanted;
   const account = accountOf(name);
-  if (account !== undefined) return attributes(change, groupOfNames(change), { resource: 'serviceaccounts', ...account });
+  if (account !== undefined)
+    return attributes(change, groupOfNames(change), { resource: 'serviceaccounts', ...account });
   const node = isConstrained(change) ? nodeOf(name) : undefined;
   if (node === undefined) return attributes(change, groupOfNames(change), { resource: 'users', name });
   // A caller that is bound to a node is asked about in a way that is the same on every node.
-  return attributes(change, GROUP, { resource: 'nodes', name: change.verb === 'impersonate:associated-node' ? '*' : node });
+  return attributes(change, GROUP, {
+    resource: 'nodes',
+    name: change.verb === 'impersonate:associated-node' ? '*' : node,
+  });
 }
 
 function ofGroups(change: Change): Right {
@@ -56,12 +60,14 @@ function ofGroups(change: Change): Right {
 }
 
 function ofExtra(change: Change, extra: NonNullable<UserInfo['extra']>): Right {
-  const one = (subresource: string, name: string) => attributes(change, GROUP, { resource: 'userextras', subresource, name });
+  const one = (subresource: string, name: string) =>
+    attributes(change, GROUP, { resource: 'userextras', subresource, name });
   const each = Object.entries(extra).flatMap(([key, values]) => values.map((value) => one(key, value)));
   if (!isConstrained(change)) return { each };
   for (const [key, values] of Object.entries(extra)) {
     const complaint = complaintOf(key, values);
-    if (complaint !== undefined) throw forbidden(attributes(change, GROUP, { resource: 'userextras', name: '' }), complaint);
+    if (complaint !== undefined)
+      throw forbidden(attributes(change, GROUP, { resource: 'userextras', name: '' }), complaint);
   }
   return { each, ...(each.length < MANY ? {} : { instead: one('*', '*') }) };
 }
@@ -70,12 +76,18 @@ function complaintOf(key: string, values: readonly string[]): string | undefined
   if (key === '') return 'impersonating the empty string key in extra is not allowed';
   const [host = '', ...path] = key.split('/');
   const complaints = domainPrefixedPath(key).map((why) => {
-    const value = path.length === 0 || host === '' || path.join('/') === '' ? key : why.startsWith('Invalid path') ? path.join('/') : host;
+    const value =
+      path.length === 0 || host === '' || path.join('/') === ''
+        ? key
+        : why.startsWith('Invalid path')
+          ? path.join('/')
+          : host;
     return `extra.key: ${fieldErrors.invalid('extra.key', value, why).detail}`;
   });
   const all = complaints.length > 1 ? `[${complaints.join(', ')}]` : complaints[0];
   if (all !== undefined) return `impersonating an invalid key in extra is not allowed: ${all}`;
-  if (key !== key.toLowerCase()) return `impersonating a non-lowercase key in extra is not allowed: ${JSON.stringify(key)}`;
+  if (key !== key.toLowerCase())
+    return `impersonating a non-lowercase key in extra is not allowed: ${JSON.stringify(key)}`;
   return values.includes('') ? 'impersonating the empty string value in extra is not allowed' : undefined;
 }
 

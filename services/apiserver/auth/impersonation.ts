@@ -1,7 +1,7 @@
 /**
  * Who may act as somebody else (KEP-5284). Constrained modes ask twice: may the caller send this request in that mode
- * (`impersonate-on:<mode>:<verb>`), and may it be that user (`impersonate:<mode>`). The older verb `impersonate` is good for
- * every request. The first mode that allows decides; the refusal is that of the first mode that was asked.
+ * (`impersonate-on:<mode>:<verb>`), and may it be that user (`impersonate:<mode>`). The older verb `impersonate` is
+ * good for every request. The first mode that allows decides; the refusal is that of the first mode that was asked.
  */
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import { ApiError } from '../../../apimachinery/status.js';
@@ -27,7 +27,10 @@ interface Mode {
 }
 
 const MODES: readonly Mode[] = [
-  { name: 'associated-node', applies: (wanted, caller) => hasOnlyName(wanted) && isBoundTo(caller, nodeOf(wanted.name)) },
+  {
+    name: 'associated-node',
+    applies: (wanted, caller) => hasOnlyName(wanted) && isBoundTo(caller, nodeOf(wanted.name)),
+  },
   { name: 'arbitrary-node', applies: (wanted) => hasOnlyName(wanted) && nodeOf(wanted.name) !== undefined },
   { name: 'serviceaccount', applies: (wanted) => hasOnlyName(wanted) && accountOf(wanted.name) !== undefined },
   { name: 'user-info', applies: (wanted) => nodeOf(wanted.name) === undefined && accountOf(wanted.name) === undefined },
@@ -92,7 +95,8 @@ export class Impersonation {
   }
 }
 
-const hasOnlyName = ({ uid, groups, extra }: UserInfo): boolean => uid === undefined && groups.length === 0 && extra === undefined;
+const hasOnlyName = ({ uid, groups, extra }: UserInfo): boolean =>
+  uid === undefined && groups.length === 0 && extra === undefined;
 
 function isBoundTo({ name, extra }: UserInfo, node: string | undefined): boolean {
   const names = extra?.[NODE_NAME] ?? [];
@@ -101,16 +105,22 @@ function isBoundTo({ name, extra }: UserInfo, node: string | undefined): boolean
 
 /** The same for an account on every node: the rights of an agent are granted once. */
 const onAnyNode = (caller: UserInfo): UserInfo => ({
-  ...caller, extra: { 'authentication.kubernetes.io/associated-node-keys': Object.keys(caller.extra ?? {}).sort() },
+  ...caller,
+  extra: { 'authentication.kubernetes.io/associated-node-keys': Object.keys(caller.extra ?? {}).sort() },
 });
 
 /** Of a service account, unless groups were asked for. */
 function accountGroups({ name, groups }: UserInfo): readonly string[] {
   const account = accountOf(name);
-  return account === undefined || groups.length > 0 ? groups : ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`];
+  return account === undefined || groups.length > 0
+    ? groups
+    : ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`];
 }
 
 function withGroups(user: UserInfo, groups: readonly string[]): UserInfo {
-  const last = user.name === 'system:anonymous' || groups.includes('system:unauthenticated') ? 'system:unauthenticated' : 'system:authenticated';
+  const last =
+    user.name === 'system:anonymous' || groups.includes('system:unauthenticated')
+      ? 'system:unauthenticated'
+      : 'system:authenticated';
   return { ...user, groups: groups.includes(last) ? groups : [...groups, last] };
 }

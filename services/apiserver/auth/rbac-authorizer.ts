@@ -1,6 +1,6 @@
 /**
- * RBAC over the roles and bindings in this member's cache. What bindings grant is indexed by user and group, and follows
- * the roles and bindings that change; a request looks at its own subjects' grants alone.
+ * RBAC over the roles and bindings in this member's cache. What bindings grant is indexed by user and group, and
+ * follows the roles and bindings that change; a request looks at its own subjects' grants alone.
  */
 import { jsonEqual } from '../../../apimachinery/value.js';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
@@ -22,7 +22,10 @@ const SOURCES = [CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS];
 
 /** Members of this group may do everything, whatever the roles say (as in Kubernetes). */
 const SUPERUSERS = 'system:masters';
-const EVERYTHING: readonly PolicyRule[] = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
+const EVERYTHING: readonly PolicyRule[] = [
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+];
 
 const NO_RULES: readonly PolicyRule[] = [];
 
@@ -40,12 +43,20 @@ export class RbacAuthorizer implements Authorizer {
     const request = requestOf(attributes);
     const namespace = request.kind === 'resource' ? request.namespace : '';
     for (const rules of this.#rulesGranted(attributes.user, namespace)) {
-      if (RuleIndex.of(rules).concerning(request).some((rule) => ruleAllows(rule, request))) return Promise.resolve({ allowed: true, reason: '' });
+      if (
+        RuleIndex.of(rules)
+          .concerning(request)
+          .some((rule) => ruleAllows(rule, request))
+      )
+        return Promise.resolve({ allowed: true, reason: '' });
     }
     return Promise.resolve({ allowed: false, reason: '' });
   }
 
-  /** All rules the user has in a namespace ('' for cluster-wide ones alone): for SelfSubjectRulesReview and escalation checks. */
+  /**
+   * All rules the user has in a namespace ('' for cluster-wide ones alone): for SelfSubjectRulesReview and escalation
+   * checks.
+   */
   rulesFor(user: UserInfo, namespace: string): readonly PolicyRule[] {
     const granted = [...new Set(this.#rulesGranted(user, namespace))].flat();
     if (!user.groups.includes(SUPERUSERS)) return granted;
@@ -68,7 +79,8 @@ export class RbacAuthorizer implements Authorizer {
   }
 
   *#granted(): Iterable<Granted> {
-    for (const binding of this.#reader.list(CLUSTER_ROLE_BINDINGS) as readonly RoleBinding[]) yield { binding, namespace: '', rules: this.#rulesOf(binding, '') };
+    for (const binding of this.#reader.list(CLUSTER_ROLE_BINDINGS) as readonly RoleBinding[])
+      yield { binding, namespace: '', rules: this.#rulesOf(binding, '') };
     for (const binding of this.#reader.list(ROLE_BINDINGS) as readonly RoleBinding[]) {
       const namespace = binding.metadata?.namespace ?? '';
       yield { binding, namespace, rules: this.#rulesOf(binding, namespace) };

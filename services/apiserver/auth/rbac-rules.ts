@@ -13,21 +13,29 @@ const has = (list: readonly string[] | undefined, value: string): boolean =>
   list !== undefined && (list.includes('*') || list.includes(value));
 
 function pathMatches(rule: PolicyRule, path: string): boolean {
-  return (rule.nonResourceURLs ?? []).some((url) =>
-    url === '*' || url === path || (url.endsWith('*') && path.startsWith(url.slice(0, -1))));
+  return (rule.nonResourceURLs ?? []).some(
+    (url) => url === '*' || url === path || (url.endsWith('*') && path.startsWith(url.slice(0, -1))),
+  );
 }
 
 function resourceMatches(rule: PolicyRule, request: RequestAttributes & { kind: 'resource' }): boolean {
   if (!has(rule.apiGroups, request.group)) return false;
   const wanted = request.subresource === '' ? request.resource : `${request.resource}/${request.subresource}`;
-  const matches = (rule.resources ?? []).some((resource) =>
-    resource === '*' || resource === wanted || (request.subresource !== '' && resource === `*/${request.subresource}`));
+  const matches = (rule.resources ?? []).some(
+    (resource) =>
+      resource === '*' ||
+      resource === wanted ||
+      (request.subresource !== '' && resource === `*/${request.subresource}`),
+  );
   if (!matches) return false;
   const names = rule.resourceNames ?? [];
   return names.length === 0 || (request.name !== '' && names.includes(request.name));
 }
 
-/** Escalation check: is everything `wanted` grants granted by `held` (rules of the same namespace)? Wildcards count as themselves. */
+/**
+ * Escalation check: is everything `wanted` grants granted by `held` (rules of the same namespace)? Wildcards count as
+ * themselves.
+ */
 export function covers(held: readonly PolicyRule[], wanted: PolicyRule): boolean {
   return finish(coversWork(held, wanted));
 }
@@ -52,7 +60,8 @@ export function* coversWork(held: readonly PolicyRule[], wanted: PolicyRule): Wo
       for (const verb of new Set(verbs)) {
         const ofVerb = ofGroup.filter((rule) => has(rule.verbs, verb));
         yield ofGroup.length + 1;
-        if (!(yield* eachIn(names, (name) => ofVerb.some((rule) => allowsName(rule, name)), unitsOf(ofVerb)))) return false;
+        if (!(yield* eachIn(names, (name) => ofVerb.some((rule) => allowsName(rule, name)), unitsOf(ofVerb))))
+          return false;
       }
     }
   }
@@ -67,7 +76,8 @@ function* eachIn(values: readonly string[], holds: (value: string) => boolean, u
   return true;
 }
 
-const unitsOf = (rules: readonly PolicyRule[]): number => rules.reduce((sum, { resourceNames = [] }) => sum + 1 + resourceNames.length / 16, 0);
+const unitsOf = (rules: readonly PolicyRule[]): number =>
+  rules.reduce((sum, { resourceNames = [] }) => sum + 1 + resourceNames.length / 16, 0);
 
 interface Grants {
   readonly verbs: readonly string[];
@@ -94,4 +104,5 @@ function allowsNames({ resourceNames = [] }: PolicyRule, names: readonly string[
   return resourceNames.length === 0 || names.every((name) => name !== '' && allowed.has(name));
 }
 
-const allowsName = ({ resourceNames = [] }: PolicyRule, name: string): boolean => resourceNames.length === 0 || (name !== '' && resourceNames.includes(name));
+const allowsName = ({ resourceNames = [] }: PolicyRule, name: string): boolean =>
+  resourceNames.length === 0 || (name !== '' && resourceNames.includes(name));

@@ -1,4 +1,7 @@
-/** Selectors in a review of access that cannot be read: the answer is that for the rest, and says so (k8s.io/kubernetes/pkg/registry/authorization/util). */
+/**
+ * Selectors in a review of access that cannot be read: the answer is that for the rest, and says so
+ * (k8s.io/kubernetes/pkg/registry/authorization/util).
+ */
 import { labelKey, labelValue } from '../../../apimachinery/names.js';
 import { parseFieldSelector } from '../../../apimachinery/selector/fields.js';
 import { parseLabelSelector } from '../../../apimachinery/selector/label-text.js';
@@ -32,7 +35,11 @@ interface Reading {
   readonly isGood: (requirement: Requirement) => boolean;
 }
 
-function complaintAbout(name: keyof ReviewSelectors, selector: ReviewSelector = {}, { parse, isGood }: Reading): string[] {
+function complaintAbout(
+  name: keyof ReviewSelectors,
+  selector: ReviewSelector = {},
+  { parse, isGood }: Reading,
+): string[] {
   const { rawSelector = '', requirements = [] } = selector;
   const good = requirements.filter(isGood).length;
   if (requirements.length === 0 ? isParsed(rawSelector, parse) : good === requirements.length) return [];
@@ -50,9 +57,13 @@ function isParsed(text: string, parse: Reading['parse']): boolean {
 }
 
 /** As yet fields are compared with one value. */
-const isFieldRequirement = ({ operator, values }: Requirement): boolean => (operator === 'In' || operator === 'NotIn') && values?.length === 1;
+const isFieldRequirement = ({ operator, values }: Requirement): boolean =>
+  (operator === 'In' || operator === 'NotIn') && values?.length === 1;
 
 function isLabelRequirement({ key = '', operator, values }: Requirement): boolean {
-  const isCounted = operator === 'In' || operator === 'NotIn' ? (values ?? []).length > 0 : (operator === 'Exists' || operator === 'DoesNotExist') && (values ?? []).length === 0;
+  const isCounted =
+    operator === 'In' || operator === 'NotIn'
+      ? (values ?? []).length > 0
+      : (operator === 'Exists' || operator === 'DoesNotExist') && (values ?? []).length === 0;
   return isCounted && labelKey(key).length === 0 && (values ?? []).every((value) => labelValue(value).length === 0);
 }

@@ -7,7 +7,14 @@ import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
 import { apiErrors, fieldErrors } from '../../../apimachinery/status.js';
 import { toTime, type Clock } from '../../../platform/clock.js';
 import type { Random } from '../../../platform/random.js';
-import type { AuthorizationAttributes, Authorizer, Decision, ObjectReader, ResourceCall, ResourceHandler } from '../ports.js';
+import type {
+  AuthorizationAttributes,
+  Authorizer,
+  Decision,
+  ObjectReader,
+  ResourceCall,
+  ResourceHandler,
+} from '../ports.js';
 import type { ClusterAuthenticator } from './authenticator.js';
 import type { RbacAuthorizer } from './rbac-authorizer.js';
 import { selectorErrors, type ReviewSelectors } from './review-selectors.js';
@@ -43,8 +50,12 @@ function attributesOf(spec: AccessReviewSpec, user: UserInfo): AuthorizationAttr
   const { resourceAttributes: resource, nonResourceAttributes: path } = spec;
   if (path !== undefined) return { kind: 'nonResource', user, verb: path.verb ?? '', path: path.path ?? '' };
   return {
-    kind: 'resource', user,
-    verb: resource?.verb ?? '', group: resource?.group ?? '', version: resource?.version ?? '*', resource: resource?.resource ?? '',
+    kind: 'resource',
+    user,
+    verb: resource?.verb ?? '',
+    group: resource?.group ?? '',
+    version: resource?.version ?? '*',
+    resource: resource?.resource ?? '',
     ...(resource?.subresource === undefined ? {} : { subresource: resource.subresource }),
     ...(resource?.namespace === undefined ? {} : { namespace: resource.namespace }),
     ...(resource?.name === undefined ? {} : { name: resource.name }),
@@ -53,13 +64,19 @@ function attributesOf(spec: AccessReviewSpec, user: UserInfo): AuthorizationAttr
 
 function reviewStatus(decision: Decision, { resourceAttributes }: AccessReviewSpec): object {
   const evaluationError = selectorErrors(resourceAttributes).join('; ');
-  return { allowed: decision.allowed, ...(decision.reason === '' ? {} : { reason: decision.reason }), ...(evaluationError === '' ? {} : { evaluationError }) };
+  return {
+    allowed: decision.allowed,
+    ...(decision.reason === '' ? {} : { reason: decision.reason }),
+    ...(evaluationError === '' ? {} : { evaluationError }),
+  };
 }
 
 function subjectOf(spec: AccessReviewSpec): UserInfo {
   return {
-    name: spec.user ?? '', groups: spec.groups ?? [],
-    ...(spec.uid === undefined ? {} : { uid: spec.uid }), ...(spec.extra === undefined ? {} : { extra: spec.extra }),
+    name: spec.user ?? '',
+    groups: spec.groups ?? [],
+    ...(spec.uid === undefined ? {} : { uid: spec.uid }),
+    ...(spec.extra === undefined ? {} : { extra: spec.extra }),
   };
 }
 
@@ -106,13 +123,20 @@ export function selfSubjectRulesReview(authorizer: RbacAuthorizer): ResourceHand
       if ((namespace ?? '') === '') throw apiErrors.badRequest('no namespace on request');
       const rules = authorizer.rulesFor(call.user, namespace ?? '');
       const status = {
-        resourceRules: rules.filter((rule) => (rule.resources ?? []).length > 0).map((rule) => ({
-          verbs: rule.verbs, apiGroups: rule.apiGroups ?? [], resources: rule.resources ?? [],
-          ...(rule.resourceNames === undefined ? {} : { resourceNames: rule.resourceNames }),
-        })),
-        nonResourceRules: rules.filter((rule) => (rule.nonResourceURLs ?? []).length > 0).map((rule) => ({
-          verbs: rule.verbs, nonResourceURLs: rule.nonResourceURLs,
-        })),
+        resourceRules: rules
+          .filter((rule) => (rule.resources ?? []).length > 0)
+          .map((rule) => ({
+            verbs: rule.verbs,
+            apiGroups: rule.apiGroups ?? [],
+            resources: rule.resources ?? [],
+            ...(rule.resourceNames === undefined ? {} : { resourceNames: rule.resourceNames }),
+          })),
+        nonResourceRules: rules
+          .filter((rule) => (rule.nonResourceURLs ?? []).length > 0)
+          .map((rule) => ({
+            verbs: rule.verbs,
+            nonResourceURLs: rule.nonResourceURLs,
+          })),
         incomplete: false,
       };
       return Promise.resolve({ spec: {}, status } as KubeObject);
@@ -131,7 +155,11 @@ function userStatus(user: UserInfo): object {
 
 export function selfSubjectReview(clock: Pick<Clock, 'now'>): ResourceHandler {
   return {
-    create: (call) => Promise.resolve({ metadata: { creationTimestamp: toTime(clock.now()) }, status: { userInfo: userStatus(call.user) } } as KubeObject),
+    create: (call) =>
+      Promise.resolve({
+        metadata: { creationTimestamp: toTime(clock.now()) },
+        status: { userInfo: userStatus(call.user) },
+      } as KubeObject),
   };
 }
 
@@ -143,16 +171,19 @@ export function tokenReview(authenticator: ClusterAuthenticator, audiences: read
       if ((spec.token ?? '') === '') throw apiErrors.badRequest('token is required for TokenReview in authentication');
       const wanted = (spec.audiences ?? []).length > 0 ? (spec.audiences ?? []) : audiences;
       const found = await authenticator.authenticateToken(spec.token ?? '', wanted);
-      const status = found === undefined
-        ? { user: {}, error: 'invalid bearer token' }
-        : { authenticated: true, user: userStatus(found.user), audiences: found.audiences };
+      const status =
+        found === undefined
+          ? { user: {}, error: 'invalid bearer token' }
+          : { authenticated: true, user: userStatus(found.user), audiences: found.audiences };
       return { ...object, status } as KubeObject;
     },
   };
 }
 
 const core = (resource: string): ResourceId => ({ group: '', version: 'v1', resource });
-const BOUND_KINDS: Readonly<Record<string, { readonly resource: ResourceId; readonly claim: 'pod' | 'node' | 'secret' }>> = {
+const BOUND_KINDS: Readonly<
+  Record<string, { readonly resource: ResourceId; readonly claim: 'pod' | 'node' | 'secret' }>
+> = {
   Pod: { resource: core('pods'), claim: 'pod' },
   Node: { resource: core('nodes'), claim: 'node' },
   Secret: { resource: core('secrets'), claim: 'secret' },
@@ -161,13 +192,21 @@ const BOUND_KINDS: Readonly<Record<string, { readonly resource: ResourceId; read
 const LIFETIME_S_DEFAULT = 3600;
 const LIFETIME_S_MIN = 600;
 const LIFETIME_S_MAX = 2 ** 32;
-/** Longer ones are cut, with a warning (kube-apiserver's --service-account-max-token-expiration): an administrator's certificate lives a year too. */
+/**
+ * Longer ones are cut, with a warning (kube-apiserver's --service-account-max-token-expiration): an administrator's
+ * certificate lives a year too.
+ */
 const LIFETIME_S_GRANTED_MAX = 365 * 24 * 3600;
 
 interface TokenRequestSpec {
   readonly audiences: readonly string[];
   readonly expirationSeconds: number;
-  readonly boundObjectRef: { readonly kind?: string; readonly apiVersion?: string; readonly name?: string; readonly uid?: string };
+  readonly boundObjectRef: {
+    readonly kind?: string;
+    readonly apiVersion?: string;
+    readonly name?: string;
+    readonly uid?: string;
+  };
 }
 
 export interface TokenRequestOptions {
@@ -196,14 +235,21 @@ export function tokenRequest(options: TokenRequestOptions): ResourceHandler {
       if (uid === undefined) throw apiErrors.notFound({ group: '', resource: 'serviceaccounts' }, call.name);
       const asked_s = lifetimeOf(spec.expirationSeconds);
       const lifetime_s = Math.min(asked_s, LIFETIME_S_GRANTED_MAX);
-      if (lifetime_s < asked_s) call.warn(`requested expiration of ${asked_s} seconds shortened to ${lifetime_s} seconds`);
+      if (lifetime_s < asked_s)
+        call.warn(`requested expiration of ${asked_s} seconds shortened to ${lifetime_s} seconds`);
       const audiences = (spec.audiences ?? []).length > 0 ? (spec.audiences ?? []) : options.audiences;
       const bound = spec.boundObjectRef === undefined ? {} : await boundTo(options.reader, call, spec.boundObjectRef);
       const subject = { namespace, serviceAccount: { name: call.name, uid }, ...bound };
       const signed = await options.tokens.sign(subject, audiences, lifetime_s);
       return {
         ...object,
-        metadata: { ...object.metadata, name: call.name, namespace, uid: options.random.uuid(), creationTimestamp: toTime(options.clock.now()) },
+        metadata: {
+          ...object.metadata,
+          name: call.name,
+          namespace,
+          uid: options.random.uuid(),
+          creationTimestamp: toTime(options.clock.now()),
+        },
         spec: { ...spec, audiences, expirationSeconds: lifetime_s },
         status: { token: signed.token, expirationTimestamp: toTime(signed.expires_ms) },
       } as KubeObject;
@@ -213,9 +259,10 @@ export function tokenRequest(options: TokenRequestOptions): ResourceHandler {
 
 function lifetimeOf(asked: number | undefined): number {
   const lifetime_s = asked ?? LIFETIME_S_DEFAULT;
-  const complain = (why: string) => apiErrors.invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [
-    fieldErrors.invalid('spec.expirationSeconds', lifetime_s, why),
-  ]);
+  const complain = (why: string) =>
+    apiErrors.invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [
+      fieldErrors.invalid('spec.expirationSeconds', lifetime_s, why),
+    ]);
   if (lifetime_s < LIFETIME_S_MIN) throw complain('may not specify a duration less than 10 minutes');
   if (lifetime_s > LIFETIME_S_MAX) throw complain('may not specify a duration larger than 2^32 seconds');
   return lifetime_s;
@@ -225,11 +272,15 @@ function lifetimeOf(asked: number | undefined): number {
 const typeText = (apiVersion = ''): string => (apiVersion.includes('/') ? apiVersion : `/${apiVersion}`);
 
 async function boundTo(
-  reader: ObjectReader, call: ResourceCall, ref: TokenRequestSpec['boundObjectRef'],
+  reader: ObjectReader,
+  call: ResourceCall,
+  ref: TokenRequestSpec['boundObjectRef'],
 ): Promise<{ pod?: ObjectRef; node?: ObjectRef; secret?: ObjectRef }> {
   const bound = Object.hasOwn(BOUND_KINDS, ref.kind ?? '') ? BOUND_KINDS[ref.kind ?? ''] : undefined;
   if (bound === undefined || (ref.apiVersion ?? 'v1') !== 'v1') {
-    throw apiErrors.badRequest(`cannot bind token to object of type ${typeText(ref.apiVersion)}, Kind=${ref.kind ?? ''}`);
+    throw apiErrors.badRequest(
+      `cannot bind token to object of type ${typeText(ref.apiVersion)}, Kind=${ref.kind ?? ''}`,
+    );
   }
   const name = ref.name ?? '';
   if (name === '') throw apiErrors.badRequest('Name parameter required.');
@@ -238,14 +289,23 @@ async function boundTo(
   const uid = object?.metadata?.uid;
   if (uid === undefined) throw apiErrors.notFound({ group: '', resource: bound.resource.resource }, name);
   if (ref.uid !== undefined && ref.uid !== uid) {
-    throw apiErrors.conflict({ group: '', resource: ref.kind ?? '' }, name, `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`);
+    throw apiErrors.conflict(
+      { group: '', resource: ref.kind ?? '' },
+      name,
+      `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+    );
   }
   if (bound.claim !== 'pod') return { [bound.claim]: { name, uid } };
   const spec = (object as WithSpec<{ serviceAccountName?: string; nodeName?: string }>).spec;
   if (spec?.serviceAccountName !== call.name) {
-    throw apiErrors.badRequest(`cannot bind token for serviceaccount "${call.name}" to pod running with different serviceaccount name "${spec?.serviceAccountName ?? ''}"`);
+    throw apiErrors.badRequest(
+      `cannot bind token for serviceaccount "${call.name}" to pod running with different serviceaccount name "${spec?.serviceAccountName ?? ''}"`,
+    );
   }
   const node = spec.nodeName === undefined ? undefined : reader.get(core('nodes'), { name: spec.nodeName });
   const nodeUid = node?.metadata?.uid;
-  return { pod: { name, uid }, ...(nodeUid === undefined ? {} : { node: { name: spec.nodeName ?? '', uid: nodeUid } }) };
+  return {
+    pod: { name, uid },
+    ...(nodeUid === undefined ? {} : { node: { name: spec.nodeName ?? '', uid: nodeUid } }),
+  };
 }

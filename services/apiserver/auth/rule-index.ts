@@ -1,4 +1,6 @@
-/** A role's rules by what they are about, so that a request looks at those that may concern it, and not at ten thousand. */
+/**
+ * A role's rules by what they are about, so that a request looks at those that may concern it, and not at ten thousand.
+ */
 import type { PolicyRule, RequestAttributes } from './policy-rule.js';
 
 const indexes = new WeakMap<readonly PolicyRule[], RuleIndex>();

@@ -1,6 +1,7 @@
 /**
  * Service-account tokens: JWTs signed ES256, bound to an audience and, when asked for, to a pod, node or secret
- * (KEP-1205). Signing and verification alone; whether what a token is bound to still exists is the authenticator's to ask.
+ * (KEP-1205). Signing and verification alone; whether what a token is bound to still exists is the authenticator's to
+ * ask.
  */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { SignJWT, errors, jwtVerify, type JWTPayload } from 'jose';
@@ -70,7 +71,11 @@ export class ServiceAccountTokens {
   }
 
   /** Signs a token that is valid from now on for `lifetime_s`. */
-  async sign(subject: TokenSubject, audiences: readonly string[], lifetime_s: number): Promise<{ token: string; expires_ms: number }> {
+  async sign(
+    subject: TokenSubject,
+    audiences: readonly string[],
+    lifetime_s: number,
+  ): Promise<{ token: string; expires_ms: number }> {
     const now_s = Math.floor(this.#clock.now() / 1000);
     const claims: PrivateClaims = {
       namespace: subject.namespace,
@@ -93,15 +98,18 @@ export class ServiceAccountTokens {
   }
 
   /**
-   * Undefined when the token is not one of ours to judge (another issuer, not a JWT). Throws Error with a reason that may
-   * be logged, not shown, when it is ours and invalid: expired, tampered with, for another audience.
+   * Undefined when the token is not one of ours to judge (another issuer, not a JWT). Throws Error with a reason that
+   * may be logged, not shown, when it is ours and invalid: expired, tampered with, for another audience.
    */
   async verify(token: string, audiences: readonly string[]): Promise<VerifiedToken | undefined> {
     if (token.length > TOKEN_LENGTH_MAX || token.split('.').length !== 3) return undefined;
     let payload: JWTPayload;
     try {
       ({ payload } = await jwtVerify(token, this.#publicKey, {
-        algorithms: [ALGORITHM], issuer: this.issuer, audience: [...audiences], currentDate: new Date(this.#clock.now()),
+        algorithms: [ALGORITHM],
+        issuer: this.issuer,
+        audience: [...audiences],
+        currentDate: new Date(this.#clock.now()),
       }));
     } catch (error) {
       if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'iss') return undefined;
@@ -124,7 +132,12 @@ function isRef(value: unknown): value is ObjectRef {
 
 function readClaims(payload: JWTPayload, accepted: readonly string[]): VerifiedToken {
   const claims = payload[CLAIM] as Partial<PrivateClaims> | undefined;
-  if (claims === undefined || typeof claims.namespace !== 'string' || !isRef(claims.serviceaccount) || payload.exp === undefined) {
+  if (
+    claims === undefined ||
+    typeof claims.namespace !== 'string' ||
+    !isRef(claims.serviceaccount) ||
+    payload.exp === undefined
+  ) {
     throw new Error('service account token: claims are incomplete');
   }
   const audience = payload.aud === undefined ? [] : [payload.aud].flat();

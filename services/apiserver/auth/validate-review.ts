@@ -14,7 +14,8 @@ function validateRequirement(complaints: Complaints, requirement: Rec, path: str
   const operator = str(requirement['operator']);
   const values = list(requirement['values']);
   if (!isLabel && unset(requirement['key'])) complaints.required(`${path}.key`, 'must be specified');
-  if ((operator === 'In' || operator === 'NotIn') && values.length === 0) complaints.required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
+  if ((operator === 'In' || operator === 'NotIn') && values.length === 0)
+    complaints.required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
   if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0) {
     complaints.forbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
   }
@@ -26,30 +27,51 @@ function validateRequirement(complaints: Complaints, requirement: Rec, path: str
 function validateSelector(complaints: Complaints, selector: Rec, path: string, isLabel: boolean): void {
   const requirements = recs(selector['requirements']);
   const raw = str(selector['rawSelector']);
-  if (raw !== '' && requirements.length > 0) complaints.invalid(`${path}.rawSelector`, raw, 'may not specified at the same time as requirements');
-  if (raw === '' && requirements.length === 0) complaints.required(`${path}.requirements`, `when ${path} is specified, requirements or rawSelector is required`);
-  for (const [index, requirement] of requirements.entries()) validateRequirement(complaints, requirement, `${path}.requirements[${index}]`, isLabel);
+  if (raw !== '' && requirements.length > 0)
+    complaints.invalid(`${path}.rawSelector`, raw, 'may not specified at the same time as requirements');
+  if (raw === '' && requirements.length === 0)
+    complaints.required(`${path}.requirements`, `when ${path} is specified, requirements or rawSelector is required`);
+  for (const [index, requirement] of requirements.entries())
+    validateRequirement(complaints, requirement, `${path}.requirements[${index}]`, isLabel);
 }
 
 function validateSpec(complaints: Complaints, spec: unknown, kind: ReviewKind): void {
   const resource = field(spec, 'resourceAttributes');
   const path = field(spec, 'nonResourceAttributes');
-  if (isRec(resource) && isRec(path)) complaints.invalid('spec.nonResourceAttributes', shownPath(path), 'cannot be specified in combination with resourceAttributes');
-  if (!isRec(resource) && !isRec(path)) complaints.invalid('spec.resourceAttributes', null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified');
+  if (isRec(resource) && isRec(path))
+    complaints.invalid(
+      'spec.nonResourceAttributes',
+      shownPath(path),
+      'cannot be specified in combination with resourceAttributes',
+    );
+  if (!isRec(resource) && !isRec(path))
+    complaints.invalid(
+      'spec.resourceAttributes',
+      null,
+      'exactly one of nonResourceAttributes or resourceAttributes must be specified',
+    );
   if (kind !== 'SelfSubjectAccessReview' && unset(field(spec, 'user')) && list(field(spec, 'groups')).length === 0) {
     complaints.invalid('spec.user', '', 'at least one of user or group must be specified');
   }
   for (const name of ['fieldSelector', 'labelSelector']) {
     const selector = field(resource, name);
-    if (isRec(selector)) validateSelector(complaints, selector, `spec.resourceAttributes.${name}`, name === 'labelSelector');
+    if (isRec(selector))
+      validateSelector(complaints, selector, `spec.resourceAttributes.${name}`, name === 'labelSelector');
   }
 }
 
 /** A review is not stored: only the namespace of a local one means anything among its metadata. */
 function validateEmptyMetadata(complaints: Complaints, metadata: unknown, kind: ReviewKind): void {
   const allowed = new Set(['managedFields', ...(kind === 'LocalSubjectAccessReview' ? ['namespace'] : [])]);
-  const given = isRec(metadata) ? Object.entries(metadata).filter(([name, value]) => !allowed.has(name) && !absent(value) && value !== '') : [];
-  if (given.length > 0) complaints.invalid('metadata', metadata, kind === 'LocalSubjectAccessReview' ? 'must be empty except for namespace' : 'must be empty');
+  const given = isRec(metadata)
+    ? Object.entries(metadata).filter(([name, value]) => !allowed.has(name) && !absent(value) && value !== '')
+    : [];
+  if (given.length > 0)
+    complaints.invalid(
+      'metadata',
+      metadata,
+      kind === 'LocalSubjectAccessReview' ? 'must be empty except for namespace' : 'must be empty',
+    );
 }
 
 /** Throws 422 with all that is wrong. Kubernetes names no kind in it. */
@@ -60,9 +82,11 @@ export function refuseReview(review: KubeObject, kind: ReviewKind, namespace = '
     validateEmptyMetadata(complaints, review.metadata, kind);
     if (kind !== 'LocalSubjectAccessReview') return;
     const asked = str(at(spec, 'resourceAttributes', 'namespace'));
-    if (isRec(field(spec, 'resourceAttributes')) && asked !== namespace) complaints.invalid('spec.resourceAttributes.namespace', asked, 'must match metadata.namespace');
+    if (isRec(field(spec, 'resourceAttributes')) && asked !== namespace)
+      complaints.invalid('spec.resourceAttributes.namespace', asked, 'must match metadata.namespace');
     const path = field(spec, 'nonResourceAttributes');
-    if (isRec(path)) complaints.invalid('spec.nonResourceAttributes', shownPath(path), 'disallowed on this kind of request');
+    if (isRec(path))
+      complaints.invalid('spec.nonResourceAttributes', shownPath(path), 'disallowed on this kind of request');
   });
   if (errors.length > 0) throw apiErrors.invalid({ group: 'authorization.k8s.io', kind: '' }, '', errors);
 }

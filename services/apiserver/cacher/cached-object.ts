@@ -1,10 +1,11 @@
 /**
- * One version of one stored object: its bytes as clients get them, and, made at most once and on demand, the parsed form and
- * what selectors look at. Shared by every list, watch and in-process client.
+ * One version of one stored object: its bytes as clients get them, and, made at most once and on demand, the parsed
+ * form and what selectors look at. Shared by every list, watch and in-process client.
  *
  * Stored bytes carry no resourceVersion (it is the store's to give). They are written as
- * `{"kind":...,"apiVersion":...,"metadata":{...},...}`, so that the version is spliced in by copying, without parsing. Bytes that
- * begin otherwise were written by others, or before objects were normalised: they are parsed, and normalised now.
+ * `{"kind":...,"apiVersion":...,"metadata":{...},...}`, so that the version is spliced in by copying, without parsing.
+ * Bytes that begin otherwise were written by others, or before objects were normalised: they are parsed, and normalised
+ * now.
  */
 import { encodeJsonBytes, parseJsonBytes } from '../../../apimachinery/json-value.js';
 import type { Kind } from '../../../apimachinery/kind.js';
@@ -37,7 +38,11 @@ export class CachedObject implements ObjectHandle {
   /** By the row that shows them: a changed CRD has new rows. */
   #versions: Map<Kind, CachedObject> | undefined;
 
-  constructor(location: Location, revision: number, content: { readonly json: Uint8Array; readonly object?: KubeObject }) {
+  constructor(
+    location: Location,
+    revision: number,
+    content: { readonly json: Uint8Array; readonly object?: KubeObject },
+  ) {
     this.location = location;
     this.revision = revision;
     this.json = content.json;
@@ -70,11 +75,17 @@ export class CachedObject implements ObjectHandle {
 
   /** The same state as of another revision: the body of a DELETED event. */
   at(revision: number): CachedObject {
-    const object: UnknownObject = { ...this.object, metadata: { ...this.object.metadata, resourceVersion: String(revision) } };
+    const object: UnknownObject = {
+      ...this.object,
+      metadata: { ...this.object.metadata, resourceVersion: String(revision) },
+    };
     return new CachedObject(this.location, revision, { json: encodeWithVersion(object, revision), object });
   }
 
-  /** As the given kind's version of the API shows it: itself, unless it is stored in another one, or lacks a custom resource's defaults. */
+  /**
+   * As the given kind's version of the API shows it: itself, unless it is stored in another one, or lacks a custom
+   * resource's defaults.
+   */
   as(kind: Kind): CachedObject {
     if (isShownAsStored(kind)) return this;
     if (kind.isCustom !== true && this.object.apiVersion === apiVersionOf(kind)) return this;
@@ -89,7 +100,11 @@ export class CachedObject implements ObjectHandle {
 
   #converted(kind: Kind): CachedObject {
     const copy = cloneJson(this.object);
-    const object: UnknownObject = { ...(kind.conversion === undefined ? copy : kind.conversion.fromStorage(copy)), apiVersion: apiVersionOf(kind), kind: kind.kind };
+    const object: UnknownObject = {
+      ...(kind.conversion === undefined ? copy : kind.conversion.fromStorage(copy)),
+      apiVersion: apiVersionOf(kind),
+      kind: kind.kind,
+    };
     if (kind.isCustom === true) {
       if (jsonEqual(object, this.object)) return this;
     } else {
@@ -100,7 +115,8 @@ export class CachedObject implements ObjectHandle {
 }
 
 /** Objects of the kind are not even looked at before they are shown. */
-export const isShownAsStored = (kind: Kind): boolean => kind.storageVersion === kind.version && kind.conversion === undefined;
+export const isShownAsStored = (kind: Kind): boolean =>
+  kind.storageVersion === kind.version && kind.conversion === undefined;
 
 /** In tests whoever changes a shared object is caught in the act; in production it would cost more than it finds. */
 const FREEZE = process.env['NODE_ENV'] === 'test';
@@ -127,7 +143,10 @@ export function encodeWithVersion(object: KubeObject, revision: number): Buffer 
   return spliceVersion(encodeForStore(object), revision);
 }
 
-/** Copies stored bytes with `resourceVersion` as the first field of metadata. Bytes of another form are parsed instead; throws when they are no object. */
+/**
+ * Copies stored bytes with `resourceVersion` as the first field of metadata. Bytes of another form are parsed instead;
+ * throws when they are no object.
+ */
 export function spliceVersion(stored: Uint8Array, revision: number): Buffer {
   const bytes = asBuffer(stored);
   const at = bytes.subarray(0, HEAD_LENGTH_MAX).indexOf(METADATA);

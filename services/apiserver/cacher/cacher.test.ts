@@ -18,7 +18,11 @@ import { WATCHER_BUFFER, WATCHER_BYTES_MAX } from './watcher.js';
 const kind = present(builtInScheme().byResource({ group: '', version: 'v1', resource: 'configmaps' }), 'configmaps');
 const key = (name: string) => Buffer.from(`/registry/configmaps/default/${name}`);
 const value = (name: string, n = 0) =>
-  encodeForStore({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default', labels: { n: String(n) } } });
+  encodeForStore({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: 'default', labels: { n: String(n) } },
+  });
 const put = (store: MemoryStore, name: string, n = 0) =>
   store.txn({ compare: [], success: [{ kind: 'put', key: key(name), value: value(name, n) }], failure: [] });
 
@@ -26,9 +30,14 @@ describe('stored bytes', () => {
   it('get their version by splicing, in whatever form others wrote them', () => {
     const parse = (bytes: Uint8Array) => JSON.parse(Buffer.from(bytes).toString()) as { metadata: object };
     expect(parse(spliceVersion(value('a'), 7)).metadata).toMatchObject({ resourceVersion: '7', name: 'a' });
-    expect(parse(spliceVersion(Buffer.from('{"apiVersion":"v1","kind":"X","metadata":{}}'), 7)).metadata).toEqual({ resourceVersion: '7' });
+    expect(parse(spliceVersion(Buffer.from('{"apiVersion":"v1","kind":"X","metadata":{}}'), 7)).metadata).toEqual({
+      resourceVersion: '7',
+    });
     const foreign = '{ "spec": {"metadata":{"a":1}}, "metadata": {"name":"a"}, "kind":"X", "apiVersion":"v1" }';
-    expect(parse(spliceVersion(Buffer.from(foreign), 7))).toMatchObject({ metadata: { resourceVersion: '7', name: 'a' }, spec: { metadata: { a: 1 } } });
+    expect(parse(spliceVersion(Buffer.from(foreign), 7))).toMatchObject({
+      metadata: { resourceVersion: '7', name: 'a' },
+      spec: { metadata: { a: 1 } },
+    });
   });
 });
 
@@ -47,7 +56,11 @@ describe('the window', () => {
     const budget = new WindowBudget(10_000);
     const [large, small] = [new EventWindow(100, 0, budget), new EventWindow(100, 0, budget)];
     const event = (revision: number, bytes: number) =>
-      cacheEvent(revision, new CachedObject({ key: 'k', namespace: '', name: 'k' }, revision, { json: Buffer.alloc(bytes) }), undefined);
+      cacheEvent(
+        revision,
+        new CachedObject({ key: 'k', namespace: '', name: 'k' }, revision, { json: Buffer.alloc(bytes) }),
+        undefined,
+      );
     small.push(event(1, 1000));
     for (let revision = 2; revision <= 50; revision++) large.push(event(revision, 2000));
     expect([small.held_bytes, large.held_bytes]).toEqual([1000, 8000]);
@@ -68,7 +81,12 @@ describe('continue tokens', () => {
   it('say where to go on, and refuse what is none', () => {
     const token = { revision: 5, after: 'default/a' };
     expect(decodeContinue(encodeContinue(token))).toEqual(token);
-    for (const text of ['', '%', encodeContinue({ revision: 5, after: '../secrets/x' }), Buffer.from('{"v":"x"}').toString('base64url')]) {
+    for (const text of [
+      '',
+      '%',
+      encodeContinue({ revision: 5, after: '../secrets/x' }),
+      Buffer.from('{"v":"x"}').toString('base64url'),
+    ]) {
       expect(() => decodeContinue(text)).toThrow('continue key is not valid');
     }
   });
@@ -110,7 +128,9 @@ describe('the feed', () => {
           })();
         },
       },
-      range: { value: store.range.bind(store) }, txn: { value: store.txn.bind(store) }, readRevision: { value: store.readRevision.bind(store) },
+      range: { value: store.range.bind(store) },
+      txn: { value: store.txn.bind(store) },
+      readRevision: { value: store.readRevision.bind(store) },
     }) as Store;
     return { broken, fail: (error: Error) => fail?.(error) };
   }
@@ -125,14 +145,21 @@ describe('the feed', () => {
     await put(store, 'b');
     await cacher.fresh();
     expect(cacher.of(kind).size).toBe(2);
-    expect(cacher.of(kind).eventsAfter(1)?.map((event) => event.current?.location.name)).toEqual(['a', 'b']);
+    expect(
+      cacher
+        .of(kind)
+        .eventsAfter(1)
+        ?.map((event) => event.current?.location.name),
+    ).toEqual(['a', 'b']);
     await cacher.stop();
   });
 
   it('passes over what is no object, wherever somebody has put it, and goes on', async () => {
     const store = new MemoryStore();
-    const junk = (at: Buffer, bytes: string) => store.txn({ compare: [], success: [{ kind: 'put', key: at, value: Buffer.from(bytes) }], failure: [] });
-    for (const [i, bytes] of ['x', '', 'null', '[]', '"text"', '7', '{"metadata":'].entries()) await junk(key(`before-${i}`), bytes);
+    const junk = (at: Buffer, bytes: string) =>
+      store.txn({ compare: [], success: [{ kind: 'put', key: at, value: Buffer.from(bytes) }], failure: [] });
+    for (const [i, bytes] of ['x', '', 'null', '[]', '"text"', '7', '{"metadata":'].entries())
+      await junk(key(`before-${i}`), bytes);
     await junk(Buffer.from('/registry/nothing/here'), 'x');
     const cacher = await start(store);
     const began = cacher.revision;
@@ -145,7 +172,12 @@ describe('the feed', () => {
     await put(store, 'before-0');
     await cacher.fresh();
     expect([...cacher.of(kind).select({})].map(({ location }) => location.name)).toEqual(['b', 'before-0']);
-    expect(cacher.of(kind).eventsAfter(began)?.map((event) => event.current?.location.name ?? 'gone')).toEqual(['a', 'b', 'gone', 'before-0']);
+    expect(
+      cacher
+        .of(kind)
+        .eventsAfter(began)
+        ?.map((event) => event.current?.location.name ?? 'gone'),
+    ).toEqual(['a', 'b', 'gone', 'before-0']);
     await cacher.stop();
   });
 
@@ -158,7 +190,13 @@ describe('the feed', () => {
     const abort = new AbortController();
     const ended = (async () => {
       const seen: string[] = [];
-      const query = { selection: {}, resourceVersion: undefined, bookmarks: false, sendInitialEvents: undefined, signal: abort.signal };
+      const query = {
+        selection: {},
+        resourceVersion: undefined,
+        bookmarks: false,
+        sendInitialEvents: undefined,
+        signal: abort.signal,
+      };
       for await (const event of watch(cacher, kind, query)) seen.push(event.type);
       return seen;
     })();
@@ -178,7 +216,10 @@ describe('the feed', () => {
     await cacher.start();
     const waiting = cacher.reached(1000).catch((error: unknown) => error);
     await clock.advance(5000);
-    expect(await waiting).toMatchObject({ code: 504, status: { details: { causes: [{ reason: 'ResourceVersionTooLarge' }] } } });
+    expect(await waiting).toMatchObject({
+      code: 504,
+      status: { details: { causes: [{ reason: 'ResourceVersionTooLarge' }] } },
+    });
     await cacher.stop();
   });
 
@@ -201,7 +242,12 @@ describe('the feed', () => {
     const watcher = cacher.of(kind).watch({}, cacher.revision);
     const large = 'x'.repeat(1024 * 1024);
     for (let n = 0; n < 20; n++) {
-      const object = encodeForStore({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'default' }, data: { n: String(n), large } } as KubeObject);
+      const object = encodeForStore({
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'a', namespace: 'default' },
+        data: { n: String(n), large },
+      } as KubeObject);
       await store.txn({ compare: [], success: [{ kind: 'put', key: key('a'), value: object }], failure: [] });
     }
     await cacher.fresh();

@@ -1,7 +1,8 @@
 /**
- * The watch cache: the newest state and the last events of every resource, fed by one store watch over `/registry/`. Lists
- * and watches are answered from here, off this member's own replica; the store is asked what revision a linearizable read
- * must wait for, and for states and events older than what is kept here. Nothing is ever written from here.
+ * The watch cache: the newest state and the last events of every resource, fed by one store watch over `/registry/`.
+ * Lists and watches are answered from here, off this member's own replica; the store is asked what revision a
+ * linearizable read must wait for, and for states and events older than what is kept here. Nothing is ever written from
+ * here.
  */
 import type { Kind } from '../../../apimachinery/kind.js';
 import { present } from '../../../platform/assert.js';
@@ -49,7 +50,10 @@ export class Cacher {
     this.#logger = options.logger;
     this.#gate = new ReadGate(options.store);
     this.#feed = new StoreFeed({
-      store: options.store, clock: options.clock, logger: options.logger, prefix: REGISTRY_PREFIX,
+      store: options.store,
+      clock: options.clock,
+      logger: options.logger,
+      prefix: REGISTRY_PREFIX,
       sink: {
         reset: (kvs, revision) => this.#reset(kvs, revision),
         apply: (events) => this.#apply(events),
@@ -113,7 +117,11 @@ export class Cacher {
     if (cache === undefined) {
       cache = new ResourceCache(`${REGISTRY_PREFIX}${storagePrefix}/`, this.#feed.revision, {
         budget: this.#budget,
-        onUnreadable: (key) => this.#logger.warn({ key }, 'what stands in the store there is no object, and is passed over: whoever put it there should remove it'),
+        onUnreadable: (key) =>
+          this.#logger.warn(
+            { key },
+            'what stands in the store there is no object, and is passed over: whoever put it there should remove it',
+          ),
       });
       this.#caches.set(storagePrefix, cache);
     }
@@ -121,8 +129,8 @@ export class Cacher {
   }
 
   /**
-   * `namespace/name` or `name` stand behind one segment (`pods/...`) or two (`services/specs/...`, `<group>/<resource>/...`).
-   * Those of built-in kinds are known; any other has one, or two when the first holds a dot.
+   * `namespace/name` or `name` stand behind one segment (`pods/...`) or two (`services/specs/...`,
+   * `<group>/<resource>/...`). Those of built-in kinds are known; any other has one, or two when the first holds a dot.
    */
   #owner(key: string): ResourceCache | undefined {
     const first = key.indexOf('/', REGISTRY_PREFIX.length);

@@ -9,10 +9,16 @@ export interface CacheEvent {
   gone(): CachedObject;
 }
 
-export function cacheEvent(revision: number, current: CachedObject | undefined, previous: CachedObject | undefined): CacheEvent {
+export function cacheEvent(
+  revision: number,
+  current: CachedObject | undefined,
+  previous: CachedObject | undefined,
+): CacheEvent {
   let gone: CachedObject | undefined;
   return {
-    revision, current, previous,
+    revision,
+    current,
+    previous,
     gone: () => (gone ??= (previous ?? (current as CachedObject)).at(revision)),
   };
 }
@@ -21,8 +27,9 @@ export function cacheEvent(revision: number, current: CachedObject | undefined, 
 const weightOf = ({ current, previous }: CacheEvent): number => (current ?? previous)?.json.length ?? 0;
 
 /**
- * What the windows of all resources hold together, in bytes as stored; parsed forms may come to as much again. The largest window
- * pays: who writes much, or large objects, shortens how far back watches of that resource are resumed without the store, and no other.
+ * What the windows of all resources hold together, in bytes as stored; parsed forms may come to as much again. The
+ * largest window pays: who writes much, or large objects, shortens how far back watches of that resource are resumed
+ * without the store, and no other.
  */
 export class WindowBudget {
   readonly #limit_bytes: number;
@@ -53,7 +60,10 @@ export class WindowBudget {
   }
 }
 
-/** The last events of one resource: what a watch can be resumed from without asking the store. Bounded by count, and by the budget. */
+/**
+ * The last events of one resource: what a watch can be resumed from without asking the store. Bounded by count, and by
+ * the budget.
+ */
 export class EventWindow {
   readonly #limit: number;
   readonly #budget: WindowBudget;

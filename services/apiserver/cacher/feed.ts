@@ -25,8 +25,8 @@ interface Waiter {
 }
 
 /**
- * Follows everything below one prefix of the store by a single watch, and feeds it to the caches. Restarts the watch from where
- * it stopped when it breaks, and reads everything anew when that has been compacted.
+ * Follows everything below one prefix of the store by a single watch, and feeds it to the caches. Restarts the watch
+ * from where it stopped when it breaks, and reads everything anew when that has been compacted.
  */
 export class StoreFeed {
   readonly #store: Store;
@@ -64,7 +64,10 @@ export class StoreFeed {
   }
 
   /** Resolves once `revision` has reached the sink; fails with ResourceVersionTooLarge after `timeout_ms`. */
-  waitFor(revision: number, options: { readonly timeout_ms: number; readonly signal?: AbortSignal | undefined }): Promise<void> {
+  waitFor(
+    revision: number,
+    options: { readonly timeout_ms: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<void> {
     if (revision <= this.#revision) return Promise.resolve();
     const { signal } = options;
     return new Promise((resolve, reject) => {
@@ -77,8 +80,17 @@ export class StoreFeed {
         signal?.removeEventListener('abort', onAbort);
         this.#waiters = this.#waiters.filter((other) => other !== waiter);
       };
-      const waiter: Waiter = { revision, resolve: () => { settle(); resolve(); } };
-      const onAbort = () => { settle(); reject(signal?.reason as Error); };
+      const waiter: Waiter = {
+        revision,
+        resolve: () => {
+          settle();
+          resolve();
+        },
+      };
+      const onAbort = () => {
+        settle();
+        reject(signal?.reason as Error);
+      };
       const timer: Timer = this.#clock.after(options.timeout_ms, () => {
         settle();
         reject(apiErrors.resourceVersionTooLarge(revision, this.#revision));
@@ -96,7 +108,10 @@ export class StoreFeed {
           await this.#follow();
         } catch (error) {
           if (!(error instanceof StoreError && error.code === 'compacted')) throw error;
-          this.#logger.warn({ revision: this.#revision }, 'the store has dropped the history this cache needs; reading everything anew');
+          this.#logger.warn(
+            { revision: this.#revision },
+            'the store has dropped the history this cache needs; reading everything anew',
+          );
           await this.#load();
         }
       });
@@ -106,7 +121,13 @@ export class StoreFeed {
   async #follow(): Promise<void> {
     const startRevision = (this.#revision + 1) as Revision;
     const awaited = () => this.#waiters.reduce((newest, { revision }) => Math.max(newest, revision), 0);
-    const request = { ...this.#range, startRevision, prevKv: false, progressInterval_ms: PROGRESS_INTERVAL_MS, awaited };
+    const request = {
+      ...this.#range,
+      startRevision,
+      prevKv: false,
+      progressInterval_ms: PROGRESS_INTERVAL_MS,
+      awaited,
+    };
     for await (const batch of this.#store.watch(request, { signal: this.#abort.signal })) {
       if (batch.events.length > 0) this.#sink.apply(batch.events);
       this.#advance(batch.revision);
@@ -121,7 +142,9 @@ export class StoreFeed {
     let pinned: Revision | undefined;
     for (;;) {
       const page = await this.#store.range(
-        { key, rangeEnd: this.#range.rangeEnd, limit: PAGE, ...(pinned === undefined ? {} : { revision: pinned }) }, { signal });
+        { key, rangeEnd: this.#range.rangeEnd, limit: PAGE, ...(pinned === undefined ? {} : { revision: pinned }) },
+        { signal },
+      );
       pinned ??= page.revision;
       kvs.push(...page.kvs);
       const last = page.kvs.at(-1);

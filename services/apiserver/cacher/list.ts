@@ -54,7 +54,10 @@ export async function list(cacher: Cacher, kind: Kind, query: ListQuery): Promis
   return answer(kind, await pageNow(cacher, cache, query, undefined), query.pace);
 }
 
-/** Undefined: none was given. What is not a version is refused as kube-apiserver does: a plain error, and a BadRequest of a list. */
+/**
+ * Undefined: none was given. What is not a version is refused as kube-apiserver does: a plain error, and a BadRequest
+ * of a list.
+ */
 export function parseResourceVersion(text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined;
   if (!/^\d{1,15}$/.test(text)) throw unclassified(notAVersion(text));
@@ -68,16 +71,19 @@ const notAVersion = (text: string): string => {
 
 function versionOfList({ resourceVersion: text, resourceVersionMatch: match }: ListQuery): number | undefined {
   if (text === undefined || text === '') {
-    if (match !== undefined) throw apiErrors.badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    if (match !== undefined)
+      throw apiErrors.badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
     return undefined;
   }
   if (!/^\d{1,15}$/.test(text)) throw apiErrors.badRequest(`invalid resource version: ${notAVersion(text)}`);
-  if (match === 'Exact' && Number(text) === 0) throw apiErrors.badRequest('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  if (match === 'Exact' && Number(text) === 0)
+    throw apiErrors.badRequest('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
   return Number(text);
 }
 
 async function nextPage(cacher: Cacher, cache: ResourceCache, query: ListQuery, text: string): Promise<Page> {
-  if (query.resourceVersionMatch !== undefined) throw apiErrors.badRequest('resourceVersionMatch is forbidden when continue is provided');
+  if (query.resourceVersionMatch !== undefined)
+    throw apiErrors.badRequest('resourceVersionMatch is forbidden when continue is provided');
   const token = decodeContinue(text);
   if (query.resourceVersion !== undefined && query.resourceVersion !== '' && query.resourceVersion !== '0') {
     throw apiErrors.badRequest('specifying resource version is not allowed when using continue');
@@ -89,15 +95,25 @@ async function nextPage(cacher: Cacher, cache: ResourceCache, query: ListQuery, 
   return pageAt(cacher, cache, query, token.revision, token.after);
 }
 
-async function pageNow(cacher: Cacher, cache: ResourceCache, query: ListQuery, after: string | undefined): Promise<Page> {
+async function pageNow(
+  cacher: Cacher,
+  cache: ResourceCache,
+  query: ListQuery,
+  after: string | undefined,
+): Promise<Page> {
   const { selection, limit } = query;
   const { revision } = cacher;
-  if (selection.matches !== undefined) return { ...await matchingPage(cache, query, after), revision };
+  if (selection.matches !== undefined) return { ...(await matchingPage(cache, query, after)), revision };
   const items: CachedObject[] = [];
   for (const object of cache.select(selection, after)) {
     if (limit > 0 && items.length === limit) {
       const last = relativeKey(cache, items.at(-1));
-      return { items, revision, next: last, remaining: selection.name === undefined ? cache.count(selection.namespace, last) : undefined };
+      return {
+        items,
+        revision,
+        next: last,
+        remaining: selection.name === undefined ? cache.count(selection.namespace, last) : undefined,
+      };
     }
     items.push(object);
   }
@@ -107,26 +123,40 @@ async function pageNow(cacher: Cacher, cache: ResourceCache, query: ListQuery, a
 /** Bytes of objects that are looked at, or converted, in one step: each may have to be parsed. */
 const STEP_BYTES = 256 * 1024;
 
-/** What selectors look at may be much more than what they select. What is there is taken at once, and looked at in steps. */
-async function matchingPage(cache: ResourceCache, { selection, limit, pace }: ListQuery, after: string | undefined): Promise<Omit<Page, 'revision'>> {
+/**
+ * What selectors look at may be much more than what they select. What is there is taken at once, and looked at in
+ * steps.
+ */
+async function matchingPage(
+  cache: ResourceCache,
+  { selection, limit, pace }: ListQuery,
+  after: string | undefined,
+): Promise<Omit<Page, 'revision'>> {
   const items: CachedObject[] = [];
   const steps = new ByteSteps({ pace, name: 'selecting', step_bytes: STEP_BYTES });
   for (const object of [...cache.select({ ...selection, matches: undefined }, after)]) {
     const turn = steps.before(object.json.length);
     if (turn !== undefined) await turn;
     if (!selects(selection, object)) continue;
-    if (limit > 0 && items.length === limit) return { items, next: relativeKey(cache, items.at(-1)), remaining: undefined };
+    if (limit > 0 && items.length === limit)
+      return { items, next: relativeKey(cache, items.at(-1)), remaining: undefined };
     items.push(object);
   }
   return { items, next: undefined, remaining: undefined };
 }
 
-async function pageAt(cacher: Cacher, cache: ResourceCache, query: ListQuery, revision: number, after: string | undefined): Promise<Page> {
+async function pageAt(
+  cacher: Cacher,
+  cache: ResourceCache,
+  query: ListQuery,
+  revision: number,
+  after: string | undefined,
+): Promise<Page> {
   if (revision > cacher.revision) await cacher.reached(revision, query.signal);
   try {
     if (cache.lastChange > revision) return await pageFromStore(cacher, cache, query, { revision, after });
     await checkHistory(cacher, cache, { revision, signal: query.signal });
-    return { ...await pageNow(cacher, cache, query, after), revision };
+    return { ...(await pageNow(cacher, cache, query, after)), revision };
   } catch (error) {
     if (!(error instanceof StoreError && error.code === 'compacted')) throw error;
     throw after === undefined
@@ -135,14 +165,27 @@ async function pageAt(cacher: Cacher, cache: ResourceCache, query: ListQuery, re
   }
 }
 
-/** What has not changed since could be told from here, but a version expires for all kinds together, as clients expect. Throws 'compacted'. */
-async function checkHistory(cacher: Cacher, cache: ResourceCache, { revision, signal }: { readonly revision: number; readonly signal: AbortSignal | undefined }): Promise<void> {
+/**
+ * What has not changed since could be told from here, but a version expires for all kinds together, as clients expect.
+ * Throws 'compacted'.
+ */
+async function checkHistory(
+  cacher: Cacher,
+  cache: ResourceCache,
+  { revision, signal }: { readonly revision: number; readonly signal: AbortSignal | undefined },
+): Promise<void> {
   if (revision >= cacher.revision) return;
-  await cacher.store.range({ key: Buffer.from(cache.prefix), revision: revision as Revision, limit: 1, keysOnly: true, serializable: true }, signal === undefined ? {} : { signal });
+  await cacher.store.range(
+    { key: Buffer.from(cache.prefix), revision: revision as Revision, limit: 1, keysOnly: true, serializable: true },
+    signal === undefined ? {} : { signal },
+  );
 }
 
 async function pageFromStore(
-  cacher: Cacher, cache: ResourceCache, query: ListQuery, from: { readonly revision: number; readonly after: string | undefined },
+  cacher: Cacher,
+  cache: ResourceCache,
+  query: ListQuery,
+  from: { readonly revision: number; readonly after: string | undefined },
 ): Promise<Page> {
   const { selection, limit } = query;
   const scope = selection.namespace === undefined ? cache.prefix : `${cache.prefix}${selection.namespace}/`;
@@ -153,9 +196,11 @@ async function pageFromStore(
   for (;;) {
     const range = await cacher.store.range(
       { key, rangeEnd, revision, limit: limit === 0 ? STORE_PAGE : Math.min(limit + 1, STORE_PAGE) },
-      query.signal === undefined ? {} : { signal: query.signal });
+      query.signal === undefined ? {} : { signal: query.signal },
+    );
     for (const kv of range.kvs) {
-      if (limit > 0 && items.length === limit) return { items, revision, next: relativeKey(cache, items.at(-1)), remaining: undefined };
+      if (limit > 0 && items.length === limit)
+        return { items, revision, next: relativeKey(cache, items.at(-1)), remaining: undefined };
       const object = cache.read(kv);
       if (object !== undefined && selects(selection, object)) items.push(object);
     }
@@ -189,9 +234,10 @@ async function answer(kind: Kind, page: Page, pace: Pace | undefined): Promise<C
 /** 410 with a token by which the client may go on all the same, in the newest state. */
 function expiredContinue(after: string): ApiError {
   const { status } = apiErrors.expired(
-    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue '
-    + 'parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided '
-    + 'token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was '
-    + 'returned and now may show up in the list.');
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue ' +
+      'parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided ' +
+      'token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was ' +
+      'returned and now may show up in the list.',
+  );
   return new ApiError({ ...status, metadata: { continue: encodeContinue({ revision: 'latest', after }) } });
 }

@@ -1,8 +1,8 @@
 import type { Revision, Store } from '../../store/store.js';
 
 /**
- * Linearizable reads from a cache ask the store what revision they must wait for. Reads that arrive while a question is under
- * way share the next one: an answer to a question asked before a read began would be too old for it.
+ * Linearizable reads from a cache ask the store what revision they must wait for. Reads that arrive while a question is
+ * under way share the next one: an answer to a question asked before a read began would be too old for it.
  */
 export class ReadGate {
   readonly #store: Pick<Store, 'readRevision'>;
@@ -16,7 +16,10 @@ export class ReadGate {
   /** A revision that covers every write acknowledged before the call. Fails with StoreError. */
   revision(): Promise<Revision> {
     if (this.#running === undefined) return this.#ask();
-    this.#next ??= this.#running.then(() => this.#ask(), () => this.#ask());
+    this.#next ??= this.#running.then(
+      () => this.#ask(),
+      () => this.#ask(),
+    );
     return this.#next;
   }
 

@@ -9,7 +9,10 @@ import { selects } from './selection.js';
 import type { Selection } from './selection.js';
 import { Watcher } from './watcher.js';
 
-/** Fills in what objects lack that an older version stored; changes the object in place, and tells whether anything was missing. */
+/**
+ * Fills in what objects lack that an older version stored; changes the object in place, and tells whether anything was
+ * missing.
+ */
 export type Completion = (object: KubeObject) => boolean;
 
 /** Events kept for watches that resume. */
@@ -30,7 +33,11 @@ export class ResourceCache {
   #complete: Completion | undefined;
 
   /** `onUnreadable`: what somebody else has put there is no object; it is passed over, as if it were not there. */
-  constructor(prefix: string, revision: number, { budget, onUnreadable }: { readonly budget: WindowBudget; onUnreadable(key: string): void }) {
+  constructor(
+    prefix: string,
+    revision: number,
+    { budget, onUnreadable }: { readonly budget: WindowBudget; onUnreadable(key: string): void },
+  ) {
     this.prefix = prefix;
     this.#onUnreadable = onUnreadable;
     this.#window = new EventWindow(WINDOW, revision, budget);
@@ -111,7 +118,9 @@ export class ResourceCache {
     const read = new CachedObject(location, kv.modRevision, { json: spliceVersion(kv.value, kv.modRevision) });
     if (this.#complete === undefined) return read;
     const object = cloneJson(read.object);
-    return this.#complete(object) ? new CachedObject(location, kv.modRevision, { json: encodeWithVersion(object, kv.modRevision), object }) : read;
+    return this.#complete(object)
+      ? new CachedObject(location, kv.modRevision, { json: encodeWithVersion(object, kv.modRevision), object })
+      : read;
   }
 
   locate(key: string): Location {
@@ -134,7 +143,10 @@ export class ResourceCache {
     }
   }
 
-  /** A copy of the references in scope: what a watch starts from, whatever happens meanwhile. What the selectors match is not looked at yet. */
+  /**
+   * A copy of the references in scope: what a watch starts from, whatever happens meanwhile. What the selectors match
+   * is not looked at yet.
+   */
   snapshot({ namespace, name }: Selection): readonly CachedObject[] {
     if (name !== undefined) return [...this.select({ namespace, name })];
     const { from, to } = this.#bounds(namespace, undefined);

@@ -1,4 +1,7 @@
-/** Many objects are looked at in steps, however they are asked for: selected, watched, converted or deleted (issue 6, row 1). */
+/**
+ * Many objects are looked at in steps, however they are asked for: selected, watched, converted or deleted (issue 6,
+ * row 1).
+ */
 import { expect, it } from 'vitest';
 import { admin, configMap, resources, startRegistry } from '../registry/testing.js';
 
@@ -9,17 +12,40 @@ const target = { resource: resources.configMaps, namespace: 'default' };
 
 async function startFilled() {
   const test = await startRegistry();
-  await Promise.all(Array.from({ length: COUNT }, (_, i) => test.service.create({ ...target, object: { ...configMap(`c${i}`, filler), metadata: { name: `c${i}`, labels: { n: String(i) } } } })));
+  await Promise.all(
+    Array.from({ length: COUNT }, (_, i) =>
+      test.service.create({
+        ...target,
+        object: { ...configMap(`c${i}`, filler), metadata: { name: `c${i}`, labels: { n: String(i) } } },
+      }),
+    ),
+  );
   const steps: string[] = [];
-  return { test, steps, service: test.registry.as(admin), pace: { step: (name: string) => (steps.push(name), Promise.resolve()) }, [Symbol.asyncDispose]: () => test[Symbol.asyncDispose]() };
+  return {
+    test,
+    steps,
+    service: test.registry.as(admin),
+    pace: { step: (name: string) => (steps.push(name), Promise.resolve()) },
+    [Symbol.asyncDispose]: () => test[Symbol.asyncDispose](),
+  };
 }
 
-it.each([[undefined, COUNT], ['n=7', 1], ['n=none', 0]])('a watch of what exists, selected by %s', async (labelSelector, expected) => {
+it.each([
+  [undefined, COUNT],
+  ['n=7', 1],
+  ['n=none', 0],
+])('a watch of what exists, selected by %s', async (labelSelector, expected) => {
   await using started = await startFilled();
   const { service, pace, steps } = started;
   const end = new AbortController();
   const names: unknown[] = [];
-  const request = { ...target, ...(labelSelector === undefined ? {} : { labelSelector }), sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan', allowWatchBookmarks: true } as const;
+  const request = {
+    ...target,
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+    sendInitialEvents: true,
+    resourceVersionMatch: 'NotOlderThan',
+    allowWatchBookmarks: true,
+  } as const;
   for await (const { type, handle } of service.watch(request, { pace, signal: end.signal })) {
     if (type === 'BOOKMARK') break;
     names.push(handle.object.metadata?.name);
@@ -34,11 +60,16 @@ it('what is written while a watch sends what exists comes after it', async () =>
   await using started = await startFilled();
   const { service, steps, test } = started;
   const end = new AbortController();
-  const pace = { async step(name: string) {
-    if (steps.push(name) === 1) await test.service.create({ ...target, object: configMap('late') });
-  } };
+  const pace = {
+    async step(name: string) {
+      if (steps.push(name) === 1) await test.service.create({ ...target, object: configMap('late') });
+    },
+  };
   const seen: unknown[] = [];
-  for await (const { handle } of service.watch({ ...target, sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' }, { pace, signal: end.signal })) {
+  for await (const { handle } of service.watch(
+    { ...target, sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' },
+    { pace, signal: end.signal },
+  )) {
     seen.push(handle.object.metadata?.name);
     if (seen.at(-1) === 'late') break;
   }

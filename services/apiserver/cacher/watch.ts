@@ -1,4 +1,6 @@
-/** Watches: what exists first if asked for, then the events after a version, from the window or the store, then live. */
+/**
+ * Watches: what exists first if asked for, then the events after a version, from the window or the store, then live.
+ */
 import { encodeJsonBytes } from '../../../apimachinery/json-value.js';
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { Pace, WatchEvent } from '../../../apimachinery/object-service.js';
@@ -45,7 +47,9 @@ export async function* watch(cacher: Cacher, kind: Kind, query: WatchQuery): Asy
   else if (initial && asked > 0) await cacher.reached(asked, signal);
   const cache = cacher.of(kind);
   const from = initial || asked === 0 ? cacher.revision : asked;
-  const start = initial ? { objects: cache.snapshot(selection), missed: [] } : { objects: [], missed: cache.eventsAfter(from) };
+  const start = initial
+    ? { objects: cache.snapshot(selection), missed: [] }
+    : { objects: [], missed: cache.eventsAfter(from) };
   const joined = Math.max(from, cacher.revision);
   const watcher = cache.watch(selection, joined);
   const onAbort = () => watcher.stream.end();
@@ -53,9 +57,12 @@ export async function* watch(cacher: Cacher, kind: Kind, query: WatchQuery): Asy
   try {
     if (signal.aborted) return;
     yield* existing(kind, start.objects, query);
-    if (query.sendInitialEvents === true && query.bookmarks) yield bookmark(kind, from, { [INITIAL_EVENTS_END]: 'true' });
+    if (query.sendInitialEvents === true && query.bookmarks)
+      yield bookmark(kind, from, { [INITIAL_EVENTS_END]: 'true' });
     if (start.missed !== undefined) yield* replay(kind, start.missed, query);
-    else for await (const events of storeEvents(cacher, cache, query, { after: from, until: joined })) yield* replay(kind, events, query);
+    else
+      for await (const events of storeEvents(cacher, cache, query, { after: from, until: joined }))
+        yield* replay(kind, events, query);
     yield* live(kind, watcher, query.bookmarks);
   } finally {
     signal.removeEventListener('abort', onAbort);
@@ -63,7 +70,11 @@ export async function* watch(cacher: Cacher, kind: Kind, query: WatchQuery): Asy
   }
 }
 
-async function* existing(kind: Kind, objects: readonly CachedObject[], { selection, pace }: WatchQuery): AsyncGenerator<WatchEvent> {
+async function* existing(
+  kind: Kind,
+  objects: readonly CachedObject[],
+  { selection, pace }: WatchQuery,
+): AsyncGenerator<WatchEvent> {
   const steps = new ByteSteps({ pace, name: 'what exists', step_bytes: STEP_BYTES });
   for (const object of objects) {
     const turn = steps.before(object.json.length);
@@ -92,22 +103,34 @@ function toEvent(kind: Kind, item: WatcherItem): WatchEvent {
 /** An object of the kind that holds nothing but a version. */
 function bookmark(kind: Kind, revision: number, annotations?: Record<string, string>): WatchEvent {
   const object: KubeObject = {
-    apiVersion: apiVersionOf(kind), kind: kind.kind,
+    apiVersion: apiVersionOf(kind),
+    kind: kind.kind,
     metadata: { resourceVersion: String(revision), ...(annotations === undefined ? {} : { annotations }) },
   };
   const json = encodeJsonBytes(object);
-  return { type: 'BOOKMARK', handle: new CachedObject({ key: '', namespace: '', name: '' }, revision, { json, object }) };
+  return {
+    type: 'BOOKMARK',
+    handle: new CachedObject({ key: '', namespace: '', name: '' }, revision, { json, object }),
+  };
 }
 
 /** The events in (after, until] out of the store's history, for a watch older than the window. */
 async function* storeEvents(
-  cacher: Cacher, cache: ResourceCache, query: WatchQuery, span: { readonly after: number; readonly until: number },
+  cacher: Cacher,
+  cache: ResourceCache,
+  query: WatchQuery,
+  span: { readonly after: number; readonly until: number },
 ): AsyncGenerator<readonly CacheEvent[]> {
   const startRevision = (span.after + 1) as Revision;
   const abort = new AbortController();
   const signal = AbortSignal.any([query.signal, abort.signal]);
   const request = {
-    key: Buffer.from(cache.prefix), rangeEnd: prefixEnd(cache.prefix), startRevision, prevKv: true, progressInterval_ms: 100, awaited: () => span.until,
+    key: Buffer.from(cache.prefix),
+    rangeEnd: prefixEnd(cache.prefix),
+    startRevision,
+    prevKv: true,
+    progressInterval_ms: 100,
+    awaited: () => span.until,
   };
   try {
     for await (const batch of cacher.store.watch(request, { signal })) {
@@ -130,4 +153,3 @@ async function* storeEvents(
 }
 
 const tooOld = (revision: number) => apiErrors.expired(`too old resource version: ${revision}`);
-

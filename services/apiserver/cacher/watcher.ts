@@ -5,7 +5,9 @@ import type { CacheEvent } from './event-window.js';
 import { selects } from './selection.js';
 import type { Selection } from './selection.js';
 
-/** Events that may wait for one watcher. A burst larger than that closes it; the client resumes from what it has seen. */
+/**
+ * Events that may wait for one watcher. A burst larger than that closes it; the client resumes from what it has seen.
+ */
 export const WATCHER_BUFFER = 4096;
 /** And their bytes: objects may have 1.5 MB. */
 export const WATCHER_BYTES_MAX = 16 * 1024 * 1024;
@@ -33,7 +35,10 @@ export class Watcher {
     this.#selection = selection;
     this.#after = after;
     this.stream = new PushStream({
-      limit: WATCHER_BUFFER, weigh: (item) => (item.type === 'BOOKMARK' ? 0 : item.object.json.length), onOverflow: () => new Error('the watcher is too slow'), onClose: () => onClose(this),
+      limit: WATCHER_BUFFER,
+      weigh: (item) => (item.type === 'BOOKMARK' ? 0 : item.object.json.length),
+      onOverflow: () => new Error('the watcher is too slow'),
+      onClose: () => onClose(this),
     });
   }
 

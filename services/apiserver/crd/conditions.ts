@@ -23,7 +23,13 @@ export function setCondition(draft: KubeObject, condition: Condition, now: strin
   const before = conditionsOf(draft);
   const old = before.find(({ type }) => type === condition.type);
   const lastTransitionTime = old?.['status'] === condition.status ? (old['lastTransitionTime'] ?? now) : now;
-  const next = { type: condition.type, status: condition.status, lastTransitionTime, reason: condition.reason, message: condition.message };
+  const next = {
+    type: condition.type,
+    status: condition.status,
+    lastTransitionTime,
+    reason: condition.reason,
+    message: condition.message,
+  };
   status['conditions'] = old === undefined ? [...before, next] : before.map((one) => (one === old ? next : one));
 }
 
@@ -44,9 +50,15 @@ const namesOf = (names: unknown): { readonly reason: string; readonly name: stri
  * The condition NamesAccepted: resources of one group share a space of names, and their kinds another
  * (k8s.io/apiextensions-apiserver/pkg/controller/status).
  */
-export function namesAccepted(definition: KubeObject, others: readonly KubeObject[], builtIn: readonly Kind[]): Condition {
+export function namesAccepted(
+  definition: KubeObject,
+  others: readonly KubeObject[],
+  builtIn: readonly Kind[],
+): Condition {
   const group = str(at(definition, 'spec', 'group'));
-  const rivals = others.filter((other) => other.metadata?.name !== definition.metadata?.name && str(at(other, 'spec', 'group')) === group);
+  const rivals = others.filter(
+    (other) => other.metadata?.name !== definition.metadata?.name && str(at(other, 'spec', 'group')) === group,
+  );
   const resources = new Set<string>();
   const kinds = new Set<string>();
   for (const rival of rivals) {
@@ -62,11 +74,20 @@ export function namesAccepted(definition: KubeObject, others: readonly KubeObjec
   const names = at(definition, 'spec', 'names');
   const taken = [
     ...namesOf(names).filter(({ name }) => name !== '' && resources.has(name)),
-    ...[['KindConflict', 'kind'], ['ListKindConflict', 'listKind']].flatMap(([reason = '', key = '']) => {
+    ...[
+      ['KindConflict', 'kind'],
+      ['ListKindConflict', 'listKind'],
+    ].flatMap(([reason = '', key = '']) => {
       const name = str(at(names, key));
       return name !== '' && kinds.has(name) ? [{ reason, name }] : [];
     }),
   ][0];
-  if (taken === undefined) return { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found' };
-  return { type: 'NamesAccepted', status: 'False', reason: taken.reason, message: `${JSON.stringify(taken.name)} is already in use` };
+  if (taken === undefined)
+    return { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found' };
+  return {
+    type: 'NamesAccepted',
+    status: 'False',
+    reason: taken.reason,
+    message: `${JSON.stringify(taken.name)} is already in use`,
+  };
 }

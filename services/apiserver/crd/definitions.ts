@@ -1,6 +1,7 @@
 /**
- * What the server does for CustomResourceDefinitions besides storing them: names are accepted and the definition established in
- * the very write that makes it, so that nobody waits for a controller; a deleted one goes after its objects have gone.
+ * What the server does for CustomResourceDefinitions besides storing them: names are accepted and the definition
+ * established in the very write that makes it, so that nobody waits for a controller; a deleted one goes after its
+ * objects have gone.
  */
 import type { ObjectService, UserInfo } from '../../../apimachinery/object-service.js';
 import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
@@ -50,9 +51,18 @@ export function definitionHook({ reader, scheme, clock, store, fresh }: HookPart
       else statusOf(draft)['acceptedNames'] ??= { kind: '', plural: '' };
       setCondition(draft, accepted, now);
       if (!isEstablished(draft)) {
-        setCondition(draft, accepted.status === 'True'
-          ? { type: 'Established', status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' }
-          : { type: 'Established', status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' }, now);
+        setCondition(
+          draft,
+          accepted.status === 'True'
+            ? {
+                type: 'Established',
+                status: 'True',
+                reason: 'InitialNamesAccepted',
+                message: 'the initial names have been accepted',
+              }
+            : { type: 'Established', status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' },
+          now,
+        );
       }
       return guard;
     },
@@ -65,11 +75,20 @@ export function definitionDeletion(clock: Clock): DeletionRule {
     held: (definition) => definition.metadata?.deletionTimestamp === undefined,
     begin(draft) {
       const meta = draft.metadata ?? {};
-      draft.metadata = { ...meta, finalizers: [...(meta.finalizers ?? []).filter((finalizer) => finalizer !== CLEANUP), CLEANUP] };
-      setCondition(draft, {
-        type: 'Terminating', status: 'True', reason: 'InstanceDeletionPending',
-        message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
-      }, toTime(clock.now()));
+      draft.metadata = {
+        ...meta,
+        finalizers: [...(meta.finalizers ?? []).filter((finalizer) => finalizer !== CLEANUP), CLEANUP],
+      };
+      setCondition(
+        draft,
+        {
+          type: 'Terminating',
+          status: 'True',
+          reason: 'InstanceDeletionPending',
+          message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+        },
+        toTime(clock.now()),
+      );
     },
   };
 }
@@ -79,14 +98,18 @@ export interface CleanupOptions extends Parts {
   readonly logger: Logger;
 }
 
-/** Deletes the objects of definitions that are on their way out, then lets these go. Runs on every member: all do the same. */
+/**
+ * Deletes the objects of definitions that are on their way out, then lets these go. Runs on every member: all do the
+ * same.
+ */
 export class DefinitionCleanup implements Service {
   readonly name = 'crd-cleanup';
   readonly #options: CleanupOptions;
   #timer: Timer | undefined;
   readonly #rounds = new Coalesced({
     run: () => this.#round(),
-    onFailure: (error) => this.#options.logger.warn({ error: String(error) }, 'objects of deleted definitions were not looked for'),
+    onFailure: (error) =>
+      this.#options.logger.warn({ error: String(error) }, 'objects of deleted definitions were not looked for'),
   });
 
   constructor(options: CleanupOptions) {
@@ -104,15 +127,21 @@ export class DefinitionCleanup implements Service {
   }
 
   async #round(): Promise<void> {
-    const leaving = this.#options.reader.list(DEFINITIONS).filter(
-      ({ metadata }) => metadata?.deletionTimestamp !== undefined && metadata.finalizers?.includes(CLEANUP) === true);
+    const leaving = this.#options.reader
+      .list(DEFINITIONS)
+      .filter(
+        ({ metadata }) => metadata?.deletionTimestamp !== undefined && metadata.finalizers?.includes(CLEANUP) === true,
+      );
     for (const definition of leaving) {
       try {
         await this.#finish(definition);
       } catch (error) {
         // Another member was there first, or the store is not to be had now: the next round sees.
         if (!isApiError(error, 'NotFound') && !isApiError(error, 'Conflict')) {
-          this.#options.logger.warn({ definition: definition.metadata?.name, error: String(error) }, 'objects of a deleted definition could not be removed');
+          this.#options.logger.warn(
+            { definition: definition.metadata?.name, error: String(error) },
+            'objects of a deleted definition could not be removed',
+          );
         }
       }
     }
@@ -122,11 +151,17 @@ export class DefinitionCleanup implements Service {
     const service = this.#options.as(SYSTEM);
     const { name = '' } = definition.metadata ?? {};
     const [group, resource] = [str(at(definition, 'spec', 'group')), str(at(definition, 'spec', 'names', 'plural'))];
-    const served = this.#options.scheme.kinds().find((kind) => kind.group === group && kind.resource === resource && kind.isCustom === true);
-    if (served !== undefined && await this.#removeAll(service, served) > 0) return;
+    const served = this.#options.scheme
+      .kinds()
+      .find((kind) => kind.group === group && kind.resource === resource && kind.isCustom === true);
+    if (served !== undefined && (await this.#removeAll(service, served)) > 0) return;
     const fresh = (await service.get({ resource: DEFINITIONS, name })).object;
     const finalizers = (fresh.metadata?.finalizers ?? []).filter((finalizer) => finalizer !== CLEANUP);
-    await service.update({ resource: DEFINITIONS, name, object: { ...fresh, metadata: { ...fresh.metadata, finalizers } } });
+    await service.update({
+      resource: DEFINITIONS,
+      name,
+      object: { ...fresh, metadata: { ...fresh.metadata, finalizers } },
+    });
   }
 
   /** How many are left: those that finalizers of others hold. */
@@ -134,9 +169,11 @@ export class DefinitionCleanup implements Service {
     for (const { object } of (await service.list({ resource })).items) {
       const { namespace, name = '', deletionTimestamp } = object.metadata ?? {};
       if (deletionTimestamp !== undefined) continue;
-      await service.delete({ resource, name, ...(namespace === undefined ? {} : { namespace }) }).catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
-      });
+      await service
+        .delete({ resource, name, ...(namespace === undefined ? {} : { namespace }) })
+        .catch((error: unknown) => {
+          if (!isApiError(error, 'NotFound')) throw error;
+        });
     }
     return (await service.list({ resource })).items.length;
   }

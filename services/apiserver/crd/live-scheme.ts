@@ -1,6 +1,7 @@
 /**
- * The scheme as the CustomResourceDefinitions in this member's watch cache make it. Each look-up first asks whether any of
- * them changed, which costs the comparison of a number: rows are never older than the cache, and nobody has to be told.
+ * The scheme as the CustomResourceDefinitions in this member's watch cache make it. Each look-up first asks whether any
+ * of them changed, which costs the comparison of a number: rows are never older than the cache, and nobody has to be
+ * told.
  */
 import { kindsOfDefinition } from '../../../apimachinery/scheme/custom-kinds.js';
 import type { Kind } from '../../../apimachinery/kind.js';
@@ -12,7 +13,11 @@ import type { Logger } from '../../../platform/log.js';
 import type { Cacher } from '../cacher/cacher.js';
 import { isEstablished } from './conditions.js';
 
-export const DEFINITIONS: ResourceId = { group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' };
+export const DEFINITIONS: ResourceId = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  resource: 'customresourcedefinitions',
+};
 
 interface Rows {
   /** Changes with everything rows are made from. */
@@ -80,7 +85,8 @@ export class LiveScheme implements MutableScheme {
     if (cache.changes === this.#seen) return this.#base;
     this.#seen = cache.changes;
     const found = new Map<string, KubeObject>();
-    for (const { object } of cache.select({})) if (isEstablished(object)) found.set(object.metadata?.name ?? '', object);
+    for (const { object } of cache.select({}))
+      if (isEstablished(object)) found.set(object.metadata?.name ?? '', object);
     for (const name of [...this.#rows.keys()]) if (!found.has(name)) this.#forget(name);
     for (const [name, definition] of found) this.#learn(name, definition);
     return this.#base;
@@ -99,7 +105,10 @@ export class LiveScheme implements MutableScheme {
       for (const kind of kinds) this.#base.add(kind);
     } catch (error) {
       if (!(error instanceof InvariantError)) throw error;
-      this.#logger.error({ definition: name, error: error.message }, 'a custom resource definition claims a built-in kind');
+      this.#logger.error(
+        { definition: name, error: error.message },
+        'a custom resource definition claims a built-in kind',
+      );
     }
     this.#rows.set(name, { mark, kinds });
   }

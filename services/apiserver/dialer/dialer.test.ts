@@ -36,17 +36,26 @@ interface TestOptions {
   readonly connect?: (connection: Connection) => Promise<Duplex>;
 }
 
-function testDialer({ open = echo, limits = {}, addresses = {}, connect = () => Promise.resolve(new PassThrough()) }: TestOptions = {}) {
+function testDialer({
+  open = echo,
+  limits = {},
+  addresses = {},
+  connect = () => Promise.resolve(new PassThrough()),
+}: TestOptions = {}) {
   const reader = new MapReader();
   const clock = new VirtualClock();
   const dialled: string[] = [];
   const dialer = createDialer({
-    reader, clock, random: seededRandom(7), limits,
+    reader,
+    clock,
+    random: seededRandom(7),
+    limits,
     streamer: {
       reach: () => Promise.resolve(),
       open(node, request, { signal }) {
         if (request.kind === 'node-port') dialled.push(`${node}: own ${request.port}`);
-        if (request.kind === 'port-forward') dialled.push(`${node}: ${request.pod}/${request.uid} ${request.address ?? ''} ${request.port}`);
+        if (request.kind === 'port-forward')
+          dialled.push(`${node}: ${request.pod}/${request.uid} ${request.address ?? ''} ${request.port}`);
         return open(node, request, signal);
       },
     },
@@ -58,35 +67,67 @@ function testDialer({ open = echo, limits = {}, addresses = {}, connect = () => 
       },
     },
   });
-  return { reader, clock, dialled, dialer, dial: (target: DialTarget) => dialer.dial(target, { signal: new AbortController().signal }) };
+  return {
+    reader,
+    clock,
+    dialled,
+    dialer,
+    dial: (target: DialTarget) => dialer.dial(target, { signal: new AbortController().signal }),
+  };
 }
 
 type Test = ReturnType<typeof testDialer>;
 
-function addPod(test: Test, name: string, { ip, node = 'w1', namespace = 'd' }: { readonly ip: string; readonly node?: string; readonly namespace?: string }): void {
-  test.reader.put('pods', { metadata: { namespace, name, uid: `uid-${name}` }, spec: { nodeName: node }, status: { podIP: ip, podIPs: [{ ip }] } } as KubeObject);
+function addPod(
+  test: Test,
+  name: string,
+  { ip, node = 'w1', namespace = 'd' }: { readonly ip: string; readonly node?: string; readonly namespace?: string },
+): void {
+  test.reader.put('pods', {
+    metadata: { namespace, name, uid: `uid-${name}` },
+    spec: { nodeName: node },
+    status: { podIP: ip, podIPs: [{ ip }] },
+  } as KubeObject);
 }
 
 function addService(test: Test, spec: object, name = 'web'): void {
   test.reader.put('services', { metadata: { namespace: 'd', name }, spec } as KubeObject);
 }
 
-const podRef = (name: string, more: object = {}) => ({ kind: 'Pod', namespace: 'd', name, uid: `uid-${name}`, ...more });
+const podRef = (name: string, more: object = {}) => ({
+  kind: 'Pod',
+  namespace: 'd',
+  name,
+  uid: `uid-${name}`,
+  ...more,
+});
 
 function addSlice(test: Test, endpoints: readonly object[], more: object = {}): void {
   test.reader.put('endpointslices', {
     metadata: { namespace: 'd', name: `web-${test.reader.changes()}`, labels: { 'kubernetes.io/service-name': 'web' } },
-    addressType: 'IPv4', ports: [{ name: 'http', port: 8080 }], endpoints, ...more,
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: 8080 }],
+    endpoints,
+    ...more,
   } as KubeObject);
 }
 
 const WEB: DialTarget = { kind: 'service', namespace: 'd', name: 'web', port: 80 };
-const PORTS = { ports: [{ name: 'http', port: 80, targetPort: 'web' }, { name: 'tls', port: 443 }] };
+const PORTS = {
+  ports: [
+    { name: 'http', port: 80, targetPort: 'web' },
+    { name: 'tls', port: 443 },
+  ],
+};
 
-const closing = (connection: Duplex | undefined): Promise<void> => new Promise((resolve) => void connection?.once('close', resolve));
+const closing = (connection: Duplex | undefined): Promise<void> =>
+  new Promise((resolve) => void connection?.once('close', resolve));
 
 async function refusal(dialling: Promise<unknown>): Promise<[StatusReason, string]> {
-  const error: unknown = await dialling.then(() => undefined, (failure: unknown) => failure);
+  const error: unknown = await dialling.then(
+    () => undefined,
+    (failure: unknown) => failure,
+  );
   if (!isApiError(error)) throw new Error(`not refused with a Status, but ${String(error)}`);
   return [error.reason, error.message];
 }
@@ -103,12 +144,15 @@ describe('a pod', () => {
     expect(test.dialled).toEqual(['w1: a/uid-a 10.244.1.5 8080']);
   });
 
-  it.each(['127.0.0.1', '169.254.169.254', '0.0.0.0', '::1', 'fe80::1', 'not an address', '100.100.100.200'])('is refused with %s in its status', async (ip) => {
-    const test = testDialer();
-    addPod(test, 'a', { ip });
-    expect(await refusal(test.dial(target))).toEqual(['BadRequest', 'address not allowed']);
-    expect(test.dialled).toEqual([]);
-  });
+  it.each(['127.0.0.1', '169.254.169.254', '0.0.0.0', '::1', 'fe80::1', 'not an address', '100.100.100.200'])(
+    'is refused with %s in its status',
+    async (ip) => {
+      const test = testDialer();
+      addPod(test, 'a', { ip });
+      expect(await refusal(test.dial(target))).toEqual(['BadRequest', 'address not allowed']);
+      expect(test.dialled).toEqual([]);
+    },
+  );
 
   it('is refused without an address, without a node, and when it does not exist', async () => {
     const test = testDialer();
@@ -128,29 +172,45 @@ describe('a pod', () => {
   });
 
   it.each([0, -1, 65_536, 1.5, Number.NaN])('has no port %s', async (port) => {
-    expect(await refusal(testDialer().dial({ ...target, port }))).toEqual(['BadRequest', `${port} is not a port: 1 to 65535`]);
+    expect(await refusal(testDialer().dial({ ...target, port }))).toEqual([
+      'BadRequest',
+      `${port} is not a port: 1 to 65535`,
+    ]);
   });
 });
 
 describe('a node', () => {
   it('is reached by its own stream at its own port, whatever address its status has', async () => {
     const test = testDialer();
-    test.reader.put('nodes', { metadata: { name: 'w1' }, status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] } } as KubeObject);
+    test.reader.put('nodes', {
+      metadata: { name: 'w1' },
+      status: { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] },
+    } as KubeObject);
     await test.dial({ kind: 'node', name: 'w1', port: 10_250 });
     expect(test.dialled).toEqual(['w1: own 10250']);
-    expect(await refusal(test.dial({ kind: 'node', name: 'w2', port: 10_250 }))).toEqual(['NotFound', 'nodes "w2" not found']);
+    expect(await refusal(test.dial({ kind: 'node', name: 'w2', port: 10_250 }))).toEqual([
+      'NotFound',
+      'nodes "w2" not found',
+    ]);
   });
 
   it('is unavailable, by name, when this member has no session with it', async () => {
-    const test = testDialer({ open: (node) => Promise.reject(apiErrors.serviceUnavailable(`node "${node}" has no session with this member now`)) });
+    const test = testDialer({
+      open: (node) =>
+        Promise.reject(apiErrors.serviceUnavailable(`node "${node}" has no session with this member now`)),
+    });
     test.reader.put('nodes', { metadata: { name: 'w1' } });
-    expect(await refusal(test.dial({ kind: 'node', name: 'w1', port: 10_250 }))).toEqual(['ServiceUnavailable', 'node "w1" has no session with this member now']);
+    expect(await refusal(test.dial({ kind: 'node', name: 'w1', port: 10_250 }))).toEqual([
+      'ServiceUnavailable',
+      'node "w1" has no session with this member now',
+    ]);
   });
 });
 
 describe('a Service', () => {
   it.each([
-    ['number', 80], ['name', 'http'],
+    ['number', 80],
+    ['name', 'http'],
   ])('is reached by the %s of its port, at the number that its slice has', async (_, port) => {
     const test = testDialer();
     addPod(test, 'a', { ip: '10.244.1.5' });
@@ -179,23 +239,44 @@ describe('a Service', () => {
   }
 
   it.each<readonly [string, Found]>([
-    ['has no slice of its own', { slice: { metadata: { namespace: 'd', name: 'x', labels: { 'kubernetes.io/service-name': 'other' } } } }],
+    [
+      'has no slice of its own',
+      { slice: { metadata: { namespace: 'd', name: 'x', labels: { 'kubernetes.io/service-name': 'other' } } } },
+    ],
     ['has no endpoints', { endpoints: [] }],
     ['has none that is ready', { endpoints: [{ ...one[0], conditions: { ready: false } }] }],
     ['has a slice without the port', { slice: { ports: [{ name: 'tls', port: 443 }] } }],
     ['has a slice with the port for UDP', { slice: { ports: [{ name: 'http', port: 8080, protocol: 'UDP' }] } }],
     ['has a slice with a port without a number', { slice: { ports: [{ name: 'http' }] } }],
     ['has not the port', { spec: { ports: [{ port: 81 }] }, message: 'no service port 80 found for service "web"' }],
-    ['is a name outside', { spec: { type: 'ExternalName', externalName: 'example.test', ...PORTS }, message: 'unsupported service type "ExternalName"' }],
+    [
+      'is a name outside',
+      {
+        spec: { type: 'ExternalName', externalName: 'example.test', ...PORTS },
+        message: 'unsupported service type "ExternalName"',
+      },
+    ],
     // Endpoints that somebody wrote (isValidAddress; CVE-2021-25740, CVE-2022-3294).
     ['has an endpoint without a pod', { endpoints: [{ addresses: ['192.0.2.1'] }] }],
-    ['has an endpoint of another kind', { endpoints: [{ addresses: ['10.244.1.5'], targetRef: { ...podRef('a'), kind: 'Node' } }] }],
+    [
+      'has an endpoint of another kind',
+      { endpoints: [{ addresses: ['10.244.1.5'], targetRef: { ...podRef('a'), kind: 'Node' } }] },
+    ],
     ['has another address than its pod', { endpoints: [{ addresses: ['10.244.1.6'], targetRef: podRef('a') }] }],
-    ['has a pod of another namespace', { endpoints: [{ addresses: ['10.244.1.9'], targetRef: podRef('b', { namespace: 'e' }) }] }],
-    ['has a pod that was there before', { endpoints: [{ addresses: ['10.244.1.5'], targetRef: podRef('a', { uid: 'older' }) }] }],
+    [
+      'has a pod of another namespace',
+      { endpoints: [{ addresses: ['10.244.1.9'], targetRef: podRef('b', { namespace: 'e' }) }] },
+    ],
+    [
+      'has a pod that was there before',
+      { endpoints: [{ addresses: ['10.244.1.5'], targetRef: podRef('a', { uid: 'older' }) }] },
+    ],
     ['has a pod that is gone', { endpoints: [{ addresses: ['10.244.1.5'], targetRef: podRef('gone') }] }],
     ['has a pod at loopback', { endpoints: [{ addresses: ['127.0.0.1'], targetRef: podRef('bad') }] }],
-    ['has a host name for an endpoint', { endpoints: [{ addresses: ['example.test'] }], slice: { addressType: 'FQDN' } }],
+    [
+      'has a host name for an endpoint',
+      { endpoints: [{ addresses: ['example.test'] }], slice: { addressType: 'FQDN' } },
+    ],
   ])('is unavailable when it %s', async (_, { spec = PORTS, endpoints = one, slice = {}, message = NONE }) => {
     const test = testDialer();
     addPod(test, 'a', { ip: '10.244.1.5' });
@@ -216,7 +297,14 @@ describe('a Service', () => {
     const names = ['a', 'b', 'c'];
     names.forEach((name, index) => addPod(test, name, { ip: `10.244.1.${index + 5}`, node: `w${index + 1}` }));
     addService(test, PORTS);
-    addSlice(test, names.map((name, index) => ({ addresses: [`10.244.1.${index + 5}`], targetRef: podRef(name), conditions: { ready: true } })));
+    addSlice(
+      test,
+      names.map((name, index) => ({
+        addresses: [`10.244.1.${index + 5}`],
+        targetRef: podRef(name),
+        conditions: { ready: true },
+      })),
+    );
     return test;
   }
 
@@ -279,7 +367,10 @@ describe('a url', () => {
     let asked = 0;
     const dialled: string[] = [];
     const dialer = createDialer({
-      reader: new MapReader(), clock: new VirtualClock(), random: seededRandom(7), streamer: { reach: () => Promise.reject(new Error()), open: () => Promise.reject(new Error()) },
+      reader: new MapReader(),
+      clock: new VirtualClock(),
+      random: seededRandom(7),
+      streamer: { reach: () => Promise.reject(new Error()), open: () => Promise.reject(new Error()) },
       network: {
         lookup: () => Promise.resolve(answers[asked++] ?? []),
         connect({ host }) {
@@ -295,7 +386,13 @@ describe('a url', () => {
   });
 
   it.each([
-    ['127.0.0.1'], ['::1'], ['169.254.169.254'], ['192.0.2.1', '127.0.0.1'], ['192.0.2.1', 'fe80::1'], ['0.0.0.0'], ['::ffff:127.0.0.1'],
+    ['127.0.0.1'],
+    ['::1'],
+    ['169.254.169.254'],
+    ['192.0.2.1', '127.0.0.1'],
+    ['192.0.2.1', 'fe80::1'],
+    ['0.0.0.0'],
+    ['::ffff:127.0.0.1'],
   ])('is refused when its name has the addresses %s %s', async (...addresses) => {
     const test = testDialer({ addresses: { 'hooks.test': addresses } });
     expect(await refusal(test.dial(target))).toEqual(['BadRequest', 'address not allowed']);
@@ -309,8 +406,14 @@ describe('a url', () => {
   it('has no addresses, or does not answer', async () => {
     const test = testDialer({ addresses: { 'hooks.test': [] } });
     expect(await refusal(test.dial(target))).toEqual(['ServiceUnavailable', 'no addresses for hostname "hooks.test"']);
-    const deaf = testDialer({ addresses: { 'hooks.test': ['192.0.2.1', '192.0.2.2', '192.0.2.3'] }, connect: () => Promise.reject(new Error('connection refused')) });
-    expect(await refusal(deaf.dial(target))).toEqual(['ServiceUnavailable', '"hooks.test:443" was not reached: connection refused']);
+    const deaf = testDialer({
+      addresses: { 'hooks.test': ['192.0.2.1', '192.0.2.2', '192.0.2.3'] },
+      connect: () => Promise.reject(new Error('connection refused')),
+    });
+    expect(await refusal(deaf.dial(target))).toEqual([
+      'ServiceUnavailable',
+      '"hooks.test:443" was not reached: connection refused',
+    ]);
     expect(deaf.dialled).toEqual(['192.0.2.1 443', '192.0.2.2 443']);
   });
 });
@@ -356,17 +459,26 @@ describe('limits', () => {
     await test.dial({ ...target, name: 'c' });
     // A dial that fails takes no slot for good.
     await closing(open[1]?.destroy());
-    for (let count = 0; count < 5; count++) expect((await refusal(test.dial({ ...target, name: 'gone' })))[0]).toBe('NotFound');
+    for (let count = 0; count < 5; count++)
+      expect((await refusal(test.dial({ ...target, name: 'gone' })))[0]).toBe('NotFound');
   });
 
   it('hold bytes back until the other side reads', async () => {
     let sent = 0;
     let release = () => undefined as void;
     const held = new Promise<void>((resolve) => void (release = resolve));
-    const test = testDialer({ open: (_node, _request, signal) => Promise.resolve(new PipedStream({ signal, async onInput(input) {
-      if (input.kind === 'stdin') sent += input.data.length;
-      await held;
-    } })) });
+    const test = testDialer({
+      open: (_node, _request, signal) =>
+        Promise.resolve(
+          new PipedStream({
+            signal,
+            async onInput(input) {
+              if (input.kind === 'stdin') sent += input.data.length;
+              await held;
+            },
+          }),
+        ),
+    });
     addPod(test, 'a', { ip: '10.244.1.5' });
     const connection = await test.dial(target);
     expect(connection.write(Buffer.alloc(8 << 20))).toBe(false);
@@ -392,12 +504,14 @@ describe('limits', () => {
 });
 
 it('a stream that breaks is an error of the connection', async () => {
-  const test = testDialer({ open: (_node, _request, signal) => {
-    const stream = new PipedStream({ signal });
-    void stream.push({ kind: 'stdout', data: Buffer.from('half') });
-    stream.end(apiErrors.serviceUnavailable('the stream to the node broke'));
-    return Promise.resolve(stream);
-  } });
+  const test = testDialer({
+    open: (_node, _request, signal) => {
+      const stream = new PipedStream({ signal });
+      void stream.push({ kind: 'stdout', data: Buffer.from('half') });
+      stream.end(apiErrors.serviceUnavailable('the stream to the node broke'));
+      return Promise.resolve(stream);
+    },
+  });
   addPod(test, 'a', { ip: '10.244.1.5' });
   const connection = await test.dial({ kind: 'pod', namespace: 'd', name: 'a', port: 80 });
   await expect(textOf(connection)).rejects.toThrow('the stream to the node broke');

@@ -61,14 +61,17 @@ class ClusterDialer implements Dialer {
 
   async dial(target: DialTarget, { signal, timeout_ms = TIMEOUT_MS }: DialOptions): Promise<Duplex> {
     signal.throwIfAborted();
-    if (typeof target.port === 'number' && !isPort(target.port)) throw apiErrors.badRequest(`${target.port} is not a port: 1 to 65535`);
+    if (typeof target.port === 'number' && !isPort(target.port))
+      throw apiErrors.badRequest(`${target.port} is not a port: 1 to 65535`);
     const name = nameOf(target);
     const leave = this.#slots.enter(name);
     if (leave === undefined) throw apiErrors.tooManyRequests(`too many connections to ${name} are open`, 1);
     const life = new AbortController();
     const onAbort = () => life.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    const timer = this.#options.clock.after(timeout_ms, () => life.abort(apiErrors.timeout(`${name} was not reached within ${timeout_ms} ms`)));
+    const timer = this.#options.clock.after(timeout_ms, () =>
+      life.abort(apiErrors.timeout(`${name} was not reached within ${timeout_ms} ms`)),
+    );
     const over = () => {
       signal.removeEventListener('abort', onAbort);
       leave();
@@ -101,15 +104,22 @@ class ClusterDialer implements Dialer {
         failure ??= error;
       }
     }
-    throw target.kind === 'service' ? apiErrors.serviceUnavailable(`${nameOf(target)} was not reached: ${messageOf(failure)}`) : failure;
+    throw target.kind === 'service'
+      ? apiErrors.serviceUnavailable(`${nameOf(target)} was not reached: ${messageOf(failure)}`)
+      : failure;
   }
 
   async #open(endpoint: Endpoint, signal: AbortSignal): Promise<Duplex> {
     const { streamer, clock } = this.#options;
     const limits = { idle_ms: this.#limits.idle_ms, clock };
     switch (endpoint.kind) {
-      case 'url': return this.#openUrl(endpoint, signal);
-      case 'node': return new StreamDuplex(await streamer.open(endpoint.name, { kind: 'node-port', port: endpoint.port }, { signal }), limits);
+      case 'url':
+        return this.#openUrl(endpoint, signal);
+      case 'node':
+        return new StreamDuplex(
+          await streamer.open(endpoint.name, { kind: 'node-port', port: endpoint.port }, { signal }),
+          limits,
+        );
       case 'pod': {
         const { kind: _, node, ...pod } = endpoint;
         return new StreamDuplex(await streamer.open(node, { kind: 'port-forward', ...pod }, { signal }), limits);
@@ -117,7 +127,10 @@ class ClusterDialer implements Dialer {
     }
   }
 
-  async #openUrl({ host, port }: { readonly host: string; readonly port: number }, signal: AbortSignal): Promise<Duplex> {
+  async #openUrl(
+    { host, port }: { readonly host: string; readonly port: number },
+    signal: AbortSignal,
+  ): Promise<Duplex> {
     let failure: unknown;
     for (const address of (await addressesOf(host, this.#network)).slice(0, ADDRESSES_TRIED_MAX)) {
       try {
@@ -139,18 +152,24 @@ function unlessAborted(connecting: Promise<Duplex>, signal: AbortSignal): Promis
     const onAbort = () => reject(signal.reason as Error);
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
-    void connecting.then((connection) => {
-      if (signal.aborted) connection.destroy();
-      resolve(connection);
-    }, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    void connecting
+      .then((connection) => {
+        if (signal.aborted) connection.destroy();
+        resolve(connection);
+      }, reject)
+      .finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
 
 function nameOf(target: DialTarget): string {
   switch (target.kind) {
-    case 'service': return `service "${target.namespace}/${target.name}"`;
-    case 'pod': return `pod "${target.namespace}/${target.name}"`;
-    case 'node': return `node "${target.name}"`;
-    case 'url': return `"${target.host}:${target.port}"`;
+    case 'service':
+      return `service "${target.namespace}/${target.name}"`;
+    case 'pod':
+      return `pod "${target.namespace}/${target.name}"`;
+    case 'node':
+      return `node "${target.name}"`;
+    case 'url':
+      return `"${target.host}:${target.port}"`;
   }
 }

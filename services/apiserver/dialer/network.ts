@@ -24,21 +24,22 @@ export const systemNetwork: Network = {
   async lookup(host) {
     return (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
   },
-  connect: ({ host, port, signal, idle_ms }) => new Promise((resolve, reject) => {
-    const socket = connect({ host, port, timeout: idle_ms });
-    socket.once('timeout', () => socket.destroy(apiErrors.timeout(`no byte has passed for ${idle_ms} ms`)));
-    const onAbort = () => void socket.destroy(signal.reason as Error);
-    const done = () => signal.removeEventListener('abort', onAbort);
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    socket.once('error', reject);
-    socket.once('close', done);
-    socket.once('connect', () => {
-      done();
-      socket.off('error', reject);
-      resolve(socket);
-    });
-  }),
+  connect: ({ host, port, signal, idle_ms }) =>
+    new Promise((resolve, reject) => {
+      const socket = connect({ host, port, timeout: idle_ms });
+      socket.once('timeout', () => socket.destroy(apiErrors.timeout(`no byte has passed for ${idle_ms} ms`)));
+      const onAbort = () => void socket.destroy(signal.reason as Error);
+      const done = () => signal.removeEventListener('abort', onAbort);
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) onAbort();
+      socket.once('error', reject);
+      socket.once('close', done);
+      socket.once('connect', () => {
+        done();
+        socket.off('error', reject);
+        resolve(socket);
+      });
+    }),
 };
 
 /**
@@ -47,7 +48,9 @@ export const systemNetwork: Network = {
  */
 export async function addressesOf(host: string, network: Network): Promise<readonly string[]> {
   const found = await network.lookup(host.replace(/^\[(.*)\]$/, '$1')).catch((error: unknown) => {
-    throw apiErrors.serviceUnavailable(`${JSON.stringify(host)} was not resolved: ${error instanceof Error ? error.message : String(error)}`);
+    throw apiErrors.serviceUnavailable(
+      `${JSON.stringify(host)} was not resolved: ${error instanceof Error ? error.message : String(error)}`,
+    );
   });
   if (found.length === 0) throw apiErrors.serviceUnavailable(`no addresses for hostname ${JSON.stringify(host)}`);
   return found.map((text) => {

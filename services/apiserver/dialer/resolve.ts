@@ -4,7 +4,14 @@
  * kube-apiserver: isValidAddress).
  */
 import { endpointSlices, nodes, pods, services } from '../../../apimachinery/gen/resources.js';
-import type { Endpoint as SliceEndpoint, EndpointSlice, Node, Pod, Service, ServicePort } from '../../../apimachinery/gen/types.js';
+import type {
+  Endpoint as SliceEndpoint,
+  EndpointSlice,
+  Node,
+  Pod,
+  Service,
+  ServicePort,
+} from '../../../apimachinery/gen/types.js';
 import type { DialTarget } from '../../../apimachinery/dialer.js';
 import type { KubeObject, Resource } from '../../../apimachinery/object.js';
 import { apiErrors } from '../../../apimachinery/status.js';
@@ -60,7 +67,11 @@ export async function endpointsOf(target: ClusterTarget, parts: ResolveParts): P
  * From the cache, and from the store when it is not there yet: it may have been created through another member a
  * moment ago.
  */
-async function existing<T extends KubeObject>(reader: ObjectReader, resource: Resource<T>, ref: { namespace?: string; name: string }): Promise<T> {
+async function existing<T extends KubeObject>(
+  reader: ObjectReader,
+  resource: Resource<T>,
+  ref: { namespace?: string; name: string },
+): Promise<T> {
   const found = reader.get(resource, ref) ?? (await reader.getFresh(resource, ref));
   if (found === undefined) throw apiErrors.notFound(resource, ref.name);
   return found as T;
@@ -70,7 +81,8 @@ async function existing<T extends KubeObject>(reader: ObjectReader, resource: Re
 function podEndpoint(pod: Pod, port: number): Endpoint {
   const name = pod.metadata?.name ?? '';
   const [address] = addressesIn(pod);
-  if (pod.spec?.nodeName === undefined || pod.spec.nodeName === '') throw apiErrors.badRequest(`pod ${name} does not have a host assigned`);
+  if (pod.spec?.nodeName === undefined || pod.spec.nodeName === '')
+    throw apiErrors.badRequest(`pod ${name} does not have a host assigned`);
   const endpoint = address === undefined ? undefined : endpointAt(pod, address, port);
   if (endpoint === undefined) throw apiErrors.badRequest('address not allowed');
   return endpoint;
@@ -80,7 +92,9 @@ function endpointAt(pod: Pod, text: string, port: number): Endpoint | undefined 
   const address = dialable(text);
   const { namespace = '', name = '', uid = '' } = pod.metadata ?? {};
   const node = pod.spec?.nodeName ?? '';
-  return address === undefined || node === '' ? undefined : { kind: 'pod', node, namespace, pod: name, uid, address, port };
+  return address === undefined || node === ''
+    ? undefined
+    : { kind: 'pod', node, namespace, pod: name, uid, address, port };
 }
 
 function addressesIn(pod: Pod): string[] {
@@ -88,22 +102,33 @@ function addressesIn(pod: Pod): string[] {
   return [...new Set([podIP ?? '', ...(podIPs ?? []).map(({ ip }) => ip ?? '')])].filter((ip) => ip !== '');
 }
 
-function serviceEndpoints(service: Service, target: ServiceTarget, { reader, random }: ResolveParts): readonly Endpoint[] {
+function serviceEndpoints(
+  service: Service,
+  target: ServiceTarget,
+  { reader, random }: ResolveParts,
+): readonly Endpoint[] {
   const { namespace, name, beyondPods } = target;
   if (service.spec?.type === 'ExternalName') return [externalEndpoint(service, target)];
   const portName = portOf(service, target);
   const slices = reader.list(endpointSlices, { namespace }) as readonly EndpointSlice[];
   const [primary = 'IPv4'] = service.spec?.ipFamilies ?? [];
-  const ready = slices.filter((slice) => slice.metadata?.labels?.['kubernetes.io/service-name'] === name)
-    .flatMap((slice) => readyIn(slice, portName).map((endpoint) => ({ ...endpoint, isPrimary: slice.addressType === primary })));
+  const ready = slices
+    .filter((slice) => slice.metadata?.labels?.['kubernetes.io/service-name'] === name)
+    .flatMap((slice) =>
+      readyIn(slice, portName).map((endpoint) => ({ ...endpoint, isPrimary: slice.addressType === primary })),
+    );
   const shuffled = shuffle(ready, random);
   const endpoints: Endpoint[] = [];
   // Endpoints of the Service's first address family come first. Those that are not tried are not looked up.
-  for (const { endpoint, port } of [...shuffled.filter(({ isPrimary }) => isPrimary), ...shuffled.filter(({ isPrimary }) => !isPrimary)]) {
+  for (const { endpoint, port } of [
+    ...shuffled.filter(({ isPrimary }) => isPrimary),
+    ...shuffled.filter(({ isPrimary }) => !isPrimary),
+  ]) {
     const dialled = slicedEndpoint(endpoint, port, { reader, namespace, beyondPods: beyondPods === true });
     if (dialled !== undefined && endpoints.push(dialled) === ENDPOINTS_TRIED_MAX) break;
   }
-  if (endpoints.length === 0) throw apiErrors.serviceUnavailable(`no endpoints available for service ${JSON.stringify(name)}`);
+  if (endpoints.length === 0)
+    throw apiErrors.serviceUnavailable(`no endpoints available for service ${JSON.stringify(name)}`);
   return endpoints;
 }
 
@@ -111,7 +136,10 @@ function externalEndpoint(service: Service, { beyondPods, port }: ServiceTarget)
   const host = service.spec?.externalName ?? '';
   if (beyondPods !== true || host === '') throw apiErrors.serviceUnavailable('unsupported service type "ExternalName"');
   const number = typeof port === 'number' ? port : service.spec?.ports?.find((own) => own.name === port)?.port;
-  if (number === undefined) throw apiErrors.serviceUnavailable(`no service port ${JSON.stringify(port)} found for service ${JSON.stringify(service.metadata?.name)}`);
+  if (number === undefined)
+    throw apiErrors.serviceUnavailable(
+      `no service port ${JSON.stringify(port)} found for service ${JSON.stringify(service.metadata?.name)}`,
+    );
   return { kind: 'url', host, port: number };
 }
 
@@ -119,15 +147,21 @@ function externalEndpoint(service: Service, { beyondPods, port }: ServiceTarget)
 function portOf(service: Service, { port, name }: ServiceTarget): string {
   if (typeof port === 'string') return port;
   const found = service.spec?.ports?.find((own: ServicePort) => own.port === port);
-  if (found === undefined) throw apiErrors.serviceUnavailable(`no service port ${port} found for service ${JSON.stringify(name)}`);
+  if (found === undefined)
+    throw apiErrors.serviceUnavailable(`no service port ${port} found for service ${JSON.stringify(name)}`);
   return found.name ?? '';
 }
 
 /** Ready endpoints of the slice with the number that the port has there; target ports by name have one already. */
-function readyIn(slice: EndpointSlice, portName: string): { readonly endpoint: SliceEndpoint; readonly port: number }[] {
+function readyIn(
+  slice: EndpointSlice,
+  portName: string,
+): { readonly endpoint: SliceEndpoint; readonly port: number }[] {
   const port = slice.ports?.find((own) => (own.name ?? '') === portName && (own.protocol ?? 'TCP') === 'TCP')?.port;
   if (port === undefined || slice.addressType === 'FQDN') return [];
-  return (slice.endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).map((endpoint) => ({ endpoint, port }));
+  return (slice.endpoints ?? [])
+    .filter(({ conditions }) => conditions?.ready !== false)
+    .map((endpoint) => ({ endpoint, port }));
 }
 
 interface SliceParts {
@@ -137,10 +171,15 @@ interface SliceParts {
 }
 
 /** Undefined for an endpoint that may not be dialled. */
-function slicedEndpoint(endpoint: SliceEndpoint, port: number, { reader, namespace, beyondPods }: SliceParts): Endpoint | undefined {
+function slicedEndpoint(
+  endpoint: SliceEndpoint,
+  port: number,
+  { reader, namespace, beyondPods }: SliceParts,
+): Endpoint | undefined {
   const [address = ''] = endpoint.addresses;
   const { targetRef } = endpoint;
-  if (targetRef?.kind !== 'Pod') return beyondPods && dialable(address) !== undefined ? { kind: 'url', host: address, port } : undefined;
+  if (targetRef?.kind !== 'Pod')
+    return beyondPods && dialable(address) !== undefined ? { kind: 'url', host: address, port } : undefined;
   if (targetRef.namespace !== namespace) return undefined;
   const pod = reader.get(pods, { namespace, name: targetRef.name ?? '' }) as Pod | undefined;
   if (pod === undefined || !addressesIn(pod).includes(address)) return undefined;

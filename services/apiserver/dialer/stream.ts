@@ -29,7 +29,8 @@ export class StreamDuplex extends Duplex {
     this.#clock = clock;
     this.#active_ms = clock.monotonic();
     this.#idle = clock.every(idle_ms / 2, () => {
-      if (clock.monotonic() - this.#active_ms >= idle_ms) this.destroy(apiErrors.timeout(`no byte has passed for ${idle_ms} ms`));
+      if (clock.monotonic() - this.#active_ms >= idle_ms)
+        this.destroy(apiErrors.timeout(`no byte has passed for ${idle_ms} ms`));
     });
   }
 
@@ -55,7 +56,10 @@ export class StreamDuplex extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#send(chunk).then(() => callback(), (error: unknown) => callback(error as Error));
+    this.#send(chunk).then(
+      () => callback(),
+      (error: unknown) => callback(error as Error),
+    );
   }
 
   async #send(chunk: Buffer): Promise<void> {
@@ -68,7 +72,11 @@ export class StreamDuplex extends Duplex {
 
   override _final(callback: (error?: Error | null) => void): void {
     if (this.#ended) callback();
-    else this.#stream.write({ kind: 'stdin-end' }).then(() => callback(), (error: unknown) => callback(error as Error));
+    else
+      this.#stream.write({ kind: 'stdin-end' }).then(
+        () => callback(),
+        (error: unknown) => callback(error as Error),
+      );
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {

@@ -21,7 +21,11 @@ const sockets: Socket[] = [];
 
 beforeAll(async () => {
   [pki, other] = await Promise.all([createClusterPki(context), createClusterPki(context)]);
-  pair = await issueCertificate(pki.clusterAuthority, { subject: { commonName: 'web' }, usages: ['server'], names: [NAME, '127.0.0.1'], lifetime_ms: 3_600_000 }, context);
+  pair = await issueCertificate(
+    pki.clusterAuthority,
+    { subject: { commonName: 'web' }, usages: ['server'], names: [NAME, '127.0.0.1'], lifetime_ms: 3_600_000 },
+    context,
+  );
 });
 
 afterEach(async () => {
@@ -36,25 +40,52 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-const dial = (port: number, idle_ms = 60_000) => systemNetwork.connect({ host: '127.0.0.1', port, idle_ms, signal: new AbortController().signal });
+const dial = (port: number, idle_ms = 60_000) =>
+  systemNetwork.connect({ host: '127.0.0.1', port, idle_ms, signal: new AbortController().signal });
 
 describe('TLS', () => {
-  const secureServer = () => createServer({ cert: pair.certificate, key: pair.privateKey, requestCert: true, rejectUnauthorized: false, ca: pki.clusterAuthority.certificate }, (socket) => {
-    socket.on('error', () => undefined);
-    socket.end(`${String(socket.servername)} ${String(socket.authorized)}`);
-  }).on('tlsClientError', () => undefined);
+  const secureServer = () =>
+    createServer(
+      {
+        cert: pair.certificate,
+        key: pair.privateKey,
+        requestCert: true,
+        rejectUnauthorized: false,
+        ca: pki.clusterAuthority.certificate,
+      },
+      (socket) => {
+        socket.on('error', () => undefined);
+        socket.end(`${String(socket.servername)} ${String(socket.authorized)}`);
+      },
+    ).on('tlsClientError', () => undefined);
 
   it('names a Service as its certificate does', () => expect(NAME).toBe('web.d.svc'));
 
-  it.each([[NAME, `${NAME} false`], ['127.0.0.1', 'false false']])('is trusted when the certificate is for %s', async (serverName, answer) => {
+  it.each([
+    [NAME, `${NAME} false`],
+    ['127.0.0.1', 'false false'],
+  ])('is trusted when the certificate is for %s', async (serverName, answer) => {
     const connection = await dial(await listening(secureServer()));
-    expect(await textOf(await secured(connection, { serverName, caBundle: pki.clusterAuthority.certificate, clock: systemClock }))).toBe(answer);
+    expect(
+      await textOf(
+        await secured(connection, { serverName, caBundle: pki.clusterAuthority.certificate, clock: systemClock }),
+      ),
+    ).toBe(answer);
   });
 
   it('shows who this member is', async () => {
-    const { certificate, privateKey } = await issueCertificate(pki.clusterAuthority, { subject: { commonName: 'm1' }, usages: ['client'], lifetime_ms: 3_600_000 }, context);
+    const { certificate, privateKey } = await issueCertificate(
+      pki.clusterAuthority,
+      { subject: { commonName: 'm1' }, usages: ['client'], lifetime_ms: 3_600_000 },
+      context,
+    );
     const connection = await dial(await listening(secureServer()));
-    const socket = await secured(connection, { serverName: NAME, caBundle: pki.clusterAuthority.certificate, identity: { certificate, key: privateKey }, clock: systemClock });
+    const socket = await secured(connection, {
+      serverName: NAME,
+      caBundle: pki.clusterAuthority.certificate,
+      identity: { certificate, key: privateKey },
+      clock: systemClock,
+    });
     expect(await textOf(socket)).toBe(`${NAME} true`);
   });
 
@@ -66,7 +97,11 @@ describe('TLS', () => {
   ])('is refused with %s, and the connection is closed', async (_, { serverName, ca }) => {
     const connection = await dial(await listening(secureServer()));
     const caBundle = ca()?.clusterAuthority.certificate;
-    const failure: unknown = await secured(connection, { serverName, ...(caBundle === undefined ? {} : { caBundle }), clock: systemClock }).catch((error: unknown) => error);
+    const failure: unknown = await secured(connection, {
+      serverName,
+      ...(caBundle === undefined ? {} : { caBundle }),
+      clock: systemClock,
+    }).catch((error: unknown) => error);
     expect(isApiError(failure, 'ServiceUnavailable')).toBe(true);
     expect(String(failure)).toContain(`TLS with "${serverName}" failed`);
     expect(connection.destroyed).toBe(true);
@@ -74,7 +109,9 @@ describe('TLS', () => {
 
   it('is refused by what does not speak it', async () => {
     const port = await listening(createTcpServer((socket) => socket.resume().end('HTTP/1.1 400 Bad Request\r\n\r\n')));
-    await expect(secured(await dial(port), { serverName: NAME, caBundle: pki.clusterAuthority.certificate, clock: systemClock })).rejects.toThrow('TLS with "web.d.svc" failed');
+    await expect(
+      secured(await dial(port), { serverName: NAME, caBundle: pki.clusterAuthority.certificate, clock: systemClock }),
+    ).rejects.toThrow('TLS with "web.d.svc" failed');
   });
 });
 
@@ -92,7 +129,10 @@ describe('a connection outside of the pod network', () => {
   it('ends when no byte passes', async () => {
     const port = await listening(createTcpServer());
     // Under load the limit may be reached before the connection is.
-    const error: unknown = await dial(port, 200).then((connection) => new Promise((resolve) => void connection.once('error', resolve)), (failure: unknown) => failure);
+    const error: unknown = await dial(port, 200).then(
+      (connection) => new Promise((resolve) => void connection.once('error', resolve)),
+      (failure: unknown) => failure,
+    );
     expect(isApiError(error, 'Timeout')).toBe(true);
   });
 });

@@ -20,10 +20,16 @@ export interface SecureOptions {
 export const serviceServerName = (namespace: string, name: string): string => `${name}.${namespace}.svc`;
 
 /** Rejects with ServiceUnavailable, and destroys the connection, when the handshake fails. */
-export function secured(connection: Duplex, { serverName, caBundle, identity, clock }: SecureOptions): Promise<TLSSocket> {
+export function secured(
+  connection: Duplex,
+  { serverName, caBundle, identity, clock }: SecureOptions,
+): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = connect({
-      socket: connection, minVersion: 'TLSv1.2', rejectUnauthorized: true, ALPNProtocols: ['http/1.1'],
+      socket: connection,
+      minVersion: 'TLSv1.2',
+      rejectUnauthorized: true,
+      ALPNProtocols: ['http/1.1'],
       // An address is not a name that SNI may carry (RFC 6066).
       servername: isIP(serverName) === 0 ? serverName : '',
       checkServerIdentity: (_host, certificate) => checkServerIdentity(serverName, certificate),

@@ -16,20 +16,38 @@ const HOUR_MS = 3_600_000;
 
 clientConformance('in process, on the registry', async () => {
   const cluster = await startRegistry();
-  return { client: clientOf(cluster.service), close: async () => { await cluster[Symbol.asyncDispose](); } };
+  return {
+    client: clientOf(cluster.service),
+    close: async () => {
+      await cluster[Symbol.asyncDispose]();
+    },
+  };
 });
 
 clientConformance('over gRPC, on the registry', async () => {
   const context = { clock: systemClock, random: systemRandom };
   const authority = await createAuthority('test', HOUR_MS, context);
-  const pair = await issueCertificate(authority, { subject: { commonName: 'member' }, names: ['kubernetes.default.svc'], usages: ['server', 'client'], lifetime_ms: HOUR_MS }, context);
+  const pair = await issueCertificate(
+    authority,
+    {
+      subject: { commonName: 'member' },
+      names: ['kubernetes.default.svc'],
+      usages: ['server', 'client'],
+      lifetime_ms: HOUR_MS,
+    },
+    context,
+  );
   const cluster = await startRegistry();
   const server = new Server();
   const front = createObjectFront({
     as: (user) => cluster.registry.as(user),
-    authenticator: { authenticate: async ({ peerCertificate }) => (peerCertificate?.verified === true ? admin : undefined) },
+    authenticator: {
+      authenticate: async ({ peerCertificate }) => (peerCertificate?.verified === true ? admin : undefined),
+    },
     authorizer: { authorize: async () => ({ allowed: true, reason: '' }) },
-    heavy: new HeavyWork({ clock: systemClock, holds: { note: () => undefined } }), clock: systemClock, logger: silentLogger,
+    heavy: new HeavyWork({ clock: systemClock, holds: { note: () => undefined } }),
+    clock: systemClock,
+    logger: silentLogger,
   });
   server.addService(front.definition, front.implementation);
   const material = { certificate: pair.certificate, key: pair.privateKey, clientCa: authority.certificate };

@@ -1,6 +1,6 @@
 /**
- * TLS for the gRPC port: asks every client for a certificate, lets those without one in as far as authentication (bearer
- * tokens, a worker that joins), and takes a rotated certificate without a restart.
+ * TLS for the gRPC port: asks every client for a certificate, lets those without one in as far as authentication
+ * (bearer tokens, a worker that joins), and takes a rotated certificate without a restart.
  */
 import { ServerCredentials } from '@grpc/grpc-js';
 import { HANDSHAKE_MS_MAX, LISTENER_CONTEXT } from '../../../platform/net/tls.js';
@@ -12,9 +12,16 @@ export function rotatingServerCredentials(tls: TlsProvider): ServerCredentials {
 
 class RotatingCredentials extends ServerCredentials {
   constructor(tls: TlsProvider) {
-    super({
-      requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_MS_MAX, maxHeaderListPairs: HEADERS_MAX, maxSessionInvalidFrames: INVALID_FRAMES_MAX,
-    }, contextOf(tls.current()));
+    super(
+      {
+        requestCert: true,
+        rejectUnauthorized: false,
+        handshakeTimeout: HANDSHAKE_MS_MAX,
+        maxHeaderListPairs: HEADERS_MAX,
+        maxSessionInvalidFrames: INVALID_FRAMES_MAX,
+      },
+      contextOf(tls.current()),
+    );
     tls.onChange(() => this.updateSecureContextOptions(contextOf(tls.current())));
   }
 
@@ -27,4 +34,9 @@ class RotatingCredentials extends ServerCredentials {
 const HEADERS_MAX = 64;
 const INVALID_FRAMES_MAX = 100;
 
-const contextOf = (material: TlsMaterial) => ({ ...LISTENER_CONTEXT, ca: material.clientCa, cert: material.certificate, key: material.key });
+const contextOf = (material: TlsMaterial) => ({
+  ...LISTENER_CONTEXT,
+  ca: material.clientCa,
+  cert: material.certificate,
+  key: material.key,
+});

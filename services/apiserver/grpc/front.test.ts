@@ -30,8 +30,22 @@ let strangerPair: KeyPair;
 beforeAll(async () => {
   authority = await createAuthority('test', HOUR_MS, context);
   const other = await createAuthority('other', HOUR_MS, context);
-  serverPair = await issueCertificate(authority, { subject: { commonName: 'member' }, names: ['localhost', 'kubernetes.default.svc'], usages: ['server'], lifetime_ms: HOUR_MS }, context);
-  const client = { subject: { commonName: 'alice', organizations: ['people'] }, names: [], usages: ['client' as const], lifetime_ms: HOUR_MS };
+  serverPair = await issueCertificate(
+    authority,
+    {
+      subject: { commonName: 'member' },
+      names: ['localhost', 'kubernetes.default.svc'],
+      usages: ['server'],
+      lifetime_ms: HOUR_MS,
+    },
+    context,
+  );
+  const client = {
+    subject: { commonName: 'alice', organizations: ['people'] },
+    names: [],
+    usages: ['client' as const],
+    lifetime_ms: HOUR_MS,
+  };
   clientPair = await issueCertificate(authority, client, context);
   strangerPair = await issueCertificate(other, client, context);
 });
@@ -48,7 +62,10 @@ const authenticator: Authenticator = {
 
 const authorizer: Authorizer = {
   authorize: async (asked) => ({
-    allowed: asked.kind === 'nonResource' || (asked.resource !== 'secrets' && !(asked.verb === 'create' && asked.name === 'new')), reason: '',
+    allowed:
+      asked.kind === 'nonResource' ||
+      (asked.resource !== 'secrets' && !(asked.verb === 'create' && asked.name === 'new')),
+    reason: '',
   }),
 };
 
@@ -64,7 +81,15 @@ afterEach(async () => {
 
 async function member(service: FakeObjectService, stall_ms = 30_000): Promise<Member> {
   const server = new Server();
-  const front = createObjectFront({ as: () => service, authenticator, authorizer, heavy: new HeavyWork({ clock: systemClock, holds: { note: () => undefined } }), clock: systemClock, logger: silentLogger, stall_ms });
+  const front = createObjectFront({
+    as: () => service,
+    authenticator,
+    authorizer,
+    heavy: new HeavyWork({ clock: systemClock, holds: { note: () => undefined } }),
+    clock: systemClock,
+    logger: silentLogger,
+    stall_ms,
+  });
   server.addService(front.definition, front.implementation);
   const material = { certificate: serverPair.certificate, key: serverPair.privateKey, clientCa: authority.certificate };
   const credentials = rotatingServerCredentials({ current: () => material, onChange: () => () => undefined });
@@ -78,8 +103,16 @@ async function member(service: FakeObjectService, stall_ms = 30_000): Promise<Me
 const newService = () => new FakeObjectService({ clock: systemClock, random: systemRandom });
 const tlsOf = (pair: KeyPair) => ({ ...pair, ca: authority.certificate });
 
-async function clientOfMembers(members: readonly Member[], options: Partial<Parameters<typeof connect>[0]> = {}): Promise<Client> {
-  const client = await connect({ endpoints: members.map(({ address }) => address), tls: tlsOf(clientPair), random: { ...systemRandom, int: () => 0 }, ...options });
+async function clientOfMembers(
+  members: readonly Member[],
+  options: Partial<Parameters<typeof connect>[0]> = {},
+): Promise<Client> {
+  const client = await connect({
+    endpoints: members.map(({ address }) => address),
+    tls: tlsOf(clientPair),
+    random: { ...systemRandom, int: () => 0 },
+    ...options,
+  });
   open.push(() => client.close());
   return client;
 }
@@ -87,7 +120,13 @@ async function clientOfMembers(members: readonly Member[], options: Partial<Para
 clientConformance('over gRPC with mutual TLS', async () => {
   const { address, server } = await member(newService());
   const client = await connect({ endpoints: [address], tls: tlsOf(clientPair) });
-  return { client, close: async () => { await client.close(); server.forceShutdown(); } };
+  return {
+    client,
+    close: async () => {
+      await client.close();
+      server.forceShutdown();
+    },
+  };
 });
 
 describe('who may call', () => {
@@ -97,7 +136,10 @@ describe('who may call', () => {
     const client = await clientOfMembers([one], { tls: { ca: authority.certificate }, token: () => token });
     await client.create(configMaps, { metadata: { name: 'a', namespace: 'd' } });
     token = 'stolen';
-    await expect(client.get(configMaps, { namespace: 'd', name: 'a' })).rejects.toMatchObject({ code: 401, reason: 'Unauthorized' });
+    await expect(client.get(configMaps, { namespace: 'd', name: 'a' })).rejects.toMatchObject({
+      code: 401,
+      reason: 'Unauthorized',
+    });
   });
 
   it('knows nobody by a certificate of another authority', async () => {
@@ -110,18 +152,30 @@ describe('who may call', () => {
     const client = await clientOfMembers([await member(newService())]);
     const secrets = { group: '', version: 'v1', resource: 'secrets', kind: 'Secret', namespaced: true };
     await expect(client.get(secrets, { namespace: 'd', name: 's' })).rejects.toMatchObject({
-      code: 403, message: 'secrets "s" is forbidden: User "alice" cannot get resource "secrets" in API group "" in the namespace "d"',
+      code: 403,
+      message:
+        'secrets "s" is forbidden: User "alice" cannot get resource "secrets" in API group "" in the namespace "d"',
     });
   });
 
   it.each(['update', 'apply'] as const)('%s of what does not exist asks for the right to create', async (verb) => {
     const service = newService();
-    const making = (_request: unknown, { mayCreate }: CallOptions = {}) => mayCreate?.().then(() => Promise.reject(apiErrors.internal('made'))) ?? Promise.reject(apiErrors.internal('not asked'));
+    const making = (_request: unknown, { mayCreate }: CallOptions = {}) =>
+      mayCreate?.().then(() => Promise.reject(apiErrors.internal('made'))) ??
+      Promise.reject(apiErrors.internal('not asked'));
     Object.assign(service, { update: making, patch: making });
     const client = await clientOfMembers([await member(service)]);
-    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'new', namespace: 'd', resourceVersion: '1' } };
-    const write = verb === 'update' ? client.update(configMaps, object) : client.apply(configMaps, object, { fieldManager: 'm' });
-    await expect(write).rejects.toMatchObject({ code: 403, message: expect.stringContaining('cannot create resource "configmaps"') as string });
+    const object = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'new', namespace: 'd', resourceVersion: '1' },
+    };
+    const write =
+      verb === 'update' ? client.update(configMaps, object) : client.apply(configMaps, object, { fieldManager: 'm' });
+    await expect(write).rejects.toMatchObject({
+      code: 403,
+      message: expect.stringContaining('cannot create resource "configmaps"') as string,
+    });
   });
 });
 
@@ -132,7 +186,8 @@ describe('members that come and go', () => {
     const client = await clientOfMembers([one, two]);
     await client.create(configMaps, { metadata: { name: 'a', namespace: 'd' } });
     one.server.forceShutdown();
-    for (let i = 0; i < 20; i++) expect((await client.get(configMaps, { namespace: 'd', name: 'a' })).metadata?.name).toBe('a');
+    for (let i = 0; i < 20; i++)
+      expect((await client.get(configMaps, { namespace: 'd', name: 'a' })).metadata?.name).toBe('a');
   });
 
   it('reads go to another member when the one in use says that it cannot serve', async () => {
@@ -157,11 +212,15 @@ describe('members that come and go', () => {
       return create(request, options);
     };
     await expect(client.create(configMaps, { metadata: { name: 'a', namespace: 'd' } })).rejects.toMatchObject({
-      code: 503, reason: 'ServiceUnavailable', message: expect.stringContaining('whether the write happened is unknown') as string,
+      code: 503,
+      reason: 'ServiceUnavailable',
+      message: expect.stringContaining('whether the write happened is unknown') as string,
     });
     expect(writes).toBe(1);
     // The next one goes to the member that lives, and finds what happened.
-    await expect(client.create(configMaps, { metadata: { name: 'a', namespace: 'd' } })).rejects.toMatchObject({ reason: 'AlreadyExists' });
+    await expect(client.create(configMaps, { metadata: { name: 'a', namespace: 'd' } })).rejects.toMatchObject({
+      reason: 'AlreadyExists',
+    });
   });
 
   it('an informer goes on without a list, and without losing or repeating an event', async () => {
@@ -181,7 +240,8 @@ describe('members that come and go', () => {
     open.push(() => factory.stop());
     await factory.start();
     await factory.whenSynced();
-    const put = (i: number) => service.create({ resource: configMaps, namespace: 'd', object: { metadata: { name: `c${i}`, namespace: 'd' } } });
+    const put = (i: number) =>
+      service.create({ resource: configMaps, namespace: 'd', object: { metadata: { name: `c${i}`, namespace: 'd' } } });
     for (let i = 0; i < 10; i++) await put(i);
     one.server.forceShutdown();
     for (let i = 10; i < 30; i++) await put(i);
@@ -193,15 +253,24 @@ describe('members that come and go', () => {
   it('says of every endpoint why it cannot be reached', async () => {
     const one = await member(newService());
     one.server.forceShutdown();
-    await expect(connect({ endpoints: [one.address], tls: tlsOf(clientPair), connectTimeout_ms: 300 }))
-      .rejects.toMatchObject({ reason: 'ServiceUnavailable', message: expect.stringMatching(/127\.0\.0\.1:\d+: .*ECONNREFUSED/) as string });
+    await expect(
+      connect({ endpoints: [one.address], tls: tlsOf(clientPair), connectTimeout_ms: 300 }),
+    ).rejects.toMatchObject({
+      reason: 'ServiceUnavailable',
+      message: expect.stringMatching(/127\.0\.0\.1:\d+: .*ECONNREFUSED/) as string,
+    });
   });
 
   it('refuses a server of another authority', async () => {
     const one = await member(newService());
     const other = await createAuthority('other', HOUR_MS, context);
-    await expect(connect({ endpoints: [one.address], tls: { ...tlsOf(clientPair), ca: other.certificate }, connectTimeout_ms: 300 }))
-      .rejects.toMatchObject({ reason: 'ServiceUnavailable', message: expect.stringMatching(/certificate/) as string });
+    await expect(
+      connect({
+        endpoints: [one.address],
+        tls: { ...tlsOf(clientPair), ca: other.certificate },
+        connectTimeout_ms: 300,
+      }),
+    ).rejects.toMatchObject({ reason: 'ServiceUnavailable', message: expect.stringMatching(/certificate/) as string });
   });
 });
 
@@ -210,7 +279,11 @@ describe('slow clients', () => {
     const service = newService();
     const client = await clientOfMembers([await member(service, 50)]);
     const filling = 'x'.repeat(100_000);
-    const put = (i: number) => service.create({ resource: configMaps, object: { metadata: { name: `c${i}`, namespace: 'd' }, data: { filling } } as ConfigMap });
+    const put = (i: number) =>
+      service.create({
+        resource: configMaps,
+        object: { metadata: { name: `c${i}`, namespace: 'd' }, data: { filling } } as ConfigMap,
+      });
     const versions: number[] = [];
     const follow = async (from: string, slowly: boolean, count: number) => {
       for await (const event of client.watch(configMaps, { resourceVersion: from })) {
@@ -235,7 +308,9 @@ describe('slow clients', () => {
     expect(versions.length).toBeLessThan(300);
     // On a busy machine this client, too, may be taken for slow: it resumes as often as it is told to.
     while (versions.length < 300) {
-      await follow(String(versions.at(-1)), false, 300).catch((error: unknown) => expect(error).toMatchObject({ reason: 'TooManyRequests' }));
+      await follow(String(versions.at(-1)), false, 300).catch((error: unknown) =>
+        expect(error).toMatchObject({ reason: 'TooManyRequests' }),
+      );
     }
     expect(versions).toEqual(Array.from({ length: 300 }, (_, i) => Number(from) + 1 + i));
   });
@@ -244,17 +319,29 @@ describe('slow clients', () => {
 describe('bad input', () => {
   it('an endpoint that is none, no credentials', async () => {
     await expect(connect({ endpoints: [], tls: tlsOf(clientPair) })).rejects.toMatchObject({ reason: 'BadRequest' });
-    await expect(connect({ endpoints: ['a b'], tls: tlsOf(clientPair) })).rejects.toMatchObject({ reason: 'BadRequest' });
-    await expect(connect({ endpoints: ['127.0.0.1:1'], tls: { ca: authority.certificate } })).rejects.toMatchObject({ reason: 'Unauthorized' });
+    await expect(connect({ endpoints: ['a b'], tls: tlsOf(clientPair) })).rejects.toMatchObject({
+      reason: 'BadRequest',
+    });
+    await expect(connect({ endpoints: ['127.0.0.1:1'], tls: { ca: authority.certificate } })).rejects.toMatchObject({
+      reason: 'Unauthorized',
+    });
   });
 
   it('an error larger than a header block arrives shortened, not as a broken stream', async () => {
     const service = newService();
     const client = await clientOfMembers([await member(service)]);
-    const errors = Array.from({ length: 2000 }, (_, i) => ({ type: 'FieldValueInvalid' as const, field: `data[key-${i}]`, detail: 'Invalid value: too strange' }));
+    const errors = Array.from({ length: 2000 }, (_, i) => ({
+      type: 'FieldValueInvalid' as const,
+      field: `data[key-${i}]`,
+      detail: 'Invalid value: too strange',
+    }));
     service.failNext('create', 'configmaps', apiErrors.invalid({ group: '', kind: 'ConfigMap' }, 'a', errors));
-    await expect(client.create<ConfigMap>(configMaps, { metadata: { name: 'a', namespace: 'd' } })).rejects.toMatchObject({
-      code: 422, reason: 'Invalid', message: expect.stringContaining('data[key-0]') as string,
+    await expect(
+      client.create<ConfigMap>(configMaps, { metadata: { name: 'a', namespace: 'd' } }),
+    ).rejects.toMatchObject({
+      code: 422,
+      reason: 'Invalid',
+      message: expect.stringContaining('data[key-0]') as string,
     });
   });
 
@@ -263,8 +350,8 @@ describe('bad input', () => {
     const client = await clientOfMembers([await member(service)]);
     service.get = () => Promise.reject(new TypeError('secret detail'));
     await expect(client.get(configMaps, { namespace: 'd', name: 'a' })).rejects.toMatchObject({
-      code: 500, message: expect.not.stringContaining('secret detail') as string,
+      code: 500,
+      message: expect.not.stringContaining('secret detail') as string,
     });
   });
 });
-

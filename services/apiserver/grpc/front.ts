@@ -1,9 +1,9 @@
 /**
  * The gRPC front: navarch.objects.v1 on the registry.
  *
- * In: calls with a client certificate or a bearer token. Out: the registry's answers as bytes it already holds, its errors
- * as gRPC status. The front authenticates, authorizes, translates and paces; it knows no kind and no store. It owns no
- * server: whoever does adds `definition` and `implementation` to it.
+ * In: calls with a client certificate or a bearer token. Out: the registry's answers as bytes it already holds, its
+ * errors as gRPC status. The front authenticates, authorizes, translates and paces; it knows no kind and no store. It
+ * owns no server: whoever does adds `definition` and `implementation` to it.
  */
 import type { ServerUnaryCall, ServerWritableStream, handleServerStreamingCall, handleUnaryCall } from '@grpc/grpc-js';
 import { Metadata } from '@grpc/grpc-js';
@@ -11,7 +11,14 @@ import type { Clock } from '../../../platform/clock.js';
 import type { Logger } from '../../../platform/log.js';
 import * as messages from '../../../apimachinery/grpc/object-messages.js';
 import { toGrpcFailure } from '../../../apimachinery/grpc/status.js';
-import type { CallOptions, ListRequest, ObjectHandle, ObjectList, ObjectService, UserInfo } from '../../../apimachinery/object-service.js';
+import type {
+  CallOptions,
+  ListRequest,
+  ObjectHandle,
+  ObjectList,
+  ObjectService,
+  UserInfo,
+} from '../../../apimachinery/object-service.js';
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
 import { ObjectServiceService } from '../../../proto/gen/navarch/objects/v1/objects.js';
 import type * as wire from '../../../proto/gen/navarch/objects/v1/objects.js';
@@ -55,9 +62,10 @@ interface Session {
   allowDiscovery(): Promise<void>;
 }
 
-type AnyCall = IdentifiedCall & Pick<ServerUnaryCall<unknown, unknown>, 'cancelled'> & {
-  on(event: 'cancelled', listener: () => void): unknown;
-};
+type AnyCall = IdentifiedCall &
+  Pick<ServerUnaryCall<unknown, unknown>, 'cancelled'> & {
+    on(event: 'cancelled', listener: () => void): unknown;
+  };
 
 export function createObjectFront(options: ObjectFrontOptions): ObjectFront {
   const calls = new Calls(options);
@@ -74,27 +82,48 @@ export function createObjectFront(options: ObjectFrontOptions): ObjectFront {
       return service.list(request, call);
     }),
     watch: calls.watch(),
-    create: calls.unary(async ({ service, options: call, allow, report }, message: wire.CreateRequest): Promise<wire.CreateResponse> => {
-      const request = messages.fromCreate(message);
-      await allow('create', request);
-      return { object: messages.toObjectData(await service.create(request, call)), report };
-    }, ({ object }) => object.length),
-    update: calls.unary(async ({ service, options: call, allow, report }, message: wire.UpdateRequest): Promise<wire.UpdateResponse> => {
-      const request = messages.fromUpdate(message);
-      await allow('update', request);
-      return { object: messages.toObjectData(await service.update(request, { ...call, mayCreate: () => allow('create', request) })), report };
-    }, ({ object }) => object.length),
-    patch: calls.unary(async ({ service, options: call, allow, report }, message: wire.PatchRequest): Promise<wire.PatchResponse> => {
-      const request = messages.fromPatch(message);
-      await allow('patch', request);
-      return { object: messages.toObjectData(await service.patch(request, { ...call, mayCreate: () => allow('create', request) })), report };
-    }, ({ patch }) => patch.length),
-    delete: calls.unary(async ({ service, options: call, allow, report }, message: wire.DeleteRequest): Promise<wire.DeleteResponse> => {
-      const request = messages.fromDelete(message);
-      await allow('delete', request);
-      const { handle, gone } = await service.delete(request, call);
-      return { object: messages.toObjectData(handle), gone, report };
-    }),
+    create: calls.unary(
+      async ({ service, options: call, allow, report }, message: wire.CreateRequest): Promise<wire.CreateResponse> => {
+        const request = messages.fromCreate(message);
+        await allow('create', request);
+        return { object: messages.toObjectData(await service.create(request, call)), report };
+      },
+      ({ object }) => object.length,
+    ),
+    update: calls.unary(
+      async ({ service, options: call, allow, report }, message: wire.UpdateRequest): Promise<wire.UpdateResponse> => {
+        const request = messages.fromUpdate(message);
+        await allow('update', request);
+        return {
+          object: messages.toObjectData(
+            await service.update(request, { ...call, mayCreate: () => allow('create', request) }),
+          ),
+          report,
+        };
+      },
+      ({ object }) => object.length,
+    ),
+    patch: calls.unary(
+      async ({ service, options: call, allow, report }, message: wire.PatchRequest): Promise<wire.PatchResponse> => {
+        const request = messages.fromPatch(message);
+        await allow('patch', request);
+        return {
+          object: messages.toObjectData(
+            await service.patch(request, { ...call, mayCreate: () => allow('create', request) }),
+          ),
+          report,
+        };
+      },
+      ({ patch }) => patch.length,
+    ),
+    delete: calls.unary(
+      async ({ service, options: call, allow, report }, message: wire.DeleteRequest): Promise<wire.DeleteResponse> => {
+        const request = messages.fromDelete(message);
+        await allow('delete', request);
+        const { handle, gone } = await service.delete(request, call);
+        return { object: messages.toObjectData(handle), gone, report };
+      },
+    ),
     deleteCollection: calls.list(async ({ service, options: call, allow }, message: wire.DeleteCollectionRequest) => {
       const request = messages.fromDeleteCollection(message);
       await allow('deletecollection', request satisfies ListRequest);
@@ -114,7 +143,10 @@ class Calls {
   }
 
   /** `bytes`: of the object or patch in the message, for calls that carry one. */
-  unary<Q, A>(run: (session: Session, message: Q) => Promise<A>, bytes: (message: Q) => number = () => 0): handleUnaryCall<Q, A> {
+  unary<Q, A>(
+    run: (session: Session, message: Q) => Promise<A>,
+    bytes: (message: Q) => number = () => 0,
+  ): handleUnaryCall<Q, A> {
     return (call, callback) => {
       const abort = this.#abortOf(call);
       const heavy = this.#options.heavy.begin(call.getPath());
@@ -124,7 +156,10 @@ class Calls {
           return run(session, call.request);
         })
         .finally(() => heavy.end())
-        .then((answer) => callback(null, answer), (error: unknown) => callback(this.#failure(error, call)));
+        .then(
+          (answer) => callback(null, answer),
+          (error: unknown) => callback(this.#failure(error, call)),
+        );
     };
   }
 
@@ -167,7 +202,9 @@ class Calls {
       call.sendMetadata(new Metadata());
       const writer = new StreamWriter(call, this.#pace(abort));
       const batcher = new EventBatcher<wire.WatchEvent, wire.WatchResponse>({
-        clock, writer, bytes_max: CHUNK_BYTES,
+        clock,
+        writer,
+        bytes_max: CHUNK_BYTES,
         sizeOf: (event) => event.object?.json.length ?? 0,
         message: (events) => ({ events }),
       });
@@ -181,11 +218,16 @@ class Calls {
     });
   }
 
-  #stream<Q, A>(run: (call: ServerWritableStream<Q, A>, abort: AbortController) => Promise<void>): handleServerStreamingCall<Q, A> {
+  #stream<Q, A>(
+    run: (call: ServerWritableStream<Q, A>, abort: AbortController) => Promise<void>,
+  ): handleServerStreamingCall<Q, A> {
     return (call) => {
       const abort = this.#abortOf(call);
       call.on('error', () => abort.abort(apiErrors.timeout('the connection was lost')));
-      run(call, abort).then(() => call.end(), (error: unknown) => call.emit('error', this.#failure(error, call)));
+      run(call, abort).then(
+        () => call.end(),
+        (error: unknown) => call.emit('error', this.#failure(error, call)),
+      );
     };
   }
 
@@ -214,7 +256,9 @@ class Calls {
   /** Aborts when the client cancels, its deadline passes or its connection breaks. */
   #abortOf(call: AnyCall): AbortController {
     const abort = new AbortController();
-    call.on('cancelled', () => abort.abort(apiErrors.timeout('the client cancelled the call, or its deadline has passed')));
+    call.on('cancelled', () =>
+      abort.abort(apiErrors.timeout('the client cancelled the call, or its deadline has passed')),
+    );
     return abort;
   }
 

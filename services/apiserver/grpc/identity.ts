@@ -67,5 +67,8 @@ function headersOf(metadata: Metadata): Record<string, string | readonly string[
 
 /** `ipv4:10.0.0.1:4000`, `[::1]:4000` and `10.0.0.1:4000` all name a host. */
 function addressOf(peer: string): string {
-  return peer.replace(/^ipv[46]:/, '').replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  return peer
+    .replace(/^ipv[46]:/, '')
+    .replace(/:\d+$/, '')
+    .replace(/^\[|\]$/g, '');
 }

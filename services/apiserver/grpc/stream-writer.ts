@@ -45,7 +45,9 @@ export class StreamWriter<A> {
         this.#drained = undefined;
         resolve();
       };
-      const timer = clock.after(stall_ms, () => abort.abort(apiErrors.tooManyRequests('the client reads too slowly; resume from the last version seen', 1)));
+      const timer = clock.after(stall_ms, () =>
+        abort.abort(apiErrors.tooManyRequests('the client reads too slowly; resume from the last version seen', 1)),
+      );
       this.#call.on('drain', settle);
       abort.signal.addEventListener('abort', settle, { once: true });
     });
@@ -60,7 +62,9 @@ export interface BatchOptions<E, A> {
   message(events: E[]): A;
 }
 
-/** Gathers the events of one turn of the event loop into one message: under load few large writes, when idle no delay. */
+/**
+ * Gathers the events of one turn of the event loop into one message: under load few large writes, when idle no delay.
+ */
 export class EventBatcher<E, A> {
   readonly #options: BatchOptions<E, A>;
   #events: E[] = [];

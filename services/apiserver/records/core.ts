@@ -19,10 +19,17 @@ export function coreRecords(parts: RecordParts): ResourceRecord[] {
   return [
     {
       resource: core('pods'),
-      subresources: { binding: { mutation: bindingMutation(parts.clock) }, eviction: { handler: evictionHandler(parts) } },
+      subresources: {
+        binding: { mutation: bindingMutation(parts.clock) },
+        eviction: { handler: evictionHandler(parts) },
+      },
     },
     { resource: core('bindings'), handler: bindingHandler((user) => parts.as(user)) },
-    { resource: core('namespaces'), deletion: namespaceDeletion, subresources: { finalize: { mutation: finalizeMutation } } },
+    {
+      resource: core('namespaces'),
+      deletion: namespaceDeletion,
+      subresources: { finalize: { mutation: finalizeMutation } },
+    },
     { resource: core('componentstatuses'), handler: componentStatusHandler(parts) },
     ...networkRecords(parts),
     ...tokenRecords(parts),
@@ -32,7 +39,13 @@ export function coreRecords(parts: RecordParts): ResourceRecord[] {
 function networkRecords({ network, reader, random, clock, scheme }: RecordParts): ResourceRecord[] {
   if (network === undefined) return [];
   const addresses = present(scheme.byResource(ipAddresses), 'the scheme has no IPAddresses');
-  const claims = new ServiceClaims({ ...network, reader, random, clock, addressPrefix: storageKey(addresses, undefined, '') });
+  const claims = new ServiceClaims({
+    ...network,
+    reader,
+    random,
+    clock,
+    addressPrefix: storageKey(addresses, undefined, ''),
+  });
   return [
     { resource: core('services'), hooks: [claims], completion: completeStoredService },
     { resource: core('nodes'), hooks: [new NodeClaims()] },
@@ -41,5 +54,10 @@ function networkRecords({ network, reader, random, clock, scheme }: RecordParts)
 
 function tokenRecords({ reviews, reader, clock, random }: RecordParts): ResourceRecord[] {
   if (reviews === undefined) return [];
-  return [{ resource: core('serviceaccounts'), subresources: { token: { handler: tokenRequest({ ...reviews, reader, clock, random }) } } }];
+  return [
+    {
+      resource: core('serviceaccounts'),
+      subresources: { token: { handler: tokenRequest({ ...reviews, reader, clock, random }) } },
+    },
+  ];
 }

@@ -1,6 +1,11 @@
 /** The groups authentication.k8s.io and authorization.k8s.io: resources that are answered, not stored. */
 import {
-  localSubjectAccessReview, selfSubjectAccessReview, selfSubjectReview, selfSubjectRulesReview, subjectAccessReview, tokenReview,
+  localSubjectAccessReview,
+  selfSubjectAccessReview,
+  selfSubjectReview,
+  selfSubjectRulesReview,
+  subjectAccessReview,
+  tokenReview,
 } from '../auth/reviews.js';
 import type { ResourceRecord } from '../registry/record.js';
 import type { RecordParts } from './parts.js';

@@ -16,7 +16,11 @@ const FORMER: Readonly<Record<string, readonly string[]>> = {
   'coordination.k8s.io': ['coordination.k8s.io/v1beta1'],
   'discovery.k8s.io': ['discovery.k8s.io/v1beta1'],
   'events.k8s.io': ['events.k8s.io/v1beta1', 'v1'],
-  'flowcontrol.apiserver.k8s.io': ['flowcontrol.apiserver.k8s.io/v1beta1', 'flowcontrol.apiserver.k8s.io/v1beta2', 'flowcontrol.apiserver.k8s.io/v1beta3'],
+  'flowcontrol.apiserver.k8s.io': [
+    'flowcontrol.apiserver.k8s.io/v1beta1',
+    'flowcontrol.apiserver.k8s.io/v1beta2',
+    'flowcontrol.apiserver.k8s.io/v1beta3',
+  ],
   'networking.k8s.io': ['networking.k8s.io/v1beta1', 'extensions/v1beta1'],
   'node.k8s.io': ['node.k8s.io/v1alpha1', 'node.k8s.io/v1beta1'],
   policy: ['policy/v1beta1', 'extensions/v1beta1'],
@@ -27,26 +31,46 @@ const FORMER: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Kinds that every group version of kube-apiserver holds. */
-const EVERYWHERE = new Set(['CreateOptions', 'DeleteOptions', 'GetOptions', 'ListOptions', 'PatchOptions', 'UpdateOptions', 'WatchEvent']);
+const EVERYWHERE = new Set([
+  'CreateOptions',
+  'DeleteOptions',
+  'GetOptions',
+  'ListOptions',
+  'PatchOptions',
+  'UpdateOptions',
+  'WatchEvent',
+]);
 /** Groups that servers of their own serve: each knows its own types alone. */
 const OWN_SERVER = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io']);
 
-/** Gives a body the type of its URL where it names none. `kind`: the row of the resource. Throws BadRequest for another type. */
-export function checkType(scheme: Scheme, draft: KubeObject, { kind, shape }: { readonly kind: Kind; readonly shape: GroupVersionKind }): void {
+/**
+ * Gives a body the type of its URL where it names none. `kind`: the row of the resource. Throws BadRequest for another
+ * type.
+ */
+export function checkType(
+  scheme: Scheme,
+  draft: KubeObject,
+  { kind, shape }: { readonly kind: Kind; readonly shape: GroupVersionKind },
+): void {
   const expected = apiVersionOf(shape);
   const isCustom = kind.isCustom === true;
   // What is empty names nothing, but to the server of custom resources.
   if (draft.apiVersion === undefined || (!isCustom && draft.apiVersion === '')) draft.apiVersion = expected;
   if (draft.kind === undefined || (!isCustom && draft.kind === '')) draft.kind = shape.kind;
   // Older clients evict by the version that the subresource had first.
-  if (shape.group === 'policy' && shape.kind === 'Eviction' && draft.apiVersion === 'policy/v1beta1') draft.apiVersion = expected;
+  if (shape.group === 'policy' && shape.kind === 'Eviction' && draft.apiVersion === 'policy/v1beta1')
+    draft.apiVersion = expected;
   if (draft.apiVersion === expected && draft.kind === shape.kind) return;
   const given = typeOf(draft);
   if (!isCustom && given !== undefined && !isVersionOf(scheme, given, shape)) throw anotherType(scheme, given, shape);
   if (draft.apiVersion !== expected) {
-    throw apiErrors.badRequest(`the API version in the data (${String(draft.apiVersion)}) does not match the expected API version (${expected})`);
+    throw apiErrors.badRequest(
+      `the API version in the data (${String(draft.apiVersion)}) does not match the expected API version (${expected})`,
+    );
   }
-  throw apiErrors.badRequest(`the kind in the data (${String(draft.kind)}) does not match the expected kind (${shape.kind})`);
+  throw apiErrors.badRequest(
+    `the kind in the data (${String(draft.kind)}) does not match the expected kind (${shape.kind})`,
+  );
 }
 
 /** Undefined: an apiVersion that is none. */
@@ -61,7 +85,11 @@ function typeOf({ apiVersion, kind }: KubeObject): GroupVersionKind | undefined 
 function isVersionOf(scheme: Scheme, given: GroupVersionKind, shape: GroupVersionKind): boolean {
   if (given.kind !== shape.kind) return false;
   const isServed = given.group === shape.group && scheme.byKind(given) !== undefined;
-  return isServed || (FORMER[shape.group] ?? []).includes(apiVersionOf(given)) || (shape.group === '' && given.group === 'events.k8s.io' && shape.kind === 'Event');
+  return (
+    isServed ||
+    (FORMER[shape.group] ?? []).includes(apiVersionOf(given)) ||
+    (shape.group === '' && given.group === 'events.k8s.io' && shape.kind === 'Event')
+  );
 }
 
 function anotherType(scheme: Scheme, given: GroupVersionKind, shape: GroupVersionKind): Error {
@@ -80,7 +108,9 @@ function internalPackage(group: string): string {
 function isKnown(scheme: Scheme, given: GroupVersionKind, shape: GroupVersionKind): boolean {
   const server = (group: string): string => (OWN_SERVER.has(group) ? group : '');
   if (server(given.group) !== server(shape.group)) return false;
-  const rows = scheme.kinds().filter((row) => row.group === given.group && row.version === given.version && row.isCustom !== true);
+  const rows = scheme
+    .kinds()
+    .filter((row) => row.group === given.group && row.version === given.version && row.isCustom !== true);
   if (rows.length === 0) return false;
   if (EVERYWHERE.has(given.kind) || (given.group === '' && given.kind === 'Status')) return true;
   return rows.some((row) => row.kind === given.kind || row.listKind === given.kind) || isDefined(scheme, given);

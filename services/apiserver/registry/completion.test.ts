@@ -3,7 +3,17 @@ import { services } from '../../../apimachinery/gen/resources.js';
 import { completeStoredService } from '../allocation/ip-families.js';
 import { startRegistry } from './testing.js';
 
-const stored = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'old', namespace: 'default', uid: 'u' }, spec: { type: 'ClusterIP', clusterIP: '10.96.0.9', clusterIPs: ['10.96.0.9'], ports: [{ port: 80, protocol: 'TCP', targetPort: 80 }] } };
+const stored = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'old', namespace: 'default', uid: 'u' },
+  spec: {
+    type: 'ClusterIP',
+    clusterIP: '10.96.0.9',
+    clusterIPs: ['10.96.0.9'],
+    ports: [{ port: 80, protocol: 'TCP', targetPort: 80 }],
+  },
+};
 const whole = { spec: { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack', clusterIP: '10.96.0.9' } };
 
 // kube-controller-manager v1.36 panics on a Service that does not say its families.
@@ -11,11 +21,16 @@ it('a Service that an older version stored is whole wherever it is read: get, li
   await using test = await startRegistry({});
   test.registry.register({ resource: services, completion: completeStoredService });
   const key = Buffer.from(`${test.registry.prefixOf(services)}default/old`);
-  await test.store.txn({ compare: [], success: [{ kind: 'put', key, value: Buffer.from(JSON.stringify(stored)) }], failure: [] }, {});
+  await test.store.txn(
+    { compare: [], success: [{ kind: 'put', key, value: Buffer.from(JSON.stringify(stored)) }], failure: [] },
+    {},
+  );
   const target = { resource: services, namespace: 'default', name: 'old' };
   const fresh = await test.service.get(target);
   expect([fresh.object, JSON.parse(Buffer.from(fresh.json).toString())]).toMatchObject([whole, whole]);
-  expect((await test.service.list({ resource: services, resourceVersion: '0' })).items.map(({ object }) => object)).toMatchObject([whole]);
+  expect(
+    (await test.service.list({ resource: services, resourceVersion: '0' })).items.map(({ object }) => object),
+  ).toMatchObject([whole]);
   for await (const event of test.service.watch({ resource: services, namespace: 'default' }, {})) {
     expect(event.handle.object).toMatchObject(whole);
     break;

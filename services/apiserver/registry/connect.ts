@@ -24,9 +24,18 @@ export function connectAdmission(admission: Admission): RegistryAdmission {
     async admit(request) {
       const facts = request.kind.subresources.find((sub) => sub.name === request.subresource);
       const attributes = {
-        kind: request.kind, objectKind: facts?.kind ?? request.kind, subresource: request.subresource, operation: 'CONNECT' as const,
-        namespace: request.namespace, name: request.name, object: request.options, oldObject: undefined, user: request.user,
-        dryRun: false, options: {}, warn: () => undefined,
+        kind: request.kind,
+        objectKind: facts?.kind ?? request.kind,
+        subresource: request.subresource,
+        operation: 'CONNECT' as const,
+        namespace: request.namespace,
+        name: request.name,
+        object: request.options,
+        oldObject: undefined,
+        user: request.user,
+        dryRun: false,
+        options: {},
+        warn: () => undefined,
       };
       await admission.mutate(attributes);
       await admission.validate(attributes);

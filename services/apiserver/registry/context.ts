@@ -36,26 +36,42 @@ export interface Call {
 export function strategyContext(call: Call, target: Target): StrategyContext {
   const { registry } = call;
   return {
-    user: call.user, now_ms: registry.clock.now(), uuid: () => registry.random.uuid(),
+    user: call.user,
+    now_ms: registry.clock.now(),
+    uuid: () => registry.random.uuid(),
     namespaceLabels: () => labelsOfNamespace(registry, target.namespace),
     ...(target.subresource === undefined ? {} : { subresource: target.subresource.name }),
   };
 }
 
-function labelsOfNamespace({ scheme, cacher }: RegistryContext, name: string | undefined): Readonly<Record<string, string>> {
+function labelsOfNamespace(
+  { scheme, cacher }: RegistryContext,
+  name: string | undefined,
+): Readonly<Record<string, string>> {
   const namespaces = scheme.byResource(NAMESPACES);
   if (namespaces === undefined || name === undefined) return {};
-  return cacher.of(namespaces).get(storageKey(namespaces, undefined, name))?.as(namespaces).object.metadata?.labels ?? {};
+  return (
+    cacher
+      .of(namespaces)
+      .get(storageKey(namespaces, undefined, name))
+      ?.as(namespaces).object.metadata?.labels ?? {}
+  );
 }
 
 const NAMESPACES = { group: '', version: 'v1', resource: 'namespaces' };
 
-/** Before each step that walks the whole object: the thread is shared. `bytes`: of the stored object, where there is one. */
+/**
+ * Before each step that walks the whole object: the thread is shared. `bytes`: of the stored object, where there is
+ * one.
+ */
 export async function step(call: Call, name: string, bytes?: number): Promise<void> {
   await call.options.pace?.step(name, bytes);
 }
 
-/** Work that may be long on a small object: others get their turn after each slice, also when a component of the server is the caller. */
+/**
+ * Work that may be long on a small object: others get their turn after each slice, also when a component of the server
+ * is the caller.
+ */
 export function paced<T>(call: Call, name: string, work: Work<T>): Promise<T> {
   const pace = paceOf(call.registry, call.options);
   return inSlices(work, () => pace.step(name, Infinity));
@@ -69,4 +85,3 @@ export function paceOf({ clock }: Pick<RegistryContext, 'clock'>, { pace }: Pick
 export function warn(call: Call, message: string): void {
   call.options.report?.warn(message);
 }
-

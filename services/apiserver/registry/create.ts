@@ -17,9 +17,15 @@ const GUARD_ATTEMPTS_MAX = 32;
 
 /** `object` has been checked against type and scope, and is not changed. */
 export async function createObject(
-  call: Call, target: Target, object: KubeObject, how: { readonly options: Readonly<Record<string, unknown>>; readonly fieldsTracked?: boolean },
+  call: Call,
+  target: Target,
+  object: KubeObject,
+  how: { readonly options: Readonly<Record<string, unknown>>; readonly fieldsTracked?: boolean },
 ): Promise<CachedObject> {
-  const { registry, options: { signal, report } } = call;
+  const {
+    registry,
+    options: { signal, report },
+  } = call;
   const { kind } = target;
   const generated = (metaOf(object).name ?? '') === '';
   let names = 1;
@@ -30,7 +36,7 @@ export async function createObject(
     const location = { key: storageKey(kind, target.namespace, name), namespace: target.namespace ?? '', name };
     await step(call, 'encoding');
     if (call.dryRun) {
-      if (await readFresh(registry, location, signal) !== undefined) throw apiErrors.alreadyExists(kind, name);
+      if ((await readFresh(registry, location, signal)) !== undefined) throw apiErrors.alreadyExists(kind, name);
       report?.created();
       return new CachedObject(location, 0, { json: encodeForStore(draft), object: draft });
     }

@@ -6,10 +6,18 @@ import { startRegistry } from './testing.js';
 const GENERATION = 'deprecated.daemonset.template.generation';
 const daemonSets = { group: 'apps', version: 'v1', resource: 'daemonsets', kind: 'DaemonSet', namespaced: true };
 
-function daemonSet(image: string, how: { readonly annotations?: Record<string, string>; readonly minReadySeconds?: number } = {}): UnknownObject {
+function daemonSet(
+  image: string,
+  how: { readonly annotations?: Record<string, string>; readonly minReadySeconds?: number } = {},
+): UnknownObject {
   const { annotations, ...spec } = how;
   const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image }] } };
-  return { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'd', ...(annotations === undefined ? {} : { annotations }) }, spec: { selector: { matchLabels: { a: 'b' } }, template, ...spec } };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'd', ...(annotations === undefined ? {} : { annotations }) },
+    spec: { selector: { matchLabels: { a: 'b' } }, template, ...spec },
+  };
 }
 
 it('counts changes of the template alone, whatever clients write', async () => {

@@ -1,4 +1,6 @@
-/** What is wrong with the options of a deletion, wherever they stand (k8s.io/apimachinery/pkg/apis/meta/v1/validation). */
+/**
+ * What is wrong with the options of a deletion, wherever they stand (k8s.io/apimachinery/pkg/apis/meta/v1/validation).
+ */
 import { fieldErrors } from '../../../apimachinery/status.js';
 import type { FieldError } from '../../../apimachinery/status.js';
 
@@ -10,9 +12,16 @@ export interface SentDeleteOptions {
   readonly dryRun: readonly unknown[];
 }
 
-export function deleteOptionErrors({ propagationPolicy: named, orphanDependents: orphan, dryRun }: SentDeleteOptions): FieldError[] {
+export function deleteOptionErrors({
+  propagationPolicy: named,
+  orphanDependents: orphan,
+  dryRun,
+}: SentDeleteOptions): FieldError[] {
   const errors: FieldError[] = [];
-  if (named !== undefined && orphan !== undefined) errors.push(fieldErrors.invalid('propagationPolicy', named, 'orphanDependents and deletionPropagation cannot be both set'));
+  if (named !== undefined && orphan !== undefined)
+    errors.push(
+      fieldErrors.invalid('propagationPolicy', named, 'orphanDependents and deletionPropagation cannot be both set'),
+    );
   if (named !== undefined && !(PROPAGATION_POLICIES as readonly unknown[]).includes(named)) {
     errors.push(fieldErrors.notSupported('propagationPolicy', named, ['Foreground', 'Background', 'Orphan', 'nil']));
   }

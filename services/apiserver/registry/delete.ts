@@ -21,7 +21,10 @@ const FOREGROUND = 'foregroundDeletion';
 const LAST_MOMENT_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
 
 export async function deleteObject(call: Call, target: NamedTarget, options: DeleteOptions): Promise<DeleteResult> {
-  const { registry, options: { signal } } = call;
+  const {
+    registry,
+    options: { signal },
+  } = call;
   const { kind, key } = target;
   const cache = registry.cacher.of(kind);
   let base = cache.get(key);
@@ -50,9 +53,15 @@ type Attempt =
   | { readonly kind: 'guard' };
 
 async function tryOnce(
-  call: Call, target: NamedTarget, options: DeleteOptions, from: { readonly base: CachedObject; readonly guardAttempt: number },
+  call: Call,
+  target: NamedTarget,
+  options: DeleteOptions,
+  from: { readonly base: CachedObject; readonly guardAttempt: number },
 ): Promise<Attempt> {
-  const { registry, options: { signal } } = call;
+  const {
+    registry,
+    options: { signal },
+  } = call;
   const { kind } = target;
   const { base } = from;
   const old = base.as(kind).object;
@@ -62,14 +71,21 @@ async function tryOnce(
   const pending = mark(call, kind, draft, options);
   if (pending === 'unchanged') return { kind: 'done', result: { handle: base.as(kind), gone: false } };
   const goes = pending === 'goes';
-  if (call.dryRun) return { kind: 'done', result: { handle: unwritten(base.location, base.revision, draft), gone: goes } };
+  if (call.dryRun)
+    return { kind: 'done', result: { handle: unwritten(base.location, base.revision, draft), gone: goes } };
   const guard = goes
     ? await runHook(call, kind, { operation: 'DELETE', draft, old, attempt: from.guardAttempt })
     : { compare: [], ops: [] };
   const write = { location: base.location, expectedRevision: base.revision, guard, signal };
   const outcome = goes ? await remove(registry, write, base) : await put(registry, write, toStored(kind, draft));
   if (outcome.kind === 'written') {
-    return { kind: 'done', result: { handle: goes ? unwritten(base.location, outcome.object.revision, draft) : outcome.object.as(kind), gone: goes } };
+    return {
+      kind: 'done',
+      result: {
+        handle: goes ? unwritten(base.location, outcome.object.revision, draft) : outcome.object.as(kind),
+        gone: goes,
+      },
+    };
   }
   return outcome;
 }
@@ -79,15 +95,21 @@ function checkPreconditions(kind: Kind, name: string, object: KubeObject, option
   const meta = object.metadata ?? {};
   const refused = (why: string) => apiErrors.conflict({ group: kind.group, resource: kind.kind }, name, why);
   if (uid !== undefined && uid !== meta.uid) {
-    throw refused(`the UID in the precondition (${uid}) does not match the UID in record (${meta.uid ?? ''}). The object might have been deleted and then recreated`);
+    throw refused(
+      `the UID in the precondition (${uid}) does not match the UID in record (${meta.uid ?? ''}). The object might have been deleted and then recreated`,
+    );
   }
   if (resourceVersion !== undefined && resourceVersion !== meta.resourceVersion) {
-    throw refused(`the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${meta.resourceVersion ?? ''}). `
-      + 'The object might have been modified');
+    throw refused(
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${meta.resourceVersion ?? ''}). ` +
+        'The object might have been modified',
+    );
   }
 }
 
-/** Writes what deletion means into the draft; says whether the object goes at once, stays marked, or needs no change. */
+/**
+ * Writes what deletion means into the draft; says whether the object goes at once, stays marked, or needs no change.
+ */
 function mark(call: Call, kind: Kind, draft: KubeObject, options: DeleteOptions): 'goes' | 'marked' | 'unchanged' {
   const meta = metaOf(draft);
   const before = JSON.stringify([meta.deletionTimestamp, meta.deletionGracePeriodSeconds, meta.finalizers]);
@@ -106,12 +128,14 @@ function mark(call: Call, kind: Kind, draft: KubeObject, options: DeleteOptions)
     call.registry.records.deletion(kind)?.begin?.(draft);
   }
   if (goes) return 'goes';
-  return JSON.stringify([meta.deletionTimestamp, meta.deletionGracePeriodSeconds, meta.finalizers]) === before ? 'unchanged' : 'marked';
+  return JSON.stringify([meta.deletionTimestamp, meta.deletionGracePeriodSeconds, meta.finalizers]) === before
+    ? 'unchanged'
+    : 'marked';
 }
 
 /**
- * Seconds until the removal. Kinds without graceful deletion, and objects nobody runs (their strategy says 0), go at once. A
- * second request can only shorten what the first one granted.
+ * Seconds until the removal. Kinds without graceful deletion, and objects nobody runs (their strategy says 0), go at
+ * once. A second request can only shorten what the first one granted.
  */
 function gracePeriod(kind: Kind, draft: KubeObject, meta: ObjectMeta, options: DeleteOptions): number {
   const usual_s = kind.strategy.defaultGracePeriodSeconds?.(draft) ?? 0;
@@ -136,5 +160,10 @@ function applyPropagation(meta: ObjectMeta, policy: DeleteOptions['propagationPo
 
 function deleteOptionsBody(options: DeleteOptions): Record<string, unknown> {
   const { dryRun, ...rest } = options;
-  return { apiVersion: 'meta.k8s.io/v1', kind: 'DeleteOptions', ...rest, ...(dryRun === true ? { dryRun: ['All'] } : {}) };
+  return {
+    apiVersion: 'meta.k8s.io/v1',
+    kind: 'DeleteOptions',
+    ...rest,
+    ...(dryRun === true ? { dryRun: ['All'] } : {}),
+  };
 }

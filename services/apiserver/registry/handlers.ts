@@ -1,4 +1,7 @@
-/** Requests that a registered handler answers, or a mutation of the parent, instead of a read or write of what they name. */
+/**
+ * Requests that a registered handler answers, or a mutation of the parent, instead of a read or write of what they
+ * name.
+ */
 import { encodeJsonBytes } from '../../../apimachinery/json-value.js';
 import type { ObjectHandle } from '../../../apimachinery/object-service.js';
 import { apiVersionOf } from '../../../apimachinery/object.js';
@@ -16,7 +19,11 @@ import { bodyKind, storageKey } from './target.js';
 import type { NamedTarget, Target } from './target.js';
 import { updateExisting } from './update.js';
 
-export async function createByHandler(call: Call, target: Target & { readonly name?: string }, body: KubeObject): Promise<ObjectHandle> {
+export async function createByHandler(
+  call: Call,
+  target: Target & { readonly name?: string },
+  body: KubeObject,
+): Promise<ObjectHandle> {
   const { kind } = target;
   const object = cloneJson(body);
   const shape = bodyKind(target);
@@ -29,7 +36,8 @@ export async function createByHandler(call: Call, target: Target & { readonly na
   completeBody(call.registry.scheme, { kind, shape }, object);
   const { records } = call.registry;
   const handler = records.handler(kind, target.subresource?.name);
-  if (handler?.judgesBody !== true) refuse({ ...kind, ...shape }, object, validateBody(call.registry.scheme, { kind, shape }, object));
+  if (handler?.judgesBody !== true)
+    refuse({ ...kind, ...shape }, object, validateBody(call.registry.scheme, { kind, shape }, object));
   const attributes = admissionOf(call, target, { operation: 'CREATE', object, oldObject: undefined, options: {} });
   await call.registry.admission.mutate(attributes);
   await call.registry.admission.validate(attributes);
@@ -49,20 +57,28 @@ export async function createByHandler(call: Call, target: Target & { readonly na
 /** What only the server writes among the metadata of a new object. */
 function wipeSystemFields({ metadata }: KubeObject): void {
   if (metadata === undefined) return;
-  for (const name of ['creationTimestamp', 'uid', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const) delete metadata[name];
+  for (const name of ['creationTimestamp', 'uid', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const)
+    delete metadata[name];
 }
 
 /** Undefined: the target is stored, and read as usual. */
 export function readByHandler(call: Call, target: NamedTarget): Promise<ObjectHandle> | undefined;
 export function readByHandler(call: Call, target: Target): Promise<readonly ObjectHandle[]> | undefined;
-export function readByHandler(call: Call, target: Target & { readonly name?: string }): Promise<ObjectHandle | readonly ObjectHandle[]> | undefined {
+export function readByHandler(
+  call: Call,
+  target: Target & { readonly name?: string },
+): Promise<ObjectHandle | readonly ObjectHandle[]> | undefined {
   const { kind } = target;
   const handler = call.registry.records.handler(kind, target.subresource?.name);
   if (handler === undefined) return undefined;
   return readFrom(handler, call, target);
 }
 
-async function readFrom(handler: ResourceHandler, call: Call, target: Target & { readonly name?: string }): Promise<ObjectHandle | readonly ObjectHandle[]> {
+async function readFrom(
+  handler: ResourceHandler,
+  call: Call,
+  target: Target & { readonly name?: string },
+): Promise<ObjectHandle | readonly ObjectHandle[]> {
   const shape = bodyKind(target);
   const type = { apiVersion: apiVersionOf(shape), kind: shape.kind };
   const asked = resourceCall(call, target);
@@ -75,10 +91,14 @@ async function readFrom(handler: ResourceHandler, call: Call, target: Target & {
 }
 
 async function mutateParent(
-  call: Call, target: NamedTarget, how: { readonly mutation: ParentMutation; readonly body: KubeObject },
+  call: Call,
+  target: NamedTarget,
+  how: { readonly mutation: ParentMutation; readonly body: KubeObject },
 ): Promise<ObjectHandle> {
   const written = await updateExisting(call, target, {
-    conditional: false, options: {}, trusted: true,
+    conditional: false,
+    options: {},
+    trusted: true,
     draft(old) {
       const draft = cloneJson(old);
       how.mutation.apply(draft, how.body, resourceCall(call, target));
@@ -94,7 +114,10 @@ async function mutateParent(
 function resourceCall(call: Call, target: Target & { readonly name?: string }): ResourceCall {
   const { signal } = call.options;
   return {
-    user: call.user, kind: target.kind, name: target.name ?? '', dryRun: call.dryRun,
+    user: call.user,
+    kind: target.kind,
+    name: target.name ?? '',
+    dryRun: call.dryRun,
     ...(target.namespace === undefined ? {} : { namespace: target.namespace }),
     ...(target.subresource === undefined ? {} : { subresource: target.subresource.name }),
     ...(signal === undefined ? {} : { signal }),
@@ -108,10 +131,15 @@ function keyOf(target: Target & { readonly name?: string }): string {
 
 /** A handle on an object that has no version. */
 function handleOf(object: KubeObject, type: { readonly apiVersion: string; readonly kind: string }): ObjectHandle {
-  const typed: UnknownObject = { ...object, apiVersion: object.apiVersion ?? type.apiVersion, kind: object.kind ?? type.kind };
+  const typed: UnknownObject = {
+    ...object,
+    apiVersion: object.apiVersion ?? type.apiVersion,
+    kind: object.kind ?? type.kind,
+  };
   const { metadata } = typed;
   return {
-    json: encodeJsonBytes(typed), object: typed, resourceVersion: metadata?.resourceVersion ?? '',
+    json: encodeJsonBytes(typed),
+    object: typed,
+    resourceVersion: metadata?.resourceVersion ?? '',
   };
 }
-

@@ -56,26 +56,44 @@ function schemaOf(scheme: Scheme, { kind, shape }: Shape): Schema {
 const ANYTHING: Schema = { type: 'object', preserveUnknown: true };
 
 /**
- * Brings the draft into the shape of its type, in place: wrong types are refused, unknown fields dropped and reported. `floats`: whole
- * numbers of the draft that were written as floats, by their path; of a body as a rule.
+ * Brings the draft into the shape of its type, in place: wrong types are refused, unknown fields dropped and reported.
+ * `floats`: whole numbers of the draft that were written as floats, by their path; of a body as a rule.
  */
-export function checkFields(call: Call, { floats = call.body?.floats, ...shape }: Shape & { readonly floats?: ReadonlyMap<string, string> | undefined }, draft: KubeObject): void {
+export function checkFields(
+  call: Call,
+  { floats = call.body?.floats, ...shape }: Shape & { readonly floats?: ReadonlyMap<string, string> | undefined },
+  draft: KubeObject,
+): void {
   const { scheme } = call.registry;
   const custom = isCustomShape(shape);
   if (!custom) keepReset(draft);
-  const unknown = custom ? conformCustom(shape.kind, asJson(draft), resolverOf(scheme)) : conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), { resolver: resolverOf(scheme), floats });
-  for (const message of reportFieldIssues(shape.shape, { unknown, body: call.body, inOrder: custom }, call.fieldValidation)) warn(call, message);
-}
-
-/** `managedFields: []` asks to forget all managers, as `[{}]` does, which decoding does not take for an absence. Of a custom resource it is one. */
-function keepReset(draft: KubeObject): void {
-  const { metadata } = draft;
-  if (isObject(metadata) && Array.isArray(metadata['managedFields']) && metadata['managedFields'].length === 0) metadata['managedFields'] = [{}];
+  const unknown = custom
+    ? conformCustom(shape.kind, asJson(draft), resolverOf(scheme))
+    : conform({ ...shape.shape, schema: schemaOf(scheme, shape) }, asJson(draft), {
+        resolver: resolverOf(scheme),
+        floats,
+      });
+  for (const message of reportFieldIssues(
+    shape.shape,
+    { unknown, body: call.body, inOrder: custom },
+    call.fieldValidation,
+  ))
+    warn(call, message);
 }
 
 /**
- * An apply configuration must fit its type, whatever `fieldValidation` says, since nobody could own what does not. The words, and
- * the code of an error without a class, are kube-apiserver's.
+ * `managedFields: []` asks to forget all managers, as `[{}]` does, which decoding does not take for an absence. Of a
+ * custom resource it is one.
+ */
+function keepReset(draft: KubeObject): void {
+  const { metadata } = draft;
+  if (isObject(metadata) && Array.isArray(metadata['managedFields']) && metadata['managedFields'].length === 0)
+    metadata['managedFields'] = [{}];
+}
+
+/**
+ * An apply configuration must fit its type, whatever `fieldValidation` says, since nobody could own what does not. The
+ * words, and the code of an error without a class, are kube-apiserver's.
  */
 export function checkAppliedFields(call: Call, shape: Shape, applied: KubeObject): void {
   const { scheme } = call.registry;
@@ -85,7 +103,9 @@ export function checkAppliedFields(call: Call, shape: Shape, applied: KubeObject
     const { namespace = '', name = '' } = applied.metadata ?? {};
     const why = flaws.length === 1 ? flaws[0] : `errors:\n${flaws.map((flaw) => `  ${flaw}`).join('\n')}`;
     const { group, version, kind } = shape.shape;
-    throw unclassified(`failed to create typed patch object (${namespace}/${name}; ${group}/${version}, Kind=${kind}): ${why}`);
+    throw unclassified(
+      `failed to create typed patch object (${namespace}/${name}; ${group}/${version}, Kind=${kind}): ${why}`,
+    );
   }
 }
 
@@ -95,7 +115,8 @@ function withEnvelope(schema: Schema, scheme: Scheme): Schema {
   return properties === undefined ? schema : { ...schema, properties: { ...properties, ...ENVELOPE.properties } };
 }
 
-const isCustomShape = ({ kind, shape }: Shape): boolean => kind.isCustom === true && shape.kind === kind.kind && shape.group === kind.group;
+const isCustomShape = ({ kind, shape }: Shape): boolean =>
+  kind.isCustom === true && shape.kind === kind.kind && shape.group === kind.group;
 
 const defaulters = new WeakMap<Scheme, Defaulter>();
 
@@ -111,7 +132,10 @@ export function setDefaults(scheme: Scheme, kind: Kind, draft: KubeObject): void
   defaulter.apply(draft, kind.schema);
 }
 
-/** Makes the object what its stored form says: the one rule of emptiness. Of a custom resource only the metadata is a Go struct. */
+/**
+ * Makes the object what its stored form says: the one rule of emptiness. Of a custom resource only the metadata is a Go
+ * struct.
+ */
 export function normaliseObject(scheme: Scheme, kind: Kind, draft: KubeObject): void {
   normalise(asJson(draft), kind.isCustom === true ? ENVELOPE : kind.schema, resolverOf(scheme));
 }
@@ -126,11 +150,22 @@ export function normaliseBody(scheme: Scheme, shape: Shape, body: KubeObject): v
   normalise(asJson(body), schemaOf(scheme, shape), resolverOf(scheme));
 }
 
-/** What the schema says is wrong. Of the object before it is normalised: afterwards nothing is missing. Nothing where the strategy judges alone. */
-export async function validateStructure(call: Call, { kind, subresource }: Pick<Target, 'kind' | 'subresource'>, object: KubeObject, old?: KubeObject): Promise<FieldError[]> {
+/**
+ * What the schema says is wrong. Of the object before it is normalised: afterwards nothing is missing. Nothing where
+ * the strategy judges alone.
+ */
+export async function validateStructure(
+  call: Call,
+  { kind, subresource }: Pick<Target, 'kind' | 'subresource'>,
+  object: KubeObject,
+  old?: KubeObject,
+): Promise<FieldError[]> {
   if (kind.strategy.validatesAll === true) return [];
   const resolver = resolverOf(call.registry.scheme);
-  const work = kind.isCustom === true ? instanceErrors(kind, { object, old, onlyStatus: subresource?.name === 'status' }, resolver) : validateSchemaWork(kind.schema, object, resolver);
+  const work =
+    kind.isCustom === true
+      ? instanceErrors(kind, { object, old, onlyStatus: subresource?.name === 'status' }, resolver)
+      : validateSchemaWork(kind.schema, object, resolver);
   return paced(call, 'validating by schema', work);
 }
 
@@ -142,17 +177,37 @@ export interface CheckedChange {
   readonly bytes?: number | undefined;
 }
 
-/** Everything that is wrong with an object as it would be stored. What a strategy says about a field goes before the schema's word. */
-export async function validateObject(call: Call, kind: Kind, change: CheckedChange, context: StrategyContext): Promise<FieldError[]> {
+/**
+ * Everything that is wrong with an object as it would be stored. What a strategy says about a field goes before the
+ * schema's word.
+ */
+export async function validateObject(
+  call: Call,
+  kind: Kind,
+  change: CheckedChange,
+  context: StrategyContext,
+): Promise<FieldError[]> {
   const { scheme } = call.registry;
   const { object, old, structural, bytes } = change;
   await step(call, 'validating metadata', bytes);
   const once = validateMetadata(object, kind);
   const ofMetadata = old === undefined ? once : repeated(once, kind, context.subresource);
   await step(call, 'validating', bytes);
-  const ofKind = await semanticErrors(call, kind, { object, context: old === undefined ? context : { ...context, old } });
+  const ofKind = await semanticErrors(call, kind, {
+    object,
+    context: old === undefined ? context : { ...context, old },
+  });
   const semantic = kind.strategy.metadataLast === true && ofKind.length > 0 ? [...ofKind] : [...ofMetadata, ...ofKind];
-  if (kind.isCustom === true) return [...semantic, ...structural, ...await paced(call, 'checking rules', ruleErrors(scheme, kind, { ...change, forgiven: ({ field, detail }) => warn(call, `${field}: ${detail}`) }))];
+  if (kind.isCustom === true)
+    return [
+      ...semantic,
+      ...structural,
+      ...(await paced(
+        call,
+        'checking rules',
+        ruleErrors(scheme, kind, { ...change, forgiven: ({ field, detail }) => warn(call, `${field}: ${detail}`) }),
+      )),
+    ];
   const said = new Set(semantic.map((error) => error.field));
   return [...semantic, ...structural.filter((error) => !said.has(error.field))];
 }
@@ -167,16 +222,34 @@ async function semanticErrors(call: Call, { strategy }: Kind, { object, context 
   return work === undefined ? (strategy.validate?.(object, context) ?? []) : paced(call, 'validating', work);
 }
 
-/** Rules may take for granted that values have their types and limits: of an object that breaks these they are not asked. */
-function* ruleErrors(scheme: Scheme, kind: Kind, { object, old, structural, forgiven }: CheckedChange & Pick<Required<CheckOptions>, 'forgiven'>): Work<FieldError[]> {
+/**
+ * Rules may take for granted that values have their types and limits: of an object that breaks these they are not
+ * asked.
+ */
+function* ruleErrors(
+  scheme: Scheme,
+  kind: Kind,
+  { object, old, structural, forgiven }: CheckedChange & Pick<Required<CheckOptions>, 'forgiven'>,
+): Work<FieldError[]> {
   const resolver = resolverOf(scheme);
   if (!hasRules(kind.schema, resolver)) return [];
-  return structural.some(({ type }) => BLOCKING.has(type)) ? [RULES_SKIPPED] : yield* checkRulesWork(kind.schema, resolver, { object, old }, { forgiven });
+  return structural.some(({ type }) => BLOCKING.has(type))
+    ? [RULES_SKIPPED]
+    : yield* checkRulesWork(kind.schema, resolver, { object, old }, { forgiven });
 }
 
-const BLOCKING: ReadonlySet<string> = new Set(['FieldValueNotSupported', 'FieldValueRequired', 'FieldValueTooLong', 'FieldValueTooMany', 'FieldValueTypeInvalid']);
-const RULES_SKIPPED = fieldErrors.invalid('<nil>', null,
-  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation');
+const BLOCKING: ReadonlySet<string> = new Set([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+const RULES_SKIPPED = fieldErrors.invalid(
+  '<nil>',
+  null,
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+);
 
 /** The body of a subresource or of a resource that is not stored. */
 export function validateBody(scheme: Scheme, shape: Shape, object: KubeObject): FieldError[] {
@@ -184,15 +257,23 @@ export function validateBody(scheme: Scheme, shape: Shape, object: KubeObject): 
 }
 
 /** A patched copy of `object`. Server-side apply is not a function of patch and object alone, and stands elsewhere. */
-const STRATEGIC_REFUSED = 'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml';
+const STRATEGIC_REFUSED =
+  'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml';
 
-export function* patchWork(scheme: Scheme, shape: Shape, request: Pick<PatchRequest, 'type' | 'patch'>, object: KubeObject): Work<KubeObject> {
+export function* patchWork(
+  scheme: Scheme,
+  shape: Shape,
+  request: Pick<PatchRequest, 'type' | 'patch'>,
+  object: KubeObject,
+): Work<KubeObject> {
   switch (request.type) {
     case 'json': {
       const patched = yield* applyJsonPatchWork(object, request.patch);
       if (!isObject(patched)) {
         const why = 'json: cannot unmarshal array into Go value of type struct';
-        throw apiErrors.invalid({ group: '', kind: '' }, '', [fieldErrors.invalid('patch', JSON.stringify(patched), why)]);
+        throw apiErrors.invalid({ group: '', kind: '' }, '', [
+          fieldErrors.invalid('patch', JSON.stringify(patched), why),
+        ]);
       }
       return patched;
     }
@@ -200,7 +281,12 @@ export function* patchWork(scheme: Scheme, shape: Shape, request: Pick<PatchRequ
       return applyMergePatch(asJson(object), request.patch);
     case 'strategic':
       if (shape.kind.isCustom === true && isCustomShape(shape)) throw apiErrors.unsupportedMediaType(STRATEGIC_REFUSED);
-      return yield* applyStrategicMergePatchWork(asJson(object), request.patch, schemaOf(scheme, shape), resolverOf(scheme));
+      return yield* applyStrategicMergePatchWork(
+        asJson(object),
+        request.patch,
+        schemaOf(scheme, shape),
+        resolverOf(scheme),
+      );
     case 'apply':
       throw new InvariantError('an apply patch needs the managers of fields');
   }

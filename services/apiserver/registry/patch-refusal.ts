@@ -1,4 +1,7 @@
-/** Why what a patch made is not an object of its kind, as kube-apiserver words it (endpoints/handlers/patch.go): 422, with the patch in it. */
+/**
+ * Why what a patch made is not an object of its kind, as kube-apiserver words it (endpoints/handlers/patch.go): 422,
+ * with the patch in it.
+ */
 import { encodeJson } from '../../../apimachinery/json-value.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import type { PatchRequest } from '../../../apimachinery/object-service.js';
@@ -20,25 +23,56 @@ export function refusePatched({ patched, request }: Patched, check: () => void):
     const why = error.message.replace(/^.* cannot be handled as a \w+: /s, '');
     const isStrategic = request.type === 'strategic';
     const shown = isStrategic ? goText(request.patch) : encodeJson(inGoOrder(patched));
-    throw apiErrors.invalid({ group: '', kind: '' }, '', [fieldErrors.invalid('patch', shown, isStrategic ? asConverter(why) : why)]);
+    throw apiErrors.invalid({ group: '', kind: '' }, '', [
+      fieldErrors.invalid('patch', shown, isStrategic ? asConverter(why) : why),
+    ]);
   }
 }
 
 const METADATA = [
-  'name', 'generateName', 'namespace', 'selfLink', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'labels',
-  'annotations', 'ownerReferences', 'finalizers', 'managedFields',
+  'name',
+  'generateName',
+  'namespace',
+  'selfLink',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'labels',
+  'annotations',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
 ];
 
 /** The beginning as Go prints it; more of it is not shown. */
 function inGoOrder(object: KubeObject): KubeObject {
   const { apiVersion: _version, kind: _kind, metadata, ...rest } = object;
-  const pick = (from: object, names: readonly string[]): object => Object.fromEntries(names.flatMap((name) => (name in from ? [[name, (from as Record<string, unknown>)[name]]] : [])));
-  return { ...pick(object, ['apiVersion', 'kind']), ...(isObject(metadata) ? { metadata: pick(metadata, METADATA) } : pick(object, ['metadata'])), ...rest };
+  const pick = (from: object, names: readonly string[]): object =>
+    Object.fromEntries(
+      names.flatMap((name) => (name in from ? [[name, (from as Record<string, unknown>)[name]]] : [])),
+    );
+  return {
+    ...pick(object, ['apiVersion', 'kind']),
+    ...(isObject(metadata) ? { metadata: pick(metadata, METADATA) } : pick(object, ['metadata'])),
+    ...rest,
+  };
 }
 
-const KINDS: Readonly<Record<string, string>> = { number: 'int64', string: 'string', bool: 'bool', array: 'slice', object: 'map' };
+const KINDS: Readonly<Record<string, string>> = {
+  number: 'int64',
+  string: 'string',
+  bool: 'bool',
+  array: 'slice',
+  object: 'map',
+};
 
-/** Strategic merge patches never become text: Go's converter of unstructured objects complains where the decoder of JSON would. */
+/**
+ * Strategic merge patches never become text: Go's converter of unstructured objects complains where the decoder of JSON
+ * would.
+ */
 function asConverter(why: string): string {
   const match = /cannot unmarshal (\w+)(?: [^ ]+)? into Go (?:struct field \S+|value) of type (\S+)$/.exec(why);
   if (match === null) return why.startsWith('illegal base64') ? `error decoding from json: ${why}` : why;
@@ -47,6 +81,7 @@ function asConverter(why: string): string {
   if (to.startsWith('map[')) return `cannot restore map from ${kind}`;
   if (to.startsWith('[]')) return `cannot restore slice from ${kind}`;
   if (to.includes('.')) return `cannot restore struct from: ${kind}`;
-  if (from === 'number' && /^u?int\d+$/.test(to) && /number -?\d*[.eE]/.test(why)) return `cannot convert float64 to ${to}`;
+  if (from === 'number' && /^u?int\d+$/.test(to) && /number -?\d*[.eE]/.test(why))
+    return `cannot convert float64 to ${to}`;
   return kind === 'int64' && to === 'string' ? 'cannot convert int64 to string' : `unrecognized type: ${to}`;
 }

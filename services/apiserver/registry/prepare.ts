@@ -34,7 +34,12 @@ export interface PrepareOptions {
 }
 
 /** Type, scope and fields of the draft have been checked. */
-export async function prepareCreate(call: Call, target: Target, draft: KubeObject, how: PrepareOptions): Promise<Prepared> {
+export async function prepareCreate(
+  call: Call,
+  target: Target,
+  draft: KubeObject,
+  how: PrepareOptions,
+): Promise<Prepared> {
   const { kind } = target;
   const context = strategyContext(call, target);
   clearForCreate(draft, call);
@@ -43,7 +48,12 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   await step(call, 'finding the owners of fields');
   // Before admission and the kind's strategy: what they put in is not the client's.
   const tracked = how.fieldsTracked === true ? draft : await trackFields(call, target, draft, undefined);
-  const attributes = admissionOf(call, target, { operation: 'CREATE', object: tracked, oldObject: undefined, options: how.options });
+  const attributes = admissionOf(call, target, {
+    operation: 'CREATE',
+    object: tracked,
+    oldObject: undefined,
+    options: how.options,
+  });
   await call.registry.admission.mutate(attributes);
   const object = attributes.object ?? tracked;
   await step(call, 'setting defaults after admission');
@@ -60,12 +70,21 @@ export async function prepareCreate(call: Call, target: Target, draft: KubeObjec
   await step(call, 'looking for what is unwise');
   for (const warning of warningsOf(kind, { object })) warn(call, warning);
   await step(call, 'admitting');
-  await call.registry.admission.validate({ ...attributes, object, name: metaOf(object).name ?? '', warn: attributes.warn });
+  await call.registry.admission.validate({
+    ...attributes,
+    object,
+    name: metaOf(object).name ?? '',
+    warn: attributes.warn,
+  });
   return { object, guard };
 }
 
 export async function prepareUpdate(
-  call: Call, target: Target, draft: KubeObject, old: KubeObject, how: PrepareOptions,
+  call: Call,
+  target: Target,
+  draft: KubeObject,
+  old: KubeObject,
+  how: PrepareOptions,
 ): Promise<Prepared> {
   const { kind } = target;
   const context = strategyContext(call, target);
@@ -75,7 +94,12 @@ export async function prepareUpdate(
   setDefaults(call.registry.scheme, kind, draft);
   await step(call, 'finding the owners of fields', bytes);
   const tracked = how.fieldsTracked === true ? draft : await trackFields(call, target, draft, old);
-  const attributes = admissionOf(call, target, { operation: 'UPDATE', object: tracked, oldObject: old, options: how.options });
+  const attributes = admissionOf(call, target, {
+    operation: 'UPDATE',
+    object: tracked,
+    oldObject: old,
+    options: how.options,
+  });
   await call.registry.admission.mutate(attributes);
   const object = attributes.object ?? tracked;
   await step(call, 'setting defaults after admission', bytes);
@@ -86,9 +110,10 @@ export async function prepareUpdate(
   const structural = await validateStructure(call, target, object, old);
   normaliseObject(call.registry.scheme, kind, object);
   await step(call, 'preparing', bytes);
-  const guard = target.subresource === undefined
-    ? await runHook(call, kind, { operation: 'UPDATE', draft: object, old, attempt: how.attempt })
-    : NO_GUARD;
+  const guard =
+    target.subresource === undefined
+      ? await runHook(call, kind, { operation: 'UPDATE', draft: object, old, attempt: how.attempt })
+      : NO_GUARD;
   const errors = await validateObject(call, kind, { object, old, structural, bytes }, context);
   await step(call, 'validating the update', bytes);
   refuse(kind, object, [
@@ -103,7 +128,12 @@ export async function prepareUpdate(
   return { object, guard };
 }
 
-export async function admitDelete(call: Call, target: Target, old: KubeObject, options: Readonly<Record<string, unknown>>): Promise<void> {
+export async function admitDelete(
+  call: Call,
+  target: Target,
+  old: KubeObject,
+  options: Readonly<Record<string, unknown>>,
+): Promise<void> {
   const attributes = admissionOf(call, target, { operation: 'DELETE', object: undefined, oldObject: old, options });
   await call.registry.admission.mutate(attributes);
   await call.registry.admission.validate(attributes);
@@ -116,7 +146,11 @@ interface Admitted {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-export function admissionOf(call: Call, target: Target & { readonly name?: string }, what: Admitted): AdmissionAttributes {
+export function admissionOf(
+  call: Call,
+  target: Target & { readonly name?: string },
+  what: Admitted,
+): AdmissionAttributes {
   const meta = what.object?.metadata ?? what.oldObject?.metadata;
   return {
     kind: target.kind,
@@ -135,12 +169,23 @@ export function admissionOf(call: Call, target: Target & { readonly name?: strin
 }
 
 export async function runHook(
-  call: Call, kind: Kind,
-  change: { readonly operation: 'CREATE' | 'UPDATE' | 'DELETE'; readonly draft: KubeObject; readonly old: KubeObject | undefined; readonly attempt: number },
+  call: Call,
+  kind: Kind,
+  change: {
+    readonly operation: 'CREATE' | 'UPDATE' | 'DELETE';
+    readonly draft: KubeObject;
+    readonly old: KubeObject | undefined;
+    readonly attempt: number;
+  },
 ): Promise<WriteGuard> {
   return call.registry.records.guard(kind, { ...change, user: call.user, dryRun: call.dryRun });
 }
 
 export function refuse(kind: Kind, object: KubeObject, errors: readonly FieldError[]): void {
-  if (errors.length > 0) throw apiErrors.invalid({ group: kind.complaintGroup ?? kind.group, kind: kind.kind }, object.metadata?.name ?? '', errors);
+  if (errors.length > 0)
+    throw apiErrors.invalid(
+      { group: kind.complaintGroup ?? kind.group, kind: kind.kind },
+      object.metadata?.name ?? '',
+      errors,
+    );
 }

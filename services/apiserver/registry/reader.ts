@@ -7,14 +7,23 @@ import type { ObjectReader } from '../ports.js';
 import { storeCall } from './store-errors.js';
 import { storageKey } from './target.js';
 
-/** Reads of the watch cache for authorizers, admission and handlers. Asking for a resource that does not exist is a defect. */
+/**
+ * Reads of the watch cache for authorizers, admission and handlers. Asking for a resource that does not exist is a
+ * defect.
+ */
 export function objectReader(scheme: Scheme, cacher: Cacher): ObjectReader {
   const kindOf = (resource: ResourceId): Kind =>
-    present(scheme.byResource(resource), `there is no resource ${resource.group}/${resource.version}/${resource.resource}`);
+    present(
+      scheme.byResource(resource),
+      `there is no resource ${resource.group}/${resource.version}/${resource.resource}`,
+    );
   const reader: ObjectReader = {
     get(resource, ref) {
       const kind = kindOf(resource);
-      return cacher.of(kind).get(storageKey(kind, ref.namespace, ref.name))?.as(kind).object;
+      return cacher
+        .of(kind)
+        .get(storageKey(kind, ref.namespace, ref.name))
+        ?.as(kind).object;
     },
     list(resource, options = {}) {
       const kind = kindOf(resource);

@@ -9,22 +9,40 @@ const PODS = { group: '', resource: 'pods' };
 const handler = {};
 const mutation = { apply: () => undefined };
 const deletion = { held: () => false };
-const change: WriteChange = { operation: 'CREATE', draft: {}, old: undefined, user: { name: 'u', groups: [] }, dryRun: false, attempt: 0 };
+const change: WriteChange = {
+  operation: 'CREATE',
+  draft: {},
+  old: undefined,
+  user: { name: 'u', groups: [] },
+  dryRun: false,
+  attempt: 0,
+};
 
 /** Appends its name to the object's, and claims a key of that name. */
 const naming = (name: string): WriteHook => ({
   before({ draft }) {
     const metadata = ((draft as KubeObject).metadata ??= {});
     metadata.name = `${metadata.name ?? ''}${name}`;
-    return Promise.resolve({ compare: [{ target: 'version', key: Buffer.from(metadata.name), op: '=', value: 0 }], ops: [{ kind: 'put', key: Buffer.from(name), value: Buffer.alloc(0) }] });
+    return Promise.resolve({
+      compare: [{ target: 'version', key: Buffer.from(metadata.name), op: '=', value: 0 }],
+      ops: [{ kind: 'put', key: Buffer.from(name), value: Buffer.alloc(0) }],
+    });
   },
 });
 
 describe('records', () => {
   it.each<[string, ResourceRecord, ResourceRecord]>([
     ['handler', { resource: PODS, handler }, { resource: PODS, handler }],
-    ['handler of a subresource', { resource: PODS, subresources: { x: { handler } } }, { resource: PODS, subresources: { x: { mutation } } }],
-    ['mutation', { resource: PODS, subresources: { x: { mutation } } }, { resource: PODS, subresources: { x: { mutation } } }],
+    [
+      'handler of a subresource',
+      { resource: PODS, subresources: { x: { handler } } },
+      { resource: PODS, subresources: { x: { mutation } } },
+    ],
+    [
+      'mutation',
+      { resource: PODS, subresources: { x: { mutation } } },
+      { resource: PODS, subresources: { x: { mutation } } },
+    ],
     ['deletion rule', { resource: PODS, deletion }, { resource: PODS, deletion }],
   ])('a second %s of one resource is a mistake of ours', (_what, first, second) => {
     const records = new ResourceRecords();
@@ -35,7 +53,9 @@ describe('records', () => {
   });
 
   it('a subresource has a handler or a mutation, not both', () =>
-    expect(() => new ResourceRecords().add({ resource: PODS, subresources: { x: { handler, mutation } } })).toThrow(InvariantError));
+    expect(() => new ResourceRecords().add({ resource: PODS, subresources: { x: { handler, mutation } } })).toThrow(
+      InvariantError,
+    ));
 
   it('hooks add up, in the order in which they came, in one transaction', async () => {
     const records = new ResourceRecords();
@@ -51,6 +71,11 @@ describe('records', () => {
   it('are found by resource and subresource', () => {
     const records = new ResourceRecords();
     records.add({ resource: PODS, subresources: { x: { mutation }, y: { handler } }, deletion });
-    expect([records.handler(PODS), records.handler(PODS, 'y'), records.mutation(PODS, 'x'), records.deletion(PODS)]).toEqual([undefined, handler, mutation, deletion]);
+    expect([
+      records.handler(PODS),
+      records.handler(PODS, 'y'),
+      records.mutation(PODS, 'x'),
+      records.deletion(PODS),
+    ]).toEqual([undefined, handler, mutation, deletion]);
   });
 });

@@ -1,4 +1,7 @@
-/** What a resource does that no row of the scheme can say, in one record; and all records together, as the registry asks them. */
+/**
+ * What a resource does that no row of the scheme can say, in one record; and all records together, as the registry asks
+ * them.
+ */
 import { InvariantError } from '../../../platform/assert.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
 import type { Completion } from '../cacher/resource-cache.js';
@@ -51,7 +54,8 @@ export class ResourceRecords {
   add({ resource, handler, subresources = {}, hooks = [], deletion }: ResourceRecord): void {
     if (handler !== undefined) this.#serve(keyOf(resource), { handler });
     for (const [name, served] of Object.entries(subresources)) this.#serve(keyOf(resource, name), served);
-    if (deletion !== undefined) putOnce(this.#deletions, { key: keyOf(resource), value: deletion, what: 'deletion rule' });
+    if (deletion !== undefined)
+      putOnce(this.#deletions, { key: keyOf(resource), value: deletion, what: 'deletion rule' });
     this.#hooks.set(keyOf(resource), [...(this.#hooks.get(keyOf(resource)) ?? []), ...hooks]);
   }
 
@@ -67,7 +71,10 @@ export class ResourceRecords {
     return this.#deletions.get(keyOf(resource));
   }
 
-  /** What all hooks of the resource want to hold and to happen in the transaction. Later ones see what earlier ones changed. */
+  /**
+   * What all hooks of the resource want to hold and to happen in the transaction. Later ones see what earlier ones
+   * changed.
+   */
   async guard(resource: ResourceKey, change: WriteChange): Promise<WriteGuard> {
     const hooks = this.#hooks.get(keyOf(resource)) ?? [];
     const [only] = hooks;
@@ -79,14 +86,19 @@ export class ResourceRecords {
   }
 
   #serve(key: string, { handler, mutation }: SubresourceRecord): void {
-    if (handler !== undefined && mutation !== undefined) throw new InvariantError(`${key} has a handler and a mutation of its parent`);
-    if (this.#handlers.has(key) || this.#mutations.has(key)) throw new InvariantError(`${key} is served by two records`);
+    if (handler !== undefined && mutation !== undefined)
+      throw new InvariantError(`${key} has a handler and a mutation of its parent`);
+    if (this.#handlers.has(key) || this.#mutations.has(key))
+      throw new InvariantError(`${key} is served by two records`);
     if (handler !== undefined) this.#handlers.set(key, handler);
     if (mutation !== undefined) this.#mutations.set(key, mutation);
   }
 }
 
-function putOnce<T>(map: Map<string, T>, { key, value, what }: { readonly key: string; readonly value: T; readonly what: string }): void {
+function putOnce<T>(
+  map: Map<string, T>,
+  { key, value, what }: { readonly key: string; readonly value: T; readonly what: string },
+): void {
   if (map.has(key)) throw new InvariantError(`${key} has two records with a ${what}`);
   map.set(key, value);
 }

@@ -51,19 +51,30 @@ describe('create', () => {
     await using test = await startRegistry();
     const { service } = test;
     await service.create({ resource: configMaps, namespace, object: configMap('a') });
-    const refused = (object: object, extra = {}) => service.create({ resource: configMaps, namespace, object, ...extra });
+    const refused = (object: object, extra = {}) =>
+      service.create({ resource: configMaps, namespace, object, ...extra });
     await expect(refused(configMap('a'))).rejects.toMatchObject({ code: 409, reason: 'AlreadyExists' });
     await expect(refused({ ...configMap('b'), kind: 'Secret' })).rejects.toMatchObject({ code: 400 });
-    await expect(refused({ ...configMap('b'), metadata: { name: 'b', namespace: 'other' } })).rejects.toMatchObject({ code: 400 });
-    await expect(refused({ ...configMap('b'), metadata: { name: 'b', resourceVersion: '1' } })).rejects.toMatchObject({ code: 500 });
+    await expect(refused({ ...configMap('b'), metadata: { name: 'b', namespace: 'other' } })).rejects.toMatchObject({
+      code: 400,
+    });
+    await expect(refused({ ...configMap('b'), metadata: { name: 'b', resourceVersion: '1' } })).rejects.toMatchObject({
+      code: 500,
+    });
     await expect(refused({ metadata: {} })).rejects.toMatchObject({ code: 422 });
     await expect(refused({ ...configMap('b'), data: { a: 1 } })).rejects.toMatchObject({ code: 400 });
-    await expect(refused({ ...configMap('b'), surprise: 1 }, { fieldValidation: 'Strict' })).rejects.toMatchObject({ code: 400 });
+    await expect(refused({ ...configMap('b'), surprise: 1 }, { fieldValidation: 'Strict' })).rejects.toMatchObject({
+      code: 400,
+    });
     await expect(refused(configMap('B_'))).rejects.toMatchObject({ code: 422 });
     // CVE-2019-11247 and CVE-2022-3162: scope and name stay inside their place.
-    await expect(service.get({ resource: configMaps, namespace: '../x', name: 'a' })).rejects.toMatchObject({ code: 400 });
+    await expect(service.get({ resource: configMaps, namespace: '../x', name: 'a' })).rejects.toMatchObject({
+      code: 400,
+    });
     await expect(service.get({ resource: namespaces, namespace: 'x', name: 'a' })).rejects.toMatchObject({ code: 400 });
-    await expect(service.get({ resource: { group: '', version: 'v1', resource: '__proto__' }, name: 'a' })).rejects.toMatchObject({ code: 404 });
+    await expect(
+      service.get({ resource: { group: '', version: 'v1', resource: '__proto__' }, name: 'a' }),
+    ).rejects.toMatchObject({ code: 404 });
   });
 
   it('does nothing on a dry run', async () => {
@@ -81,17 +92,34 @@ describe('update and patch', () => {
     const first = await service.create({ resource: configMaps, namespace, object: configMap('a') });
     const versioned = { ...first.object, data: { k: '1' } };
     await service.update({ resource: configMaps, namespace, name: 'a', object: versioned });
-    await expect(service.update({ resource: configMaps, namespace, name: 'a', object: versioned })).rejects.toMatchObject({ reason: 'Conflict' });
-    await Promise.all(Array.from({ length: 10 }, (_, i) =>
-      service.patch({ resource: configMaps, namespace, name: 'a', type: 'merge', patch: { data: { [`p${i}`]: 'x' } } })));
-    expect(Object.keys(await data(service, 'a') as object)).toHaveLength(11);
+    await expect(
+      service.update({ resource: configMaps, namespace, name: 'a', object: versioned }),
+    ).rejects.toMatchObject({ reason: 'Conflict' });
+    await Promise.all(
+      Array.from({ length: 10 }, (_, i) =>
+        service.patch({
+          resource: configMaps,
+          namespace,
+          name: 'a',
+          type: 'merge',
+          patch: { data: { [`p${i}`]: 'x' } },
+        }),
+      ),
+    );
+    expect(Object.keys((await data(service, 'a')) as object)).toHaveLength(11);
   });
 
   it('write nothing when nothing changes', async () => {
     await using test = await startRegistry();
     const { service } = test;
     const first = await service.create({ resource: configMaps, namespace, object: configMap('a', { k: 'v' }) });
-    const again = await service.patch({ resource: configMaps, namespace, name: 'a', type: 'merge', patch: { data: { k: 'v' } } });
+    const again = await service.patch({
+      resource: configMaps,
+      namespace,
+      name: 'a',
+      type: 'merge',
+      patch: { data: { k: 'v' } },
+    });
     expect(again.resourceVersion).toBe(first.resourceVersion);
   });
 
@@ -100,18 +128,29 @@ describe('update and patch', () => {
     const { service } = test;
     await service.create({ resource: configMaps, namespace, object: configMap('a') });
     const patch = { metadata: { resourceVersion: '1' }, data: { k: 'v' } };
-    await expect(service.patch({ resource: configMaps, namespace, name: 'a', type: 'merge', patch })).rejects.toMatchObject({ code: 409 });
+    await expect(
+      service.patch({ resource: configMaps, namespace, name: 'a', type: 'merge', patch }),
+    ).rejects.toMatchObject({ code: 409 });
   });
 
   it('keep what the server owns', async () => {
     await using test = await startRegistry();
     const { service } = test;
     const { object } = await service.create({ resource: configMaps, namespace, object: configMap('a') });
-    const changed = { ...object, metadata: { ...object.metadata, creationTimestamp: '2001-01-01T00:00:00Z', deletionTimestamp: '2001-01-01T00:00:00Z' } };
+    const changed = {
+      ...object,
+      metadata: {
+        ...object.metadata,
+        creationTimestamp: '2001-01-01T00:00:00Z',
+        deletionTimestamp: '2001-01-01T00:00:00Z',
+      },
+    };
     const updated = await service.update({ resource: configMaps, namespace, name: 'a', object: changed });
     expect(updated.object.metadata).toEqual(object.metadata);
     const other = { ...object, metadata: { ...object.metadata, uid: 'another' } };
-    await expect(service.update({ resource: configMaps, namespace, name: 'a', object: other })).rejects.toMatchObject({ code: 409 });
+    await expect(service.update({ resource: configMaps, namespace, name: 'a', object: other })).rejects.toMatchObject({
+      code: 409,
+    });
   });
 });
 
@@ -124,32 +163,63 @@ describe('delete', () => {
     const first = await service.delete({ resource: configMaps, namespace, name: 'a' });
     expect(first.gone).toBe(false);
     expect(first.handle.object.metadata?.deletionTimestamp).toBeDefined();
-    await expect(service.patch({ resource: configMaps, namespace, name: 'a', type: 'merge', patch: { metadata: { finalizers: ['example.com/hold', 'example.com/new'] } } }))
-      .rejects.toMatchObject({ code: 422 });
-    await service.patch({ resource: configMaps, namespace, name: 'a', type: 'merge', patch: { metadata: { finalizers: null } } });
+    await expect(
+      service.patch({
+        resource: configMaps,
+        namespace,
+        name: 'a',
+        type: 'merge',
+        patch: { metadata: { finalizers: ['example.com/hold', 'example.com/new'] } },
+      }),
+    ).rejects.toMatchObject({ code: 422 });
+    await service.patch({
+      resource: configMaps,
+      namespace,
+      name: 'a',
+      type: 'merge',
+      patch: { metadata: { finalizers: null } },
+    });
     await expect(service.get({ resource: configMaps, namespace, name: 'a' })).rejects.toMatchObject({ code: 404 });
   });
 
   it('adds the finalizer of the propagation policy', async () => {
     await using test = await startRegistry();
     await test.service.create({ resource: configMaps, namespace, object: configMap('a') });
-    const result = await test.service.delete({ resource: configMaps, namespace, name: 'a', options: { propagationPolicy: 'Foreground' } });
-    expect(result).toMatchObject({ gone: false, handle: { object: { metadata: { finalizers: ['foregroundDeletion'] } } } });
+    const result = await test.service.delete({
+      resource: configMaps,
+      namespace,
+      name: 'a',
+      options: { propagationPolicy: 'Foreground' },
+    });
+    expect(result).toMatchObject({
+      gone: false,
+      handle: { object: { metadata: { finalizers: ['foregroundDeletion'] } } },
+    });
   });
 
   it('checks preconditions', async () => {
     await using test = await startRegistry();
     await test.service.create({ resource: configMaps, namespace, object: configMap('a') });
-    await expect(test.service.delete({ resource: configMaps, namespace, name: 'a', options: { preconditions: { uid: 'x' } } }))
-      .rejects.toMatchObject({ code: 409 });
+    await expect(
+      test.service.delete({ resource: configMaps, namespace, name: 'a', options: { preconditions: { uid: 'x' } } }),
+    ).rejects.toMatchObject({ code: 409 });
   });
 
   it('takes a collection by selector', async () => {
     await using test = await startRegistry();
-    for (const [name, app] of [['a', 'x'], ['b', 'y'], ['c', 'x']] as const) {
+    for (const [name, app] of [
+      ['a', 'x'],
+      ['b', 'y'],
+      ['c', 'x'],
+    ] as const) {
       await test.service.create({ resource: pods, namespace, object: pod(name, { app }) });
     }
-    await test.service.deleteCollection({ resource: pods, namespace, labelSelector: 'app=x', options: { gracePeriodSeconds: 0 } });
+    await test.service.deleteCollection({
+      resource: pods,
+      namespace,
+      labelSelector: 'app=x',
+      options: { gracePeriodSeconds: 0 },
+    });
     const left = await test.service.list({ resource: pods, namespace });
     expect(left.items.map((item) => item.object.metadata?.name)).toEqual(['b']);
   });
@@ -159,12 +229,18 @@ describe('list and watch', () => {
   it('pages stay consistent while objects come and go', async () => {
     await using test = await startRegistry();
     const { service } = test;
-    for (const name of ['a', 'b', 'c', 'd']) await service.create({ resource: configMaps, namespace, object: configMap(name) });
+    for (const name of ['a', 'b', 'c', 'd'])
+      await service.create({ resource: configMaps, namespace, object: configMap(name) });
     const first = await service.list({ resource: configMaps, namespace, limit: 2 });
     expect(first.metadata.remainingItemCount).toBe(2);
     await service.delete({ resource: configMaps, namespace, name: 'c' });
     await service.create({ resource: configMaps, namespace, object: configMap('e') });
-    const second = await service.list({ resource: configMaps, namespace, limit: 9, continue: first.metadata.continue! });
+    const second = await service.list({
+      resource: configMaps,
+      namespace,
+      limit: 9,
+      continue: first.metadata.continue!,
+    });
     expect(second.items.map((item) => item.object.metadata?.name)).toEqual(['c', 'd']);
     expect(second.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
   });
@@ -172,11 +248,14 @@ describe('list and watch', () => {
   it('an expired page says how to go on', async () => {
     await using test = await startRegistry();
     const { service } = test;
-    for (const name of ['a', 'b', 'c']) await service.create({ resource: configMaps, namespace, object: configMap(name) });
+    for (const name of ['a', 'b', 'c'])
+      await service.create({ resource: configMaps, namespace, object: configMap(name) });
     const first = await service.list({ resource: configMaps, namespace, limit: 1 });
     await service.delete({ resource: configMaps, namespace, name: 'b' });
     await test.store.compact(test.store.revision);
-    const failure = await service.list({ resource: configMaps, namespace, continue: first.metadata.continue! }).catch((error: unknown) => error);
+    const failure = await service
+      .list({ resource: configMaps, namespace, continue: first.metadata.continue! })
+      .catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 410, reason: 'Expired' });
     const token = (failure as { status: { metadata: { continue: string } } }).status.metadata.continue;
     const rest = await service.list({ resource: configMaps, namespace, continue: token });
@@ -187,9 +266,15 @@ describe('list and watch', () => {
     await using test = await startRegistry();
     const { service } = test;
     const start = await service.create({ resource: pods, namespace, object: pod('a', { app: 'x' }) });
-    const events = service.watch({ resource: pods, namespace, labelSelector: 'app=x', resourceVersion: start.resourceVersion });
+    const events = service.watch({
+      resource: pods,
+      namespace,
+      labelSelector: 'app=x',
+      resourceVersion: start.resourceVersion,
+    });
     await service.create({ resource: pods, namespace, object: pod('b', { app: 'y' }) });
-    const label = (name: string, app: string) => service.patch({ resource: pods, namespace, name, type: 'merge', patch: { metadata: { labels: { app } } } });
+    const label = (name: string, app: string) =>
+      service.patch({ resource: pods, namespace, name, type: 'merge', patch: { metadata: { labels: { app } } } });
     await label('a', 'y');
     await label('b', 'x');
     await service.delete({ resource: pods, namespace, name: 'b', options: { gracePeriodSeconds: 0 } });
@@ -202,7 +287,12 @@ describe('list and watch', () => {
     await service.create({ resource: configMaps, namespace, object: configMap('a') });
     await service.list({ resource: configMaps, namespace });
     expect(await take(service.watch({ resource: configMaps }), 1)).toEqual(['ADDED a']);
-    const streamed = service.watch({ resource: configMaps, sendInitialEvents: true, allowWatchBookmarks: true, resourceVersionMatch: 'NotOlderThan' });
+    const streamed = service.watch({
+      resource: configMaps,
+      sendInitialEvents: true,
+      allowWatchBookmarks: true,
+      resourceVersionMatch: 'NotOlderThan',
+    });
     expect(await take(streamed, 2)).toEqual(['ADDED a', 'BOOKMARK ']);
     expect(() => service.watch({ resource: configMaps, sendInitialEvents: true })).toThrow('resourceVersionMatch');
   });
@@ -212,7 +302,14 @@ describe('list and watch', () => {
     const { service } = test;
     const first = await service.create({ resource: configMaps, namespace, object: configMap('a', { n: '0' }) });
     const count = 2100;
-    for (let n = 1; n <= count; n++) await service.patch({ resource: configMaps, namespace, name: 'a', type: 'merge', patch: { data: { n: String(n) } } });
+    for (let n = 1; n <= count; n++)
+      await service.patch({
+        resource: configMaps,
+        namespace,
+        name: 'a',
+        type: 'merge',
+        patch: { data: { n: String(n) } },
+      });
     const seen: string[] = [];
     for await (const { handle } of service.watch({ resource: configMaps, resourceVersion: first.resourceVersion })) {
       seen.push(((handle.object as UnknownObject)['data'] as { n: string }).n);
@@ -220,7 +317,9 @@ describe('list and watch', () => {
     }
     expect(seen).toEqual(Array.from({ length: count }, (_, i) => String(i + 1)));
     await test.store.compact(test.store.revision);
-    await expect(take(service.watch({ resource: configMaps, resourceVersion: first.resourceVersion }), 1)).rejects.toMatchObject({ reason: 'Expired' });
+    await expect(
+      take(service.watch({ resource: configMaps, resourceVersion: first.resourceVersion }), 1),
+    ).rejects.toMatchObject({ reason: 'Expired' });
   });
 
   it('selects by name, and by fields of the kind', async () => {
@@ -228,7 +327,9 @@ describe('list and watch', () => {
     const { service } = test;
     for (const name of ['a', 'b']) await service.create({ resource: pods, namespace, object: pod(name) });
     const names = async (fieldSelector: string) =>
-      (await service.list({ resource: pods, namespace, fieldSelector })).items.map((item) => item.object.metadata?.name);
+      (await service.list({ resource: pods, namespace, fieldSelector })).items.map(
+        (item) => item.object.metadata?.name,
+      );
     expect(await names('metadata.name=a')).toEqual(['a']);
     expect(await names('metadata.name!=a')).toEqual(['b']);
     expect(await names('metadata.name=a,metadata.name=b')).toEqual([]);
@@ -240,10 +341,15 @@ describe('list and watch', () => {
   it('refuses selectors and versions that make no sense', async () => {
     await using test = await startRegistry();
     const { service } = test;
-    await expect(service.list({ resource: pods, fieldSelector: 'spec.nothing=x' })).rejects.toMatchObject({ code: 400, message: 'field label not supported: spec.nothing' });
+    await expect(service.list({ resource: pods, fieldSelector: 'spec.nothing=x' })).rejects.toMatchObject({
+      code: 400,
+      message: 'field label not supported: spec.nothing',
+    });
     await expect(service.list({ resource: pods, labelSelector: '=,' })).rejects.toMatchObject({ code: 400 });
     await expect(service.list({ resource: pods, resourceVersion: 'x' })).rejects.toMatchObject({ code: 400 });
-    await expect(service.list({ resource: pods, resourceVersion: '0', resourceVersionMatch: 'Exact' })).rejects.toMatchObject({ code: 400 });
+    await expect(
+      service.list({ resource: pods, resourceVersion: '0', resourceVersionMatch: 'Exact' }),
+    ).rejects.toMatchObject({ code: 400 });
     await expect(service.list({ resource: pods, continue: 'x' })).rejects.toMatchObject({ code: 400 });
   });
 });
@@ -256,21 +362,57 @@ describe('versions', () => {
     await using test = await startRegistry();
     const { service } = test;
     const event: UnknownObject = {
-      metadata: { name: 'e' }, regarding: { kind: 'Pod', name: 'a', namespace }, reason: 'R', note: 'text', type: 'Normal', action: 'A',
-      eventTime: '2026-01-01T00:00:00.000000Z', reportingController: 'example.com/c', reportingInstance: 'c-1',
+      metadata: { name: 'e' },
+      regarding: { kind: 'Pod', name: 'a', namespace },
+      reason: 'R',
+      note: 'text',
+      type: 'Normal',
+      action: 'A',
+      eventTime: '2026-01-01T00:00:00.000000Z',
+      reportingController: 'example.com/c',
+      reportingInstance: 'c-1',
     };
     await service.create({ resource: events('events.k8s.io'), namespace, object: event });
     const core = await service.list({ resource: events(''), namespace, fieldSelector: 'involvedObject.name=a' });
-    expect(core.items.map((item) => item.object)).toMatchObject([{ apiVersion: 'v1', kind: 'Event', message: 'text', involvedObject: { name: 'a' } }]);
+    expect(core.items.map((item) => item.object)).toMatchObject([
+      { apiVersion: 'v1', kind: 'Event', message: 'text', involvedObject: { name: 'a' } },
+    ]);
     const scaler: UnknownObject = {
-      metadata: { name: 'h' }, spec: { maxReplicas: 3, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' }, targetCPUUtilizationPercentage: 50 },
+      metadata: { name: 'h' },
+      spec: {
+        maxReplicas: 3,
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' },
+        targetCPUUtilizationPercentage: 50,
+      },
     };
     await service.create({ resource: scalers('v1'), namespace, object: scaler });
-    const dry = await service.patch({ resource: scalers('v1'), namespace, name: 'h', type: 'merge', patch: { spec: { maxReplicas: 9 } }, dryRun: true });
-    expect(dry.object).toMatchObject({ apiVersion: 'autoscaling/v1', spec: { maxReplicas: 9, targetCPUUtilizationPercentage: 50 } });
-    const patched = await service.patch({ resource: scalers('v2'), namespace, name: 'h', type: 'merge', patch: { spec: { maxReplicas: 4 } } });
-    expect(patched.object).toMatchObject({ apiVersion: 'autoscaling/v2', spec: { maxReplicas: 4, metrics: [{ type: 'Resource' }] } });
+    const dry = await service.patch({
+      resource: scalers('v1'),
+      namespace,
+      name: 'h',
+      type: 'merge',
+      patch: { spec: { maxReplicas: 9 } },
+      dryRun: true,
+    });
+    expect(dry.object).toMatchObject({
+      apiVersion: 'autoscaling/v1',
+      spec: { maxReplicas: 9, targetCPUUtilizationPercentage: 50 },
+    });
+    const patched = await service.patch({
+      resource: scalers('v2'),
+      namespace,
+      name: 'h',
+      type: 'merge',
+      patch: { spec: { maxReplicas: 4 } },
+    });
+    expect(patched.object).toMatchObject({
+      apiVersion: 'autoscaling/v2',
+      spec: { maxReplicas: 4, metrics: [{ type: 'Resource' }] },
+    });
     const read = await service.get({ resource: scalers('v1'), namespace, name: 'h' });
-    expect(read.object).toMatchObject({ apiVersion: 'autoscaling/v1', spec: { maxReplicas: 4, targetCPUUtilizationPercentage: 50 } });
+    expect(read.object).toMatchObject({
+      apiVersion: 'autoscaling/v1',
+      spec: { maxReplicas: 4, targetCPUUtilizationPercentage: 50 },
+    });
   });
 });

@@ -1,11 +1,26 @@
 /**
- * The registry: every verb on every kind, driven by the rows of the scheme. In: one identity's requests, from the fronts and
- * from clients in this process. Out: objects of the watch cache, writes to the store. It knows no kind by name and no
- * transport. It admits (admission) but does not authorize: the fronts do, and in-process identities are trusted.
+ * The registry: every verb on every kind, driven by the rows of the scheme. In: one identity's requests, from the
+ * fronts and from clients in this process. Out: objects of the watch cache, writes to the store. It knows no kind by
+ * name and no transport. It admits (admission) but does not authorize: the fronts do, and in-process identities are
+ * trusted.
  */
 import type {
-  CallOptions, CreateRequest, DeleteCollectionRequest, DeleteRequest, DeleteResult, GetRequest, ListRequest, ObjectHandle, ObjectList,
-  ObjectService, PatchRequest, ServedResource, UpdateRequest, UserInfo, WatchEvent, WatchRequest,
+  CallOptions,
+  CreateRequest,
+  DeleteCollectionRequest,
+  DeleteRequest,
+  DeleteResult,
+  GetRequest,
+  ListRequest,
+  ObjectHandle,
+  ObjectList,
+  ObjectService,
+  PatchRequest,
+  ServedResource,
+  UpdateRequest,
+  UserInfo,
+  WatchEvent,
+  WatchRequest,
 } from '../../../apimachinery/object-service.js';
 import { customResourceDefinitions } from '../../../apimachinery/gen/resources.js';
 import type { KubeObject, ResourceId } from '../../../apimachinery/object.js';
@@ -52,7 +67,10 @@ export class Registry {
     return new UserService(this.#context, user);
   }
 
-  /** Adds what a built-in resource does beyond its row, before anything is read. Throws InvariantError for what is there already. */
+  /**
+   * Adds what a built-in resource does beyond its row, before anything is read. Throws InvariantError for what is there
+   * already.
+   */
   register(record: ResourceRecord): void {
     const { records, scheme, cacher } = this.#context;
     records.add(record);
@@ -80,7 +98,12 @@ class UserService implements ObjectService {
   discover(options: CallOptions = {}): AsyncIterable<readonly ServedResource[]> {
     const { scheme, clock, cacher } = this.#registry;
     const fresh = () => storeCall(cacher.fresh(options.signal));
-    return served({ scheme, clock, fresh, changes: () => this.watch({ resource: customResourceDefinitions }, options) });
+    return served({
+      scheme,
+      clock,
+      fresh,
+      changes: () => this.watch({ resource: customResourceDefinitions }, options),
+    });
   }
 
   async get(request: GetRequest, options: CallOptions = {}): Promise<ObjectHandle> {
@@ -100,12 +123,19 @@ class UserService implements ObjectService {
   async list(request: ListRequest, options: CallOptions = {}): Promise<ObjectList> {
     const target = resolveTarget(this.#registry.scheme, request, 'list');
     const handled = readByHandler(this.#call({}, options), target);
-    if (handled !== undefined) return { metadata: {}, items: (await handled).filter(selectsHandled(target.kind, request)) };
-    return storeCall(list(this.#registry.cacher, target.kind, {
-      selection: selectionOf(target.kind, { ...request, namespace: target.namespace }),
-      limit: request.limit ?? 0, continue: request.continue, resourceVersion: request.resourceVersion,
-      resourceVersionMatch: request.resourceVersionMatch, signal: options.signal, pace: paceOf(this.#registry, options),
-    }));
+    if (handled !== undefined)
+      return { metadata: {}, items: (await handled).filter(selectsHandled(target.kind, request)) };
+    return storeCall(
+      list(this.#registry.cacher, target.kind, {
+        selection: selectionOf(target.kind, { ...request, namespace: target.namespace }),
+        limit: request.limit ?? 0,
+        continue: request.continue,
+        resourceVersion: request.resourceVersion,
+        resourceVersionMatch: request.resourceVersionMatch,
+        signal: options.signal,
+        pace: paceOf(this.#registry, options),
+      }),
+    );
   }
 
   /** Throws at once what can be known at once; everything else while iterating. */
@@ -123,18 +153,27 @@ class UserService implements ObjectService {
   }
 
   async *#watch(
-    kind: NamedTarget['kind'], query: Omit<WatchRequest, 'resourceVersion'> & { selection: ReturnType<typeof selectionOf>; resourceVersion: number | undefined },
+    kind: NamedTarget['kind'],
+    query: Omit<WatchRequest, 'resourceVersion'> & {
+      selection: ReturnType<typeof selectionOf>;
+      resourceVersion: number | undefined;
+    },
     options: CallOptions,
   ): AsyncGenerator<WatchEvent> {
     const end = new AbortController();
     const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal]);
-    const timer = query.timeoutSeconds === undefined || query.timeoutSeconds <= 0
-      ? undefined
-      : this.#registry.clock.after(query.timeoutSeconds * 1000, () => end.abort());
+    const timer =
+      query.timeoutSeconds === undefined || query.timeoutSeconds <= 0
+        ? undefined
+        : this.#registry.clock.after(query.timeoutSeconds * 1000, () => end.abort());
     try {
       yield* watch(this.#registry.cacher, kind, {
-        selection: query.selection, resourceVersion: query.resourceVersion, bookmarks: query.allowWatchBookmarks === true,
-        sendInitialEvents: query.sendInitialEvents, signal, pace: paceOf(this.#registry, options),
+        selection: query.selection,
+        resourceVersion: query.resourceVersion,
+        bookmarks: query.allowWatchBookmarks === true,
+        sendInitialEvents: query.sendInitialEvents,
+        signal,
+        pace: paceOf(this.#registry, options),
       });
     } catch (error) {
       if (!signal.aborted) throw toApiError(error);
@@ -174,16 +213,23 @@ class UserService implements ObjectService {
     checkType(this.#registry.scheme, object, { kind, shape });
     await step(call, 'checking fields');
     checkFields(call, { kind, shape }, object);
-    if ((object.metadata?.name ?? '') === '') throw apiErrors.badRequest(`the name of the object (${target.name} based on URL) was undeterminable: name must be provided`);
+    if ((object.metadata?.name ?? '') === '')
+      throw apiErrors.badRequest(
+        `the name of the object (${target.name} based on URL) was undeterminable: name must be provided`,
+      );
     checkScope(object, target);
     const version = conditionOf(object.metadata);
     const isScale = target.subresource?.name === 'scale';
     const mutation = this.#mutation(target);
     const written = await updateExisting(call, target, {
-      conditional: version !== '', options: optionsBody(call, 'UpdateOptions'), trusted: mutation !== undefined,
+      conditional: version !== '',
+      options: optionsBody(call, 'UpdateOptions'),
+      trusted: mutation !== undefined,
       draft: (old, base) => {
         // A Scale without a version has that of its parent.
-        const takesAny = kind.strategy.allowUnconditionalUpdate !== false || (isScale && (object.metadata?.resourceVersion ?? '') === '');
+        const takesAny =
+          kind.strategy.allowUnconditionalUpdate !== false ||
+          (isScale && (object.metadata?.resourceVersion ?? '') === '');
         if (version === '' && !takesAny) throw versionMissing(target);
         checkReplacedUid(object, old, target);
         if (version !== '' && version !== base.resourceVersion) throw modified(kind, target.name);
@@ -193,7 +239,9 @@ class UserService implements ObjectService {
         mutation.apply(draft, object, this.#resourceCall(call, target));
         return draft;
       },
-      ...(kind.strategy.allowCreateOnUpdate === true && target.subresource === undefined ? { whenMissing: () => createReplacement(call, target, object) } : {}),
+      ...(kind.strategy.allowCreateOnUpdate === true && target.subresource === undefined
+        ? { whenMissing: () => createReplacement(call, target, object) }
+        : {}),
     });
     return this.#view(target, written);
   }
@@ -214,16 +262,25 @@ class UserService implements ObjectService {
     const call = this.#call({ dryRun: request.options?.dryRun }, options);
     const pace = paceOf(this.#registry, options);
     const { options: deleteOptions = {}, ...query } = request;
-    const found = await storeCall(list(this.#registry.cacher, target.kind, {
-      selection: selectionOf(target.kind, { ...query, namespace: target.namespace }), limit: query.limit ?? 0, continue: query.continue,
-      resourceVersion: query.resourceVersion, resourceVersionMatch: query.resourceVersionMatch, signal: options.signal, pace,
-    }));
+    const found = await storeCall(
+      list(this.#registry.cacher, target.kind, {
+        selection: selectionOf(target.kind, { ...query, namespace: target.namespace }),
+        limit: query.limit ?? 0,
+        continue: query.continue,
+        resourceVersion: query.resourceVersion,
+        resourceVersionMatch: query.resourceVersionMatch,
+        signal: options.signal,
+        pace,
+      }),
+    );
     for (const batch of batchesOf(found.items)) {
       await pace.step('deleting', Infinity);
-      await Promise.all(batch.map(async ({ location: { key, namespace, name } }) => {
-        const named = { ...target, namespace: namespace === '' ? undefined : namespace, name, key };
-        await deleteObject(call, named, deleteOptions).catch(ignoreNotFound);
-      }));
+      await Promise.all(
+        batch.map(async ({ location: { key, namespace, name } }) => {
+          const named = { ...target, namespace: namespace === '' ? undefined : namespace, name, key };
+          await deleteObject(call, named, deleteOptions).catch(ignoreNotFound);
+        }),
+      );
     }
     return found;
   }
@@ -242,17 +299,33 @@ class UserService implements ObjectService {
 
   #resourceCall(call: Call, target: NamedTarget): Parameters<ParentMutation['apply']>[2] {
     return {
-      user: call.user, kind: target.kind, name: target.name, dryRun: call.dryRun,
+      user: call.user,
+      kind: target.kind,
+      name: target.name,
+      dryRun: call.dryRun,
       ...(target.namespace === undefined ? {} : { namespace: target.namespace }),
       ...(target.subresource === undefined ? {} : { subresource: target.subresource.name }),
       warn: (message) => call.options.report?.warn(message),
     };
   }
 
-  #call(request: { readonly dryRun?: boolean | undefined; readonly fieldManager?: string; readonly fieldValidation?: Call['fieldValidation']; readonly body?: Call['body'] }, options: CallOptions): Call {
+  #call(
+    request: {
+      readonly dryRun?: boolean | undefined;
+      readonly fieldManager?: string;
+      readonly fieldValidation?: Call['fieldValidation'];
+      readonly body?: Call['body'];
+    },
+    options: CallOptions,
+  ): Call {
     return {
-      registry: this.#registry, user: this.#user, options, dryRun: request.dryRun === true,
-      fieldManager: request.fieldManager ?? managerOf(this.#user), fieldValidation: request.fieldValidation ?? 'Warn', body: request.body,
+      registry: this.#registry,
+      user: this.#user,
+      options,
+      dryRun: request.dryRun === true,
+      fieldManager: request.fieldManager ?? managerOf(this.#user),
+      fieldValidation: request.fieldValidation ?? 'Warn',
+      body: request.body,
     };
   }
 }
@@ -278,7 +351,10 @@ function* batchesOf(objects: readonly CachedObject[]): Generator<readonly Cached
   if (batch.length > 0) yield batch;
 }
 
-/** A PUT to a name that does not exist, of a kind that allows it. Which version it meant to replace does not matter; which object does. */
+/**
+ * A PUT to a name that does not exist, of a kind that allows it. Which version it meant to replace does not matter;
+ * which object does.
+ */
 async function createReplacement(call: Call, target: NamedTarget, object: KubeObject): Promise<CachedObject> {
   const { resourceVersion: _replaced, ...metadata } = metaOf(object);
   checkReplacedUid(object, {}, target);
@@ -288,7 +364,10 @@ async function createReplacement(call: Call, target: NamedTarget, object: KubeOb
 
 function optionsBody(call: Call, kind: 'CreateOptions' | 'UpdateOptions'): Record<string, unknown> {
   return {
-    apiVersion: 'meta.k8s.io/v1', kind, fieldManager: call.fieldManager, fieldValidation: call.fieldValidation,
+    apiVersion: 'meta.k8s.io/v1',
+    kind,
+    fieldManager: call.fieldManager,
+    fieldValidation: call.fieldValidation,
     ...(call.dryRun ? { dryRun: ['All'] } : {}),
   };
 }
@@ -296,4 +375,3 @@ function optionsBody(call: Call, kind: 'CreateOptions' | 'UpdateOptions'): Recor
 function ignoreNotFound(error: unknown): void {
   if (!(error instanceof Error && 'reason' in error && error.reason === 'NotFound')) throw error;
 }
-

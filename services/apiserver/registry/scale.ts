@@ -13,10 +13,12 @@ const SCALE_META = new Set(['name', 'namespace', 'uid', 'resourceVersion', 'crea
 export function scaleOf(kind: Kind, parent: KubeObject): UnknownObject {
   const facts = factsOf(kind);
   const meta = parent.metadata ?? {};
-  const selector = facts.labelSelectorPath === undefined ? undefined : selectorText(read(parent, facts.labelSelectorPath));
+  const selector =
+    facts.labelSelectorPath === undefined ? undefined : selectorText(read(parent, facts.labelSelectorPath));
   const wanted = numberAt(parent, facts.specReplicasPath);
   return {
-    apiVersion: 'autoscaling/v1', kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    kind: 'Scale',
     metadata: Object.fromEntries(Object.entries(meta).filter(([field]) => SCALE_META.has(field))),
     // As its encoding has it: none is left out.
     spec: wanted === 0 ? {} : { replicas: wanted },
@@ -30,20 +32,25 @@ export function withScale(kind: Kind, parent: KubeObject, scale: KubeObject): Ku
   const spec = (scale as UnknownObject)['spec'];
   const replicas = isObject(spec) ? (spec['replicas'] ?? 0) : 0;
   if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0) {
-    throw apiErrors.invalid({ group: 'autoscaling', kind: 'Scale' }, parent.metadata?.name ?? '',
-      [fieldErrors.invalid('spec.replicas', replicas, 'must be greater than or equal to 0')]);
+    throw apiErrors.invalid({ group: 'autoscaling', kind: 'Scale' }, parent.metadata?.name ?? '', [
+      fieldErrors.invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
+    ]);
   }
   const draft = cloneJson(parent);
   write(draft as JsonObject, segments(facts.specReplicasPath), replicas);
   return draft;
 }
 
-const factsOf = (kind: Kind): ScaleFacts => present(kind.scale, `${kind.resource} has a scale subresource but no scale facts`);
+const factsOf = (kind: Kind): ScaleFacts =>
+  present(kind.scale, `${kind.resource} has a scale subresource but no scale facts`);
 
 const segments = (path: string): string[] => path.replace(/^\./, '').split('.');
 
 function read(object: KubeObject, path: string): unknown {
-  return segments(path).reduce<unknown>((value, segment) => (isObject(value) ? getOwn(value, segment) : undefined), object);
+  return segments(path).reduce<unknown>(
+    (value, segment) => (isObject(value) ? getOwn(value, segment) : undefined),
+    object,
+  );
 }
 
 function numberAt(object: KubeObject, path: string): number {
@@ -67,5 +74,7 @@ function selectorText(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (!isObject(value)) return undefined;
   const isSelector = 'matchLabels' in value || 'matchExpressions' in value;
-  return (isSelector ? labelSelectorOf(value as LabelSelectorObject) : labelSelectorOfMap(value as Record<string, string>)).format();
+  return (
+    isSelector ? labelSelectorOf(value as LabelSelectorObject) : labelSelectorOfMap(value as Record<string, string>)
+  ).format();
 }

@@ -15,7 +15,12 @@ export interface ServedParts {
 /** Definitions that are created together are told together: each answer is the whole list. */
 const GATHER_MS = 100;
 
-export async function* served({ scheme, clock, fresh, changes }: ServedParts): AsyncGenerator<readonly ServedResource[]> {
+export async function* served({
+  scheme,
+  clock,
+  fresh,
+  changes,
+}: ServedParts): AsyncGenerator<readonly ServedResource[]> {
   await fresh();
   let told = scheme.generation;
   yield resourcesOf(scheme);

@@ -9,7 +9,9 @@ export function toApiError(error: unknown): unknown {
     case 'closed':
       return retryLater(apiErrors.serviceUnavailable(`the store cannot be reached: ${error.message}`));
     case 'unknown-outcome':
-      return apiErrors.timeout(`request did not complete within the allotted timeout; it may or may not have taken effect: ${error.message}`);
+      return apiErrors.timeout(
+        `request did not complete within the allotted timeout; it may or may not have taken effect: ${error.message}`,
+      );
     case 'compacted':
       return apiErrors.expired(`the requested version is no longer kept: ${error.message}`);
     case 'future-revision':

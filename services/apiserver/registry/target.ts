@@ -24,14 +24,18 @@ export interface TargetRequest {
   readonly subresource?: string | undefined;
 }
 
-/** 404 for what the scheme does not hold, 405 for a verb it does not offer, 400 for a scope that is not the kind's (CVE-2019-11247). */
+/**
+ * 404 for what the scheme does not hold, 405 for a verb it does not offer, 400 for a scope that is not the kind's
+ * (CVE-2019-11247).
+ */
 export function resolveTarget(scheme: Scheme, request: TargetRequest, verb: string): Target {
   const kind = scheme.byResource(request.resource);
   if (kind === undefined) throw noSuchResource();
   let subresource: SubresourceFacts | undefined;
   if (request.subresource !== undefined && request.subresource !== '') {
     subresource = kind.subresources.find((candidate) => candidate.name === request.subresource);
-    if (subresource === undefined) throw kind.isCustom === true ? apiErrors.notFound(kind, request.name ?? '') : noSuchResource();
+    if (subresource === undefined)
+      throw kind.isCustom === true ? apiErrors.notFound(kind, request.name ?? '') : noSuchResource();
   }
   if (!(subresource ?? kind).verbs.includes(verb)) throw apiErrors.methodNotAllowed(kind, verb);
   const namespace = request.namespace === '' ? undefined : request.namespace;
@@ -68,14 +72,26 @@ export function bodyKind(target: Target): GroupVersionKind {
 /** For a method that means no verb at the path, whatever stands there. */
 export function methodNotAllowed(): ApiError {
   return new ApiError({
-    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: 'MethodNotAllowed', code: 405, details: {},
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    reason: 'MethodNotAllowed',
+    code: 405,
+    details: {},
     message: 'the server does not allow this method on the requested resource',
   });
 }
 
 export function noSuchResource(): ApiError {
   return new ApiError({
-    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: 'NotFound', code: 404, details: {},
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    reason: 'NotFound',
+    code: 404,
+    details: {},
     message: 'the server could not find the requested resource',
   });
 }
@@ -83,6 +99,12 @@ export function noSuchResource(): ApiError {
 /** A name becomes a part of a key: it must not be able to leave its place (CVE-2022-3162). */
 function checkSegment(what: 'Name' | 'Namespace', value: string): void {
   const part = ['/', '%', '\0'].find((char) => value.includes(char));
-  const why = value === '.' || value === '..' ? `may not be '${value}'` : part === undefined ? undefined : `may not contain '${part}'`;
-  if (why !== undefined) throw apiErrors.badRequest(`${what} parameter invalid: ${JSON.stringify(value.slice(0, 256))}: ${why}`);
+  const why =
+    value === '.' || value === '..'
+      ? `may not be '${value}'`
+      : part === undefined
+        ? undefined
+        : `may not contain '${part}'`;
+  if (why !== undefined)
+    throw apiErrors.badRequest(`${what} parameter invalid: ${JSON.stringify(value.slice(0, 256))}: ${why}`);
 }

@@ -1,4 +1,6 @@
-/** What tests of the registry and of the fronts stand on: everything in memory, everybody allowed. For test files only. */
+/**
+ * What tests of the registry and of the fronts stand on: everything in memory, everybody allowed. For test files only.
+ */
 import type { Kind, Scheme } from '../../../apimachinery/kind.js';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
 import type { Resource, UnknownObject } from '../../../apimachinery/object.js';
@@ -16,8 +18,13 @@ import { Registry } from './registry.js';
 export const admin: UserInfo = { name: 'admin', groups: ['system:masters'] };
 export const admitEverything: Admission = { mutate: () => Promise.resolve(), validate: () => Promise.resolve() };
 
-const resource = (group: string, version: string, plural: string, kind: string, namespaced = true): Resource =>
-  ({ group, version, resource: plural, kind, namespaced });
+const resource = (group: string, version: string, plural: string, kind: string, namespaced = true): Resource => ({
+  group,
+  version,
+  resource: plural,
+  kind,
+  namespaced,
+});
 
 export const resources = {
   pods: resource('', 'v1', 'pods', 'Pod'),
@@ -37,10 +44,21 @@ export async function startRegistry(options: TestRegistryOptions = {}) {
   const store = new MemoryStore({ clock });
   const scheme = builtInScheme();
   const cacher = new Cacher({ store, clock, logger: silentLogger, kinds: scheme.kinds() });
-  const registry = new Registry({ scheme, store, cacher, clock, random: seededRandom(1), admission: options.admission ?? admitEverything });
+  const registry = new Registry({
+    scheme,
+    store,
+    cacher,
+    clock,
+    random: seededRandom(1),
+    admission: options.admission ?? admitEverything,
+  });
   await cacher.start();
   return {
-    store, scheme, cacher, registry, service: registry.as(admin),
+    store,
+    scheme,
+    cacher,
+    registry,
+    service: registry.as(admin),
     async [Symbol.asyncDispose]() {
       await cacher.stop();
       await store.close();
@@ -60,15 +78,27 @@ export async function complaintsOf(write: () => Promise<unknown>): Promise<reado
 }
 
 export function kindOf(scheme: Pick<Scheme, 'kinds'>, object: UnknownObject): Kind {
-  const kind = scheme.kinds().find((row) => row.kind === object.kind && object.apiVersion === (row.group === '' ? row.version : `${row.group}/${row.version}`));
+  const kind = scheme
+    .kinds()
+    .find(
+      (row) =>
+        row.kind === object.kind &&
+        object.apiVersion === (row.group === '' ? row.version : `${row.group}/${row.version}`),
+    );
   if (kind === undefined) throw new Error(`no kind ${String(object.kind)}`);
   return kind;
 }
 
-export const configMap = (name: string, data: Record<string, string> = {}): UnknownObject =>
-  ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data });
-
-export const pod = (name: string, labels: Record<string, string> = {}): UnknownObject => ({
-  apiVersion: 'v1', kind: 'Pod', metadata: { name, labels }, spec: { containers: [{ name: 'main', image: 'image:1' }] },
+export const configMap = (name: string, data: Record<string, string> = {}): UnknownObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name },
+  data,
 });
 
+export const pod = (name: string, labels: Record<string, string> = {}): UnknownObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, labels },
+  spec: { containers: [{ name: 'main', image: 'image:1' }] },
+});

@@ -51,8 +51,14 @@ export async function remove(registry: RegistryContext, write: Write, last: Cach
 }
 
 /** The newest state in the store. */
-export async function readFresh(registry: RegistryContext, location: Location, signal?: AbortSignal): Promise<CachedObject | undefined> {
-  const range = await storeCall(registry.store.range({ key: Buffer.from(location.key) }, signal === undefined ? {} : { signal }));
+export async function readFresh(
+  registry: RegistryContext,
+  location: Location,
+  signal?: AbortSignal,
+): Promise<CachedObject | undefined> {
+  const range = await storeCall(
+    registry.store.range({ key: Buffer.from(location.key) }, signal === undefined ? {} : { signal }),
+  );
   return fromStore(registry, location, range.kvs[0]);
 }
 
@@ -65,7 +71,9 @@ async function transact(registry: RegistryContext, write: Write, success: readon
     ...write.guard.compare,
   ];
   const request = { compare, success, failure: [{ kind: 'range' as const, request: { key } }] };
-  const result = await storeCall(registry.store.txn(request, write.signal === undefined ? {} : { signal: write.signal }));
+  const result = await storeCall(
+    registry.store.txn(request, write.signal === undefined ? {} : { signal: write.signal }),
+  );
   if (result.succeeded) return { kind: 'written', revision: result.revision };
   const [read] = result.results;
   const kv = read?.kind === 'range' ? read.range.kvs[0] : undefined;

@@ -1,7 +1,7 @@
 /**
- * Changes of an object that exists: read, compute, validate, write if it is still what was read. The first attempt computes
- * from the watch cache, which is nearly always the newest; whatever that refuses is computed again from the store before it
- * is believed.
+ * Changes of an object that exists: read, compute, validate, write if it is still what was read. The first attempt
+ * computes from the watch cache, which is nearly always the newest; whatever that refuses is computed again from the
+ * store before it is believed.
  */
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { KubeObject, ObjectMeta } from '../../../apimachinery/object.js';
@@ -35,7 +35,10 @@ export interface Change {
 }
 
 export async function updateExisting(call: Call, target: NamedTarget, change: Change): Promise<CachedObject> {
-  const { registry, options: { signal } } = call;
+  const {
+    registry,
+    options: { signal },
+  } = call;
   const { kind, key } = target;
   const location = registry.cacher.of(kind).locate(key);
   let base = registry.cacher.of(kind).get(key);
@@ -63,10 +66,15 @@ type Attempt =
   | { readonly kind: 'guard' };
 
 async function tryOnce(
-  call: Call, target: NamedTarget, change: Change,
+  call: Call,
+  target: NamedTarget,
+  change: Change,
   from: { readonly base: CachedObject; readonly certain: boolean; readonly guardAttempt: number },
 ): Promise<Attempt> {
-  const { registry, options: { signal } } = call;
+  const {
+    registry,
+    options: { signal },
+  } = call;
   const { kind } = target;
   const { base, certain } = from;
   const bytes = base.json.length;
@@ -78,7 +86,11 @@ async function tryOnce(
     await step(call, 'changing', bytes);
     const draft = await change.draft(old, base);
     ({ object, guard } = await prepareUpdate(call, target, draft, old, {
-      options: change.options, bytes, attempt: from.guardAttempt, fieldsTracked: change.fieldsTracked === true, trusted: change.trusted === true,
+      options: change.options,
+      bytes,
+      attempt: from.guardAttempt,
+      fieldsTracked: change.fieldsTracked === true,
+      trusted: change.trusted === true,
     }));
   } catch (error) {
     if (certain) throw error;
@@ -107,17 +119,21 @@ async function tryOnce(
 /** Nothing holds an object that is being deleted: the update that took the last finalizer removes it. */
 function mayGo(call: Call, kind: Kind, object: KubeObject): boolean {
   const meta = object.metadata ?? {};
-  return meta.deletionTimestamp !== undefined
-    && (meta.finalizers?.length ?? 0) === 0
-    && (meta.deletionGracePeriodSeconds ?? 0) === 0
-    && !isHeld(call, kind, object);
+  return (
+    meta.deletionTimestamp !== undefined &&
+    (meta.finalizers?.length ?? 0) === 0 &&
+    (meta.deletionGracePeriodSeconds ?? 0) === 0 &&
+    !isHeld(call, kind, object)
+  );
 }
 
 export function isHeld(call: Call, kind: Kind, object: KubeObject): boolean {
   return call.registry.records.deletion(kind)?.held(object) ?? false;
 }
 
-/** A write that changes nothing is none: no new version, no event. When a manager last wrote does not count by itself. */
+/**
+ * A write that changes nothing is none: no new version, no event. When a manager last wrote does not count by itself.
+ */
 function unchanged(object: KubeObject, old: KubeObject): boolean {
   const { metadata, ...rest } = object;
   const { metadata: oldMetadata, ...oldRest } = old;
@@ -128,7 +144,10 @@ function comparable({ managedFields = [], ...metadata }: ObjectMeta = {}): unkno
   return { ...metadata, resourceVersion: '', managedFields: managedFields.map((entry) => ({ ...entry, time: '' })) };
 }
 
-/** The object as its storage version has it. A conversion names that version itself: it may be of another group (events). */
+/**
+ * The object as its storage version has it. A conversion names that version itself: it may be of another group
+ * (events).
+ */
 export function toStored(kind: Kind, object: KubeObject): KubeObject {
   if (kind.conversion !== undefined) {
     const stored = kind.conversion.toStorage(object);
@@ -142,5 +161,8 @@ export function toStored(kind: Kind, object: KubeObject): KubeObject {
 /** What a dry run answers, or the last state of an object: never stored under this form. */
 export function unwritten(location: Location, revision: number, object: KubeObject): CachedObject {
   const json = encodeWithVersion(object, revision);
-  return new CachedObject(location, revision, { json, object: { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } } });
+  return new CachedObject(location, revision, {
+    json,
+    object: { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } },
+  });
 }

@@ -1,6 +1,6 @@
 /**
- * What is refused, field by field, in the words of kube-apiserver v1.36: each case changes one thing in a good object. The complaints in
- * the data are those that kube-apiserver gave to the same request.
+ * What is refused, field by field, in the words of kube-apiserver v1.36: each case changes one thing in a good object.
+ * The complaints in the data are those that kube-apiserver gave to the same request.
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -20,7 +20,9 @@ interface Group {
 }
 
 const folder = new URL('./testdata/validation/', import.meta.url);
-const groups = readdirSync(folder).map((file) => [file.replace('.json', ''), JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Group] as const);
+const groups = readdirSync(folder).map(
+  (file) => [file.replace('.json', ''), JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Group] as const,
+);
 
 type Node = Record<string | number, unknown>;
 
@@ -49,12 +51,20 @@ beforeAll(async () => {
   return () => started[Symbol.asyncDispose]();
 });
 
-const placeOf = (kind: Kind): { readonly resource: Resource; readonly namespace?: string } => ({ resource: kind, ...(kind.namespaced ? { namespace: 'n' } : {}) });
+const placeOf = (kind: Kind): { readonly resource: Resource; readonly namespace?: string } => ({
+  resource: kind,
+  ...(kind.namespaced ? { namespace: 'n' } : {}),
+});
 
-const create = async (object: UnknownObject, dryRun: boolean): Promise<KubeObject> => (await started.service.create({ ...placeOf(kindOf(started.scheme, object)), object, dryRun })).object;
+const create = async (object: UnknownObject, dryRun: boolean): Promise<KubeObject> =>
+  (await started.service.create({ ...placeOf(kindOf(started.scheme, object)), object, dryRun })).object;
 
 const titled = (objects: readonly UnknownObject[], rows: readonly Case[]): (readonly [string, UnknownObject, Case])[] =>
-  rows.map((row) => [`${objects[row[0]]?.kind} ${row[1].join('.')} ${row[2]} ${JSON.stringify(row[3])}`, objects[row[0]] ?? {}, row]);
+  rows.map((row) => [
+    `${objects[row[0]]?.kind} ${row[1].join('.')} ${row[2]} ${JSON.stringify(row[3])}`,
+    objects[row[0]] ?? {},
+    row,
+  ]);
 
 describe.each(groups)('%s', (_group, { objects, cases, updates = [] }) => {
   it.each(objects.map((object) => [`${object.kind}`, object] as const))('%s is good', async (_kind, object) => {
@@ -71,18 +81,27 @@ describe.each(groups)('%s', (_group, { objects, cases, updates = [] }) => {
     beforeAll(async () => {
       for (const index of new Set(updates.map(([at]) => at))) {
         const object = objects[index] ?? {};
-        stored.set(index, await create({ ...object, metadata: { ...(object.metadata as object), name: nameOf(object, index) } }, false));
+        stored.set(
+          index,
+          await create({ ...object, metadata: { ...(object.metadata as object), name: nameOf(object, index) } }, false),
+        );
       }
     });
 
     it.each(titled(objects, updates))('refused when changed: %s', async (_title, object, row) => {
       const now = changed((stored.get(row[0]) ?? {}) as UnknownObject, row);
       const name = nameOf(object, row[0]);
-      expect(await complaintsOf(() => started.service.update({ ...placeOf(kindOf(started.scheme, object)), name, object: now, dryRun: true }))).toEqual(row[4]);
+      expect(
+        await complaintsOf(() =>
+          started.service.update({ ...placeOf(kindOf(started.scheme, object)), name, object: now, dryRun: true }),
+        ),
+      ).toEqual(row[4]);
     });
   });
 });
 
 /** Two objects of a kind may have one name in the data. Some are named by what they are. */
 const nameOf = (object: UnknownObject, index: number): string =>
-  (['IPAddress', 'CustomResourceDefinition'].includes(String(object.kind)) ? String((object.metadata as { name?: string }).name) : `u${index}`);
+  ['IPAddress', 'CustomResourceDefinition'].includes(String(object.kind))
+    ? String((object.metadata as { name?: string }).name)
+    : `u${index}`;

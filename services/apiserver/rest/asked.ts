@@ -12,13 +12,19 @@ export function askedOf({ method }: Pick<RestRequest, 'method'>, { route, path, 
   if (route.kind === 'other') return { kind: 'nonResource', verb: method.toLowerCase(), path };
   const verb = askedVerb(method, route, query);
   const { id, subresource } = route;
-  const name = route.name ?? route.watches?.name ?? (verb === 'list' || verb === 'watch' ? selectedName(query) : undefined);
+  const name =
+    route.name ?? route.watches?.name ?? (verb === 'list' || verb === 'watch' ? selectedName(query) : undefined);
   // A namespace is in itself: whoever may get namespaces in one may get that one.
-  const namespace = route.namespace ?? (id.resource === 'namespaces' ? route.name ?? route.watches?.name : undefined);
+  const namespace = route.namespace ?? (id.resource === 'namespaces' ? (route.name ?? route.watches?.name) : undefined);
   // Selectors of the older form of a watch hold for some of its paths only.
-  const [fieldSelector, labelSelector] = route.watches === undefined && SELECTING.has(verb) ? [query.get('fieldSelector'), query.get('labelSelector')] : [null, null];
+  const [fieldSelector, labelSelector] =
+    route.watches === undefined && SELECTING.has(verb)
+      ? [query.get('fieldSelector'), query.get('labelSelector')]
+      : [null, null];
   return {
-    kind: 'resource', verb, ...id,
+    kind: 'resource',
+    verb,
+    ...id,
     ...(namespace === undefined ? {} : { namespace }),
     ...(name === undefined ? {} : { name }),
     ...(subresource === undefined ? {} : { subresource }),
@@ -34,7 +40,8 @@ const OF_METHODS: Readonly<Record<string, string>> = { POST: 'create', PUT: 'upd
 function askedVerb(method: string, route: ResourceRoute, query: URLSearchParams): string {
   if (route.watches !== undefined) return 'watch';
   const isNamed = route.name !== undefined;
-  if (method === 'GET' || method === 'HEAD') return isNamed ? 'get' : booleanOption(query, 'watch') === true ? 'watch' : 'list';
+  if (method === 'GET' || method === 'HEAD')
+    return isNamed ? 'get' : booleanOption(query, 'watch') === true ? 'watch' : 'list';
   if (method === 'DELETE') return isNamed ? 'delete' : 'deletecollection';
   return OF_METHODS[method] ?? '';
 }
@@ -42,7 +49,9 @@ function askedVerb(method: string, route: ResourceRoute, query: URLSearchParams)
 /** A list or watch of one name may be granted by resourceNames. */
 function selectedName(query: URLSearchParams): string | undefined {
   try {
-    const name = parseFieldSelector(query.get('fieldSelector') ?? undefined).find(({ field, operator }) => field === 'metadata.name' && operator !== '!=')?.value;
+    const name = parseFieldSelector(query.get('fieldSelector') ?? undefined).find(
+      ({ field, operator }) => field === 'metadata.name' && operator !== '!=',
+    )?.value;
     return name === undefined || name === '' || pathSegment(name).length > 0 ? undefined : name;
   } catch (error) {
     if (isApiError(error)) return undefined;

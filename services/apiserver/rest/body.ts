@@ -1,5 +1,11 @@
 /** Bodies of requests: JSON, YAML or Kubernetes protobuf, in; parsed objects out. */
-import { jsonIssues, jsonPatchIssues, patchIssues, untypedIssues, yamlIssues } from '../../../apimachinery/codec/issues.js';
+import {
+  jsonIssues,
+  jsonPatchIssues,
+  patchIssues,
+  untypedIssues,
+  yamlIssues,
+} from '../../../apimachinery/codec/issues.js';
 import { decodeJson, JsonSyntaxError } from '../../../apimachinery/codec/json.js';
 import { OPEN_BRACE } from '../../../apimachinery/codec/scan.js';
 import { decodeProtobuf } from '../../../apimachinery/codec/protobuf/index.js';
@@ -47,11 +53,12 @@ export interface ExpectedType extends GroupVersionKind {
 }
 
 /** An object of the expected kind, or of the kind it names itself. An empty body is a BadRequest. */
-export async function readObject(
-  request: RestRequest, tools: BodyTools, expected: ExpectedType,
-): Promise<DecodedBody> {
+export async function readObject(request: RestRequest, tools: BodyTools, expected: ExpectedType): Promise<DecodedBody> {
   const bytes = await readBytes(request, tools);
-  const unrecognized = (why: string) => apiErrors.badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${shownBody(bytes)})`);
+  const unrecognized = (why: string) =>
+    apiErrors.badRequest(
+      `the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${shownBody(bytes)})`,
+    );
   const { value, issues } = await decode(bytes, mediaType(request), tools, expected).catch((error: unknown) => {
     throw error instanceof JsonSyntaxError ? unrecognized(untyped(error.detail)) : error;
   });
@@ -59,7 +66,8 @@ export async function readObject(
   if (fault !== undefined) throw unrecognized(untyped(fault));
   const object: KubeObject = isObject(value) ? value : {};
   // Go has no type that would say what a custom resource is.
-  if (expected.isCustom && (object.kind ?? '') === '') throw unrecognized(`Object 'Kind' is missing in '${textOf(bytes)}'`);
+  if (expected.isCustom && (object.kind ?? '') === '')
+    throw unrecognized(`Object 'Kind' is missing in '${textOf(bytes)}'`);
   if (expected.isCustom) object.apiVersion ??= '';
   return { object, issues };
 }
@@ -75,7 +83,8 @@ function typeFault(value: unknown): string | undefined {
   if (!isObject(value)) return `json: cannot unmarshal ${jsonTypeOf(value)} into Go value of type ${TYPE_META}`;
   for (const field of ['apiVersion', 'kind']) {
     const given = value[field] ?? '';
-    if (typeof given !== 'string') return `json: cannot unmarshal ${jsonTypeOf(given)} into Go struct field .${field} of type string`;
+    if (typeof given !== 'string')
+      return `json: cannot unmarshal ${jsonTypeOf(given)} into Go struct field .${field} of type string`;
   }
   return undefined;
 }
@@ -88,7 +97,8 @@ function jsonTypeOf(value: unknown): string {
 
 const SHOWN_BYTES_MAX = 30;
 
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+const textOf = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 
 /** The beginning of a body, as hexadecimal digits unless it looks like JSON. */
 function shownBody(bytes: Uint8Array): string {
@@ -102,7 +112,12 @@ export async function readOptions(request: RestRequest, tools: BodyTools): Promi
   const bytes = await readBytes(request, tools, OPTIONS_BYTES_MAX);
   if (bytes.length === 0) return undefined;
   const type = mediaType(request);
-  const { value } = await decode(bytes, type === '' ? JSON_TYPE : type, tools, { group: '', version: 'v1', kind: 'DeleteOptions', isCustom: false }).catch((error: unknown) => {
+  const { value } = await decode(bytes, type === '' ? JSON_TYPE : type, tools, {
+    group: '',
+    version: 'v1',
+    kind: 'DeleteOptions',
+    isCustom: false,
+  }).catch((error: unknown) => {
     throw error instanceof JsonSyntaxError ? apiErrors.badRequest(untyped(error.detail)) : error;
   });
   const fault = typeFault(value);
@@ -110,7 +125,11 @@ export async function readOptions(request: RestRequest, tools: BodyTools): Promi
   return value ?? undefined;
 }
 
-export async function readPatch(request: RestRequest, tools: BodyTools, isCustom: boolean): Promise<{ readonly type: PatchType; readonly patch: unknown; readonly issues: BodyIssues }> {
+export async function readPatch(
+  request: RestRequest,
+  tools: BodyTools,
+  isCustom: boolean,
+): Promise<{ readonly type: PatchType; readonly patch: unknown; readonly issues: BodyIssues }> {
   const type = mediaType(request);
   const patchType = Object.hasOwn(PATCH_TYPES, type) ? PATCH_TYPES[type] : undefined;
   if (patchType === undefined || (isCustom && patchType === 'strategic')) throw unknownPatchType(isCustom);
@@ -126,9 +145,12 @@ export async function readPatch(request: RestRequest, tools: BodyTools, isCustom
 
 /** Built-in kinds have a router in front, which knows their types; definitions say nothing of how lists merge. */
 function unknownPatchType(isCustom: boolean): ApiError {
-  if (!isCustom) return new ApiError({ ...apiErrors.unsupportedMediaType('415: Unsupported Media Type').status, details: {} });
+  if (!isCustom)
+    return new ApiError({ ...apiErrors.unsupportedMediaType('415: Unsupported Media Type').status, details: {} });
   const types = Object.keys(PATCH_TYPES).filter((type) => PATCH_TYPES[type] !== 'strategic');
-  return apiErrors.unsupportedMediaType(`the body of the request was in an unknown format - accepted media types include: ${types.join(', ')}`);
+  return apiErrors.unsupportedMediaType(
+    `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')}`,
+  );
 }
 
 function decodePatch(bytes: Uint8Array, type: PatchType): unknown {
@@ -140,9 +162,16 @@ function decodePatch(bytes: Uint8Array, type: PatchType): unknown {
   }
 }
 
-async function readBytes(request: RestRequest, { heavy }: BodyTools, limit_bytes = BODY_BYTES_MAX): Promise<Uint8Array> {
+async function readBytes(
+  request: RestRequest,
+  { heavy }: BodyTools,
+  limit_bytes = BODY_BYTES_MAX,
+): Promise<Uint8Array> {
   const announced = Number(headerOf(request, 'content-length'));
-  const isPlain = headerOf(request, 'content-encoding') === '' && Number.isSafeInteger(announced) && headerOf(request, 'content-length') !== '';
+  const isPlain =
+    headerOf(request, 'content-encoding') === '' &&
+    Number.isSafeInteger(announced) &&
+    headerOf(request, 'content-length') !== '';
   heavy.expect(isPlain ? Math.min(announced, limit_bytes) : limit_bytes);
   const bytes = await request.body(limit_bytes);
   await heavy.arrived(bytes.length);
@@ -159,7 +188,12 @@ async function readYaml(bytes: Uint8Array, yaml: YamlPool): Promise<Decoded> {
   return { value, issues: yamlIssues(duplicates) };
 }
 
-async function decode(bytes: Uint8Array, type: string, { yaml, heavy }: BodyTools, expected: ExpectedType): Promise<Decoded> {
+async function decode(
+  bytes: Uint8Array,
+  type: string,
+  { yaml, heavy }: BodyTools,
+  expected: ExpectedType,
+): Promise<Decoded> {
   switch (type) {
     case '':
     case '*/*':
@@ -173,11 +207,16 @@ async function decode(bytes: Uint8Array, type: string, { yaml, heavy }: BodyTool
     case YAML_TYPE:
       return readYaml(bytes, yaml);
     case PROTOBUF_TYPE:
-      return { value: decodeProtobuf(bytes, { apiVersion: apiVersionOf(expected), kind: expected.kind }), issues: NO_ISSUES };
+      return {
+        value: decodeProtobuf(bytes, { apiVersion: apiVersionOf(expected), kind: expected.kind }),
+        issues: NO_ISSUES,
+      };
     default:
       throw apiErrors.unsupportedMediaType(
-        `the body of the request was in an unknown format - accepted media types include: ${[JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE].join(', ')}`);
+        `the body of the request was in an unknown format - accepted media types include: ${[JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE].join(', ')}`,
+      );
   }
 }
 
-const mediaType = (request: RestRequest): string => (headerOf(request, 'content-type').split(';')[0] ?? '').trim().toLowerCase();
+const mediaType = (request: RestRequest): string =>
+  (headerOf(request, 'content-type').split(';')[0] ?? '').trim().toLowerCase();

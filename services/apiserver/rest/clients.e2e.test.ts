@@ -9,12 +9,20 @@ import { startApiServer } from '../testing/api-server.js';
 
 const run = promisify(execFile);
 
-/** Versioned binaries beside the one in the path, or that one alone. Those before 1.29 want OpenAPI v2 as protobuf to apply. */
+/**
+ * Versioned binaries beside the one in the path, or that one alone. Those before 1.29 want OpenAPI v2 as protobuf to
+ * apply.
+ */
 function kubectls(): string[] {
-  const found = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'kubectl')).find((path) => existsSync(path));
+  const found = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, 'kubectl'))
+    .find((path) => existsSync(path));
   if (found === undefined) return [];
   const folder = dirname(realpathSync(found));
-  const versioned = readdirSync(folder).filter((name) => Number(/^kubectl\.1\.(\d+)$/.exec(name)?.[1] ?? 0) >= 29).map((name) => join(folder, name));
+  const versioned = readdirSync(folder)
+    .filter((name) => Number(/^kubectl\.1\.(\d+)$/.exec(name)?.[1] ?? 0) >= 29)
+    .map((name) => join(folder, name));
   return versioned.length > 0 ? versioned : [found];
 }
 
@@ -22,14 +30,28 @@ async function startWithConfig() {
   const running = await startApiServer();
   const folder = mkdtempSync(join(tmpdir(), 'apiserver-'));
   const config = join(folder, 'config');
-  writeFileSync(config, JSON.stringify({
-    apiVersion: 'v1', kind: 'Config', 'current-context': 'c',
-    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u', namespace: 'default' } }],
-    clusters: [{ name: 'c', cluster: { server: running.url, 'certificate-authority-data': Buffer.from(running.certificate).toString('base64') } }],
-    users: [{ name: 'u', user: { token: 'admin' } }],
-  }));
+  writeFileSync(
+    config,
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': 'c',
+      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u', namespace: 'default' } }],
+      clusters: [
+        {
+          name: 'c',
+          cluster: {
+            server: running.url,
+            'certificate-authority-data': Buffer.from(running.certificate).toString('base64'),
+          },
+        },
+      ],
+      users: [{ name: 'u', user: { token: 'admin' } }],
+    }),
+  );
   return {
-    config, folder,
+    config,
+    folder,
     async [Symbol.asyncDispose]() {
       await running[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true });
@@ -68,7 +90,9 @@ describe.each(binaries.map((path) => ({ path, name: path.slice(path.lastIndexOf(
     writeFileSync(manifest, MANIFEST);
     expect(await kubectl('apply', '-f', manifest)).toContain('deployment.apps/web created');
     expect(await kubectl('apply', '-f', manifest)).toContain('deployment.apps/web unchanged');
-    expect(await kubectl('apply', '--server-side', '--force-conflicts', '-f', manifest)).toContain('configmap/conf serverside-applied');
+    expect(await kubectl('apply', '--server-side', '--force-conflicts', '-f', manifest)).toContain(
+      'configmap/conf serverside-applied',
+    );
     expect(await kubectl('scale', 'deployment/web', '--replicas=3')).toContain('scaled');
     expect(await kubectl('set', 'image', 'deployment/web', 'c=image:2')).toContain('updated');
     expect(await kubectl('get', 'deployments', '-o', 'wide')).toMatch(/web +0\/3 .*image:2/);
@@ -92,13 +116,20 @@ describe('@kubernetes/client-node', () => {
     expect(list.items.map((item) => item.metadata?.name)).toEqual(['a']);
     const seen: string[] = [];
     const ended = new Promise<void>((resolve, reject) => {
-      void new Watch(config).watch('/api/v1/namespaces/default/configmaps', { resourceVersion: list.metadata?.resourceVersion ?? '' }, (type) => {
-        seen.push(type);
-        if (seen.length === 2) resolve();
-      }, reject).then(async () => {
-        await api.createNamespacedConfigMap({ namespace: 'default', body: { metadata: { name: 'b' } } });
-        await api.deleteNamespacedConfigMap({ namespace: 'default', name: 'b' });
-      });
+      void new Watch(config)
+        .watch(
+          '/api/v1/namespaces/default/configmaps',
+          { resourceVersion: list.metadata?.resourceVersion ?? '' },
+          (type) => {
+            seen.push(type);
+            if (seen.length === 2) resolve();
+          },
+          reject,
+        )
+        .then(async () => {
+          await api.createNamespacedConfigMap({ namespace: 'default', body: { metadata: { name: 'b' } } });
+          await api.deleteNamespacedConfigMap({ namespace: 'default', name: 'b' });
+        });
     });
     await ended;
     expect(seen).toEqual(['ADDED', 'DELETED']);

@@ -53,18 +53,24 @@ export class Discovery {
   #aggregated(path: string, version: string): Document {
     const core = path === '/api';
     const groups = this.#groups().filter(({ group }) => (group === '') === core);
-    const json = Buffer.from(JSON.stringify({
-      kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {},
-      items: groups.map(({ group, versions }) => ({
-        metadata: { ...(core ? {} : { name: group }), creationTimestamp: null },
-        versions: versions.map((one) => ({
-          version: one, freshness: 'Current',
-          resources: this.#scheme.ofGroupVersion(group, one).map(aggregatedResource),
+    const json = Buffer.from(
+      JSON.stringify({
+        kind: 'APIGroupDiscoveryList',
+        apiVersion: `apidiscovery.k8s.io/${version}`,
+        metadata: {},
+        items: groups.map(({ group, versions }) => ({
+          metadata: { ...(core ? {} : { name: group }), creationTimestamp: null },
+          versions: versions.map((one) => ({
+            version: one,
+            freshness: 'Current',
+            resources: this.#scheme.ofGroupVersion(group, one).map(aggregatedResource),
+          })),
         })),
-      })),
-    }));
+      }),
+    );
     return {
-      contentType: `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`, json,
+      contentType: `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+      json,
       etag: `"${createHash('sha512').update(json).digest('hex').toUpperCase()}"`,
     };
   }
@@ -73,12 +79,23 @@ export class Discovery {
     const [, root, group, version, ...rest] = path.split('/');
     if (rest.length > 0) return undefined;
     if (root === 'api') {
-      if (group === undefined) return document({ kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: this.#serverAddress }] });
+      if (group === undefined)
+        return document({
+          kind: 'APIVersions',
+          versions: ['v1'],
+          serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: this.#serverAddress }],
+        });
       return version === undefined ? this.#resources('', group) : undefined;
     }
     if (root !== 'apis') return undefined;
     if (group === undefined) {
-      return document({ kind: 'APIGroupList', apiVersion: 'v1', groups: this.#groups().filter((one) => one.group !== '').map(legacyGroup) });
+      return document({
+        kind: 'APIGroupList',
+        apiVersion: 'v1',
+        groups: this.#groups()
+          .filter((one) => one.group !== '')
+          .map(legacyGroup),
+      });
     }
     if (version !== undefined) return this.#resources(group, version);
     const found = group === '' ? undefined : this.#groups().find((one) => one.group === group);
@@ -89,8 +106,13 @@ export class Discovery {
     const kinds = this.#scheme.ofGroupVersion(group, version);
     if (kinds.length === 0) return undefined;
     return document({
-      kind: 'APIResourceList', ...(group === '' ? {} : { apiVersion: 'v1' }), groupVersion: apiVersionOf({ group, version }),
-      resources: kinds.flatMap((kind) => [{ ...legacyResource(kind), ...this.#storageVersion(kind) }, ...kind.subresources.map((sub) => legacySubresource(kind, sub))]),
+      kind: 'APIResourceList',
+      ...(group === '' ? {} : { apiVersion: 'v1' }),
+      groupVersion: apiVersionOf({ group, version }),
+      resources: kinds.flatMap((kind) => [
+        { ...legacyResource(kind), ...this.#storageVersion(kind) },
+        ...kind.subresources.map((sub) => legacySubresource(kind, sub)),
+      ]),
     });
   }
 
@@ -98,7 +120,10 @@ export class Discovery {
   #storageVersion(kind: Kind): { readonly storageVersionHash?: string } {
     if (!kind.verbs.includes('create') || !kind.verbs.includes('get')) return {};
     // Events of events.k8s.io are stored as those of the core.
-    const stored = this.#scheme.kinds().find((other) => other.storagePrefix === kind.storagePrefix && other.conversion === undefined) ?? kind;
+    const stored =
+      this.#scheme
+        .kinds()
+        .find((other) => other.storagePrefix === kind.storagePrefix && other.conversion === undefined) ?? kind;
     const digest = createHash('sha256').update(`${stored.group}/${kind.storageVersion}/${kind.kind}`).digest();
     return { storageVersionHash: digest.subarray(0, 8).toString('base64') };
   }
@@ -127,13 +152,22 @@ function aggregatedVersion(accept: string): string | undefined {
 
 function aggregatedResource(kind: Kind): object {
   return {
-    resource: kind.resource, responseKind: gvk(kind), scope: kind.namespaced ? 'Namespaced' : 'Cluster',
-    singularResource: kind.singular, verbs: kind.verbs,
+    resource: kind.resource,
+    responseKind: gvk(kind),
+    scope: kind.namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: kind.singular,
+    verbs: kind.verbs,
     ...(kind.shortNames.length === 0 ? {} : { shortNames: kind.shortNames }),
     ...(kind.categories.length === 0 ? {} : { categories: kind.categories }),
-    ...(kind.subresources.length === 0 ? {} : {
-      subresources: kind.subresources.map((sub) => ({ subresource: sub.name, responseKind: gvk(sub.kind), verbs: sub.verbs })),
-    }),
+    ...(kind.subresources.length === 0
+      ? {}
+      : {
+          subresources: kind.subresources.map((sub) => ({
+            subresource: sub.name,
+            responseKind: gvk(sub.kind),
+            verbs: sub.verbs,
+          })),
+        }),
   };
 }
 
@@ -146,7 +180,11 @@ function legacyGroup({ group, versions }: { readonly group: string; readonly ver
 
 function legacyResource(kind: Kind): object {
   return {
-    name: kind.resource, singularName: kind.singular, namespaced: kind.namespaced, kind: kind.kind, verbs: kind.verbs,
+    name: kind.resource,
+    singularName: kind.singular,
+    namespaced: kind.namespaced,
+    kind: kind.kind,
+    verbs: kind.verbs,
     ...(kind.shortNames.length === 0 ? {} : { shortNames: kind.shortNames }),
     ...(kind.categories.length === 0 ? {} : { categories: kind.categories }),
   };
@@ -155,7 +193,11 @@ function legacyResource(kind: Kind): object {
 function legacySubresource(kind: Kind, sub: SubresourceFacts): object {
   const foreign = sub.kind.group !== kind.group || sub.kind.version !== kind.version;
   return {
-    name: `${kind.resource}/${sub.name}`, singularName: '', namespaced: kind.namespaced, kind: sub.kind.kind, verbs: sub.verbs,
+    name: `${kind.resource}/${sub.name}`,
+    singularName: '',
+    namespaced: kind.namespaced,
+    kind: sub.kind.kind,
+    verbs: sub.verbs,
     ...(foreign ? { group: sub.kind.group, version: sub.kind.version } : {}),
   };
 }

@@ -20,7 +20,9 @@ const JSON_TYPE = 'application/json';
 
 const apiVersionOf = ({ group, version }: KindRow): string => (group === '' ? version : `${group}/${version}`);
 const validOf = (row: KindRow): JsonObject | undefined =>
-  row.kind === 'CertificateSigningRequest' ? signing : (VALID_OBJECTS[`${apiVersionOf(row)} ${row.kind}`] ?? VALID_OBJECTS[row.kind]);
+  row.kind === 'CertificateSigningRequest'
+    ? signing
+    : (VALID_OBJECTS[`${apiVersionOf(row)} ${row.kind}`] ?? VALID_OBJECTS[row.kind]);
 
 const rows = kindRows()
   .filter(({ verbs }) => verbs.includes('create') && verbs.includes('get'))
@@ -33,7 +35,14 @@ let signing: JsonObject;
 
 beforeAll(async () => {
   const { request } = await createSigningRequest({ commonName: 'sample' });
-  signing = { spec: { request: Buffer.from(request).toString('base64'), signerName: 'example.com/signer', usages: ['client auth'], expirationSeconds: 2147483647 } };
+  signing = {
+    spec: {
+      request: Buffer.from(request).toString('base64'),
+      signerName: 'example.com/signer',
+      usages: ['client auth'],
+      expirationSeconds: 2147483647,
+    },
+  };
   running = await startApiServer();
   dispatcher = new Agent({ connect: { ca: running.certificate } });
 });
@@ -72,12 +81,25 @@ describe.each(rows)('$title', (row) => {
   it('is taken in as protobuf, and read as it was sent', async () => {
     const valid = validOf(row);
     if (valid === undefined) throw new Error(`services/apiserver/testing/valid-objects.ts has no ${row.title}`);
-    const labels = row.kind === 'IPAddress' ? { 'ipaddress.kubernetes.io/managed-by': 'test', 'ipaddress.kubernetes.io/ip-family': 'IPv4' } : { app: 'web' };
+    const labels =
+      row.kind === 'IPAddress'
+        ? { 'ipaddress.kubernetes.io/managed-by': 'test', 'ipaddress.kubernetes.io/ip-family': 'IPv4' }
+        : { app: 'web' };
     const namespace = row.namespaced ? { namespace: 'default' } : {};
-    const object = { apiVersion: apiVersionOf(row), kind: row.kind, metadata: { name, labels, ...namespace }, ...valid };
-    const created = await ask(collectionOf(row), JSON_TYPE, { method: 'POST', bytes: encodeProtobuf(object) ?? new Uint8Array() });
+    const object = {
+      apiVersion: apiVersionOf(row),
+      kind: row.kind,
+      metadata: { name, labels, ...namespace },
+      ...valid,
+    };
+    const created = await ask(collectionOf(row), JSON_TYPE, {
+      method: 'POST',
+      bytes: encodeProtobuf(object) ?? new Uint8Array(),
+    });
     expect([created.code, created.code === 201 ? '' : jsonOf(created.bytes)['message']]).toEqual([201, '']);
-    expect(withoutEmptyLists(jsonOf((await ask(path, JSON_TYPE)).bytes))).toMatchObject(withoutEmptyLists(object) as JsonObject);
+    expect(withoutEmptyLists(jsonOf((await ask(path, JSON_TYPE)).bytes))).toMatchObject(
+      withoutEmptyLists(object) as JsonObject,
+    );
   });
 
   it('is answered in the bytes of another encoder, alone and in a list', async () => {

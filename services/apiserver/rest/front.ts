@@ -1,7 +1,7 @@
 /**
- * The REST front: takes a request without a socket and gives the answer, and never throws. In this order: who asks, flow
- * control, what is asked, whether it is allowed, then one call of the registry. It knows HTTP, URLs and media types; about
- * kinds it knows what their rows say.
+ * The REST front: takes a request without a socket and gives the answer, and never throws. In this order: who asks,
+ * flow control, what is asked, whether it is allowed, then one call of the registry. It knows HTTP, URLs and media
+ * types; about kinds it knows what their rows say.
  */
 import type { Kind } from '../../../apimachinery/kind.js';
 import type { PodStreamer } from '../../../apimachinery/pod-streams.js';
@@ -112,20 +112,31 @@ export class RestFront {
       response = this.#failure(error, request);
     }
     Object.assign(response.headers, seen.report.headers());
-    response = prettyWhenAsked(response, { url: request.url, userAgent: headerOf(request, 'user-agent'), accept: headerOf(request, 'accept') });
+    response = prettyWhenAsked(response, {
+      url: request.url,
+      userAgent: headerOf(request, 'user-agent'),
+      accept: headerOf(request, 'accept'),
+    });
     response.headers['audit-id'] = this.#options.random.uuid();
     response.headers['cache-control'] ??= 'no-cache, private';
     const streams = !(response.body instanceof Uint8Array);
     this.#options.metrics.observe({
-      ...seen.labels, code: response.status, duration_s: streams ? undefined : (this.#options.clock.monotonic() - started_ms) / 1000,
+      ...seen.labels,
+      code: response.status,
+      duration_s: streams ? undefined : (this.#options.clock.monotonic() - started_ms) / 1000,
     });
     return response;
   }
 
-  /** Who asks, on the path of an upgrade or of any other request. Throws Unauthorized, and Forbidden for an impersonation. */
+  /**
+   * Who asks, on the path of an upgrade or of any other request. Throws Unauthorized, and Forbidden for an
+   * impersonation.
+   */
   async authenticate(request: RestRequest, path: string, asked: AskedAttributes): Promise<UserInfo> {
     const user = await this.#options.authenticator.authenticate({
-      headers: request.headers, path, asked,
+      headers: request.headers,
+      path,
+      asked,
       ...(request.peerCertificate === undefined ? {} : { peerCertificate: request.peerCertificate }),
       ...(request.remoteAddress === undefined ? {} : { remoteAddress: request.remoteAddress }),
     });
@@ -167,31 +178,52 @@ export class RestFront {
     }
   }
 
-  async #resource(request: RestRequest, who: Asked, target: { readonly route: ResourceRoute; readonly verb: Verb | undefined; readonly asked: AskedAttributes }): Promise<RestResponse> {
+  async #resource(
+    request: RestRequest,
+    who: Asked,
+    target: { readonly route: ResourceRoute; readonly verb: Verb | undefined; readonly asked: AskedAttributes },
+  ): Promise<RestResponse> {
     const { route, verb, asked } = target;
-    const kind = this.#options.scheme.byResource(route.id) ?? await this.#justDefined(route);
+    const kind = this.#options.scheme.byResource(route.id) ?? (await this.#justDefined(route));
     if (kind === undefined) return this.#nothingAt(route.id.group);
     const isBuiltIn = this.#options.scheme.isBuiltIn(kind);
     if (!isBuiltIn && !isInScope(kind, route, asked.verb)) return this.#nothingAt(route.id.group);
     checkPath(kind, { route, verb: asked.verb, isBuiltIn });
     if (isProxy(route)) throw noProxy(route);
-    if (verb === undefined || !offers(kind, route, verb)) throw refusedMethod(kind, { route, verb: asked.verb, isBuiltIn });
+    if (verb === undefined || !offers(kind, route, verb))
+      throw refusedMethod(kind, { route, verb: asked.verb, isBuiltIn });
     if (isConnect(route)) return this.#notUpgraded(who.user, route, asked);
     // Everybody who may use a deprecated version is told, also when the request fails.
     if (kind.deprecationWarning !== undefined) who.report.warn(kind.deprecationWarning);
     if (isPodLog(route) && verb === 'get') {
       const signal = AbortSignal.any([request.signal, this.#closing.signal]);
-      return serveLog({ namespace: route.namespace ?? '', name: route.name ?? '', query: who.url.query, signal }, this.#options);
+      return serveLog(
+        { namespace: route.namespace ?? '', name: route.name ?? '', query: who.url.query, signal },
+        this.#options,
+      );
     }
     const deadline = new AbortController();
-    const timer = this.#options.clock.after(REQUEST_TIMEOUT_MS,
-      () => deadline.abort(apiErrors.timeout('request did not complete within the allotted timeout')));
+    const timer = this.#options.clock.after(REQUEST_TIMEOUT_MS, () =>
+      deadline.abort(apiErrors.timeout('request did not complete within the allotted timeout')),
+    );
     const heavy = this.#options.heavy.begin(`${request.method} ${request.url}`);
     try {
       return await serveObjects({
-        request, heavy, yaml: this.#options.yaml, events: this.#events, url: who.url, route, verb, kind, isBuiltIn, report: who.report, user: who.user,
-        service: this.#options.as(who.user), clock: this.#options.clock,
-        signal: AbortSignal.any([request.signal, deadline.signal]), closing: this.#closing.signal,
+        request,
+        heavy,
+        yaml: this.#options.yaml,
+        events: this.#events,
+        url: who.url,
+        route,
+        verb,
+        kind,
+        isBuiltIn,
+        report: who.report,
+        user: who.user,
+        service: this.#options.as(who.user),
+        clock: this.#options.clock,
+        signal: AbortSignal.any([request.signal, deadline.signal]),
+        closing: this.#closing.signal,
         mayCreate: () => this.authorize(who.user, { ...asked, verb: 'create' }),
       });
     } finally {
@@ -223,20 +255,27 @@ export class RestFront {
 
   async #document(request: RestRequest, path: string, query: URLSearchParams): Promise<RestResponse | undefined> {
     if (isHealthPath(path)) return serveHealth(path, query, this.#options.health);
-    if (path === '/metrics') return text(await this.#options.metrics.text(), 'text/plain; version=0.0.4; charset=utf-8');
+    if (path === '/metrics')
+      return text(await this.#options.metrics.text(), 'text/plain; version=0.0.4; charset=utf-8');
     const discovered = this.#discovery.find(path, headerOf(request, 'accept'));
     if (discovered !== undefined) return discoveryAnswer(request, discovered);
     const document = await this.#madeDocument(request, path);
     if (document !== undefined) return document;
-    if (path === '/' || path === '') return text(printJson(JSON.stringify({ paths: await this.#paths(request) })), 'application/json');
+    if (path === '/' || path === '')
+      return text(printJson(JSON.stringify({ paths: await this.#paths(request) })), 'application/json');
     return undefined;
   }
 
   /** A Status where a built-in group answers for the path, the page of Go's router elsewhere. */
   #nothingAt(group: string | undefined): RestResponse {
     const { scheme } = this.#options;
-    if (group !== undefined && scheme.kinds().some((kind) => kind.group === group && scheme.isBuiltIn(kind))) throw noSuchResource();
-    return { status: 404, headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }, body: Buffer.from('404 page not found\n') };
+    if (group !== undefined && scheme.kinds().some((kind) => kind.group === group && scheme.isBuiltIn(kind)))
+      throw noSuchResource();
+    return {
+      status: 404,
+      headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+      body: Buffer.from('404 page not found\n'),
+    };
   }
 
   async #madeDocument(request: RestRequest, path: string): Promise<RestResponse | undefined> {
@@ -250,7 +289,8 @@ export class RestFront {
 
   async #paths(request: RestRequest): Promise<string[]> {
     const openId: string[] = [];
-    for (const path of OPEN_ID_PATHS) if (await this.#options.documents(path, request) !== undefined) openId.push(path);
+    for (const path of OPEN_ID_PATHS)
+      if ((await this.#options.documents(path, request)) !== undefined) openId.push(path);
     return [...this.#discovery.paths(), ...healthPaths(this.#options.health), ...DOCUMENT_PATHS, ...openId].sort();
   }
 
@@ -261,10 +301,16 @@ export class RestFront {
       failure = translated;
     } else {
       // The cause is for the log alone: it may name what the client must not learn.
-      this.#options.logger.error({ error: error instanceof Error ? (error.stack ?? error.message) : String(error), method: request.method }, 'a request failed unexpectedly');
-      failure = apiErrors.internal('an unexpected failure; the server\'s log has more');
+      this.#options.logger.error(
+        { error: error instanceof Error ? (error.stack ?? error.message) : String(error), method: request.method },
+        'a request failed unexpectedly',
+      );
+      failure = apiErrors.internal("an unexpected failure; the server's log has more");
     }
-    return statusResponse(failure, failure.reason === 'NotAcceptable' ? 'json' : negotiateError(headerOf(request, 'accept')));
+    return statusResponse(
+      failure,
+      failure.reason === 'NotAcceptable' ? 'json' : negotiateError(headerOf(request, 'accept')),
+    );
   }
 }
 
@@ -272,15 +318,20 @@ function statusResponse(error: ApiError, encoding: Encoding = 'json'): RestRespo
   const { status } = error;
   const retryAfter = status.details?.retryAfterSeconds;
   return {
-    status: status.code, body: renderStatus(status, encoding),
-    headers: { 'content-type': CONTENT_TYPES[encoding], ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }) },
+    status: status.code,
+    body: renderStatus(status, encoding),
+    headers: {
+      'content-type': CONTENT_TYPES[encoding],
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+    },
   };
 }
 
 const DOCUMENT_PATHS = ['/metrics', '/openapi/v2', '/openapi/v3', '/openapi/v3/', '/version'];
 const OPEN_ID_PATHS = ['/.well-known/openid-configuration', '/openid/v1/jwks'];
 
-const isConnect = ({ id, subresource = '' }: ResourceRoute): boolean => id.group === '' && id.resource === 'pods' && CONNECT_SUBRESOURCES.has(subresource);
+const isConnect = ({ id, subresource = '' }: ResourceRoute): boolean =>
+  id.group === '' && id.resource === 'pods' && CONNECT_SUBRESOURCES.has(subresource);
 
 /** Undefined outside /api and /apis. */
 function groupOf(path: string): string | undefined {
@@ -290,14 +341,23 @@ function groupOf(path: string): string | undefined {
 
 const PROXIED = new Set(['pods', 'services', 'nodes']);
 
-const isProxy = ({ id, subresource }: ResourceRoute): boolean => id.group === '' && PROXIED.has(id.resource) && subresource === 'proxy';
+const isProxy = ({ id, subresource }: ResourceRoute): boolean =>
+  id.group === '' && PROXIED.has(id.resource) && subresource === 'proxy';
 
-const noProxy = ({ id, name = '' }: ResourceRoute): ApiError => new ApiError({
-  kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', reason: '', code: 501, details: { name, kind: id.resource },
-  message: `this API server does not pass HTTP on to ${id.resource} yet: use kubectl port-forward for pods and Services`,
-});
+const noProxy = ({ id, name = '' }: ResourceRoute): ApiError =>
+  new ApiError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    reason: '',
+    code: 501,
+    details: { name, kind: id.resource },
+    message: `this API server does not pass HTTP on to ${id.resource} yet: use kubectl port-forward for pods and Services`,
+  });
 
-const isPodLog = ({ id, subresource }: ResourceRoute): boolean => id.group === '' && id.resource === 'pods' && subresource === 'log';
+const isPodLog = ({ id, subresource }: ResourceRoute): boolean =>
+  id.group === '' && id.resource === 'pods' && subresource === 'log';
 
 function flowClass(verb: Verb | undefined, route: ResourceRoute, query: URLSearchParams): FlowClass {
   if (verb === 'watch' || (isPodLog(route) && query.has('follow'))) return 'long-running';
@@ -316,7 +376,12 @@ async function* leavingAfter(body: AsyncIterable<Uint8Array>, leave: () => void)
 function discoveryAnswer(request: RestRequest, { json, contentType, etag }: Document): RestResponse {
   if (etag !== undefined) return cacheable(request, json, contentType, etag);
   const encoding = negotiatePlain(headerOf(request, 'accept'));
-  return cacheable(request, encoding === 'json' ? json : encode(JSON.parse(json.toString()) as object, encoding), CONTENT_TYPES[encoding], undefined);
+  return cacheable(
+    request,
+    encoding === 'json' ? json : encode(JSON.parse(json.toString()) as object, encoding),
+    CONTENT_TYPES[encoding],
+    undefined,
+  );
 }
 
 function text(body: string, contentType: string): RestResponse {

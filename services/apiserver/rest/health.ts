@@ -23,7 +23,11 @@ export function healthPaths(checks: readonly HealthCheck[]): string[] {
 }
 
 /** `/readyz?verbose&exclude=name` and `/readyz/name`. */
-export async function serveHealth(path: string, query: URLSearchParams, checks: readonly HealthCheck[]): Promise<RestResponse> {
+export async function serveHealth(
+  path: string,
+  query: URLSearchParams,
+  checks: readonly HealthCheck[],
+): Promise<RestResponse> {
   const kind = kindOf(path) ?? 'healthz';
   const own = checksOf(kind, checks);
   const rest = path.slice(`/${kind}`.length);
@@ -33,7 +37,8 @@ export async function serveHealth(path: string, query: URLSearchParams, checks: 
 
 const kindOf = (path: string): HealthKind | undefined => KINDS.find((kind) => kind === path.split('/')[1]);
 
-const checksOf = (kind: HealthKind, checks: readonly HealthCheck[]) => checks.filter(({ of }) => of === undefined || of.includes(kind));
+const checksOf = (kind: HealthKind, checks: readonly HealthCheck[]) =>
+  checks.filter(({ of }) => of === undefined || of.includes(kind));
 
 async function serveOne(check: HealthCheck | undefined): Promise<RestResponse> {
   if (check === undefined) return text(404, '404 page not found\n');
@@ -42,18 +47,32 @@ async function serveOne(check: HealthCheck | undefined): Promise<RestResponse> {
 }
 
 /** Reasons are withheld, as anybody may ask. */
-async function serveAll(kind: HealthKind, query: URLSearchParams, checks: readonly HealthCheck[]): Promise<RestResponse> {
+async function serveAll(
+  kind: HealthKind,
+  query: URLSearchParams,
+  checks: readonly HealthCheck[],
+): Promise<RestResponse> {
   const excluded = new Set(query.getAll('exclude'));
-  const results = await Promise.all(checks.map(async (check) => {
-    if (excluded.has(check.name)) return { ok: true, line: `[+]${check.name} excluded: ok` };
-    const ok = (await failureOf(check)) === undefined;
-    return { ok, line: ok ? `[+]${check.name} ok` : `[-]${check.name} failed: reason withheld` };
-  }));
+  const results = await Promise.all(
+    checks.map(async (check) => {
+      if (excluded.has(check.name)) return { ok: true, line: `[+]${check.name} excluded: ok` };
+      const ok = (await failureOf(check)) === undefined;
+      return { ok, line: ok ? `[+]${check.name} ok` : `[-]${check.name} failed: reason withheld` };
+    }),
+  );
   const healthy = results.every(({ ok }) => ok);
   if (healthy && !query.has('verbose')) return text(200, 'ok');
   const unknown = [...excluded].filter((name) => !checks.some((check) => check.name === name)).sort();
-  const warning = unknown.length === 0 ? [] : [`warn: some health checks cannot be excluded: no matches for ${unknown.map((name) => JSON.stringify(name)).join(', ')}`];
-  return text(healthy ? 200 : 500, `${[...results.map(({ line }) => line), ...warning].join('\n')}\n${kind} check ${healthy ? 'passed' : 'failed'}\n`);
+  const warning =
+    unknown.length === 0
+      ? []
+      : [
+          `warn: some health checks cannot be excluded: no matches for ${unknown.map((name) => JSON.stringify(name)).join(', ')}`,
+        ];
+  return text(
+    healthy ? 200 : 500,
+    `${[...results.map(({ line }) => line), ...warning].join('\n')}\n${kind} check ${healthy ? 'passed' : 'failed'}\n`,
+  );
 }
 
 async function failureOf(check: HealthCheck): Promise<string | undefined> {
@@ -67,7 +86,12 @@ async function failureOf(check: HealthCheck): Promise<string | undefined> {
 
 function text(status: number, body: string): RestResponse {
   return {
-    status, body: Buffer.from(body),
-    headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-cache, private', 'x-content-type-options': 'nosniff' },
+    status,
+    body: Buffer.from(body),
+    headers: {
+      'content-type': 'text/plain; charset=utf-8',
+      'cache-control': 'no-cache, private',
+      'x-content-type-options': 'nosniff',
+    },
   };
 }

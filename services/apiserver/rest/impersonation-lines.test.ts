@@ -22,15 +22,27 @@ describe('the lines of an impersonation', () => {
     const ask = async (headers: OutgoingHttpHeaders) => {
       const outgoing = request(`${running.url}${PATH}`, { ca: running.certificate, headers, agent: false });
       outgoing.end();
-      const [response] = await once(outgoing, 'response') as [IncomingMessage];
+      const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
       response.resume();
       await once(response, 'end');
       return response.statusCode;
     };
     const utf8 = Buffer.from('jané').toString('latin1');
-    expect(await ask({ 'Impersonate-User': ['a, b', utf8], 'Impersonate-Group': 'x,y', 'Impersonate-Extra-K': [utf8] })).toBe(401);
-    expect(seen[0]?.headers).toMatchObject({ 'impersonate-user': ['a, b', 'jané'], 'impersonate-group': ['x,y'], 'impersonate-extra-k': ['jané'] });
-    expect(seen[0]?.asked).toMatchObject({ kind: 'resource', verb: 'list', resource: 'pods', namespace: 'd', name: 'p' });
+    expect(
+      await ask({ 'Impersonate-User': ['a, b', utf8], 'Impersonate-Group': 'x,y', 'Impersonate-Extra-K': [utf8] }),
+    ).toBe(401);
+    expect(seen[0]?.headers).toMatchObject({
+      'impersonate-user': ['a, b', 'jané'],
+      'impersonate-group': ['x,y'],
+      'impersonate-extra-k': ['jané'],
+    });
+    expect(seen[0]?.asked).toMatchObject({
+      kind: 'resource',
+      verb: 'list',
+      resource: 'pods',
+      namespace: 'd',
+      name: 'p',
+    });
     // A proxy appends its own headers to those of its client: none may be lost behind them.
     const filler = Object.fromEntries(Array.from({ length: 2500 }, (_, i) => [`X-${i}`, '']));
     expect(await ask({ ...filler, 'Impersonate-User': 'low' })).toBe(401);

@@ -1,4 +1,7 @@
-/** Large requests one after the other on one connection, as kubectl and client-go send them: each is answered, however quick the client is. */
+/**
+ * Large requests one after the other on one connection, as kubectl and client-go send them: each is answered, however
+ * quick the client is.
+ */
 import { ServerResponse } from 'node:http';
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, it, vi } from 'vitest';
@@ -42,7 +45,14 @@ function busyAfter(method: 'write' | 'end'): void {
 it('a client that sends its next large request as soon as it has a large answer is served', async () => {
   await using test = await startApiServer();
   for (const method of ['write', 'end'] as const) busyAfter(method);
-  const worker = new Worker(CLIENT, { eval: true, workerData: { url: `${test.url}/api/v1/namespaces/default/configmaps?dryRun=All`, ca: test.certificate, count: REQUESTS } });
+  const worker = new Worker(CLIENT, {
+    eval: true,
+    workerData: {
+      url: `${test.url}/api/v1/namespaces/default/configmaps?dryRun=All`,
+      ca: test.certificate,
+      count: REQUESTS,
+    },
+  });
   const answers = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   await worker.terminate();
   expect(answers).toEqual(Array.from({ length: REQUESTS }, () => 201));

@@ -17,12 +17,18 @@ const CACHE = 'public, max-age=3600';
 
 export function openIdDocument(path: string, from: OpenIdIssuer): RestResponse | undefined {
   const asked = path.endsWith('/') ? path.slice(0, -1) : path;
-  const answer = (contentType: string, document: object): RestResponse =>
-    ({ status: 200, headers: { 'content-type': contentType, 'cache-control': CACHE }, body: Buffer.from(JSON.stringify(document)) });
+  const answer = (contentType: string, document: object): RestResponse => ({
+    status: 200,
+    headers: { 'content-type': contentType, 'cache-control': CACHE },
+    body: Buffer.from(JSON.stringify(document)),
+  });
   if (asked === KEYS) return answer('application/jwk-set+json', from.keySet());
   if (asked !== CONFIGURATION) return undefined;
   return answer('application/json', {
-    issuer: from.issuer, jwks_uri: `${from.address}${KEYS}`, response_types_supported: ['id_token'], subject_types_supported: ['public'],
+    issuer: from.issuer,
+    jwks_uri: `${from.address}${KEYS}`,
+    response_types_supported: ['id_token'],
+    subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [from.algorithm],
   });
 }

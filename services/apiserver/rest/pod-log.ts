@@ -15,7 +15,10 @@ export interface LogRequest {
 }
 
 /** The answer begins when the node has accepted: until then a failure is a Status with its code. */
-export async function serveLog(request: LogRequest, parts: { readonly reader: ObjectReader; readonly streamer: PodStreamer }): Promise<RestResponse> {
+export async function serveLog(
+  request: LogRequest,
+  parts: { readonly reader: ObjectReader; readonly streamer: PodStreamer },
+): Promise<RestResponse> {
   const options = logOptions(request.query, request.name);
   const target = await podTarget(parts.reader, request.namespace, request.name);
   const { node, object: _, ...pod } = target;
@@ -47,11 +50,19 @@ type LogOptions = Omit<Extract<PodStreamRequest, { kind: 'log' }>, 'kind' | 'nam
 
 const STREAMS = ['All', 'Stderr', 'Stdout'] as const;
 
-/** Throws BadRequest for what cannot be read, and Invalid, with all complaints, for what makes no sense (ValidatePodLogOptions). */
+/**
+ * Throws BadRequest for what cannot be read, and Invalid, with all complaints, for what makes no sense
+ * (ValidatePodLogOptions).
+ */
 export function logOptions(query: URLSearchParams, pod: string): LogOptions {
-  const numbers = { tailLines: signedOption(query, 'tailLines'), limitBytes: signedOption(query, 'limitBytes'), sinceSeconds: signedOption(query, 'sinceSeconds') };
+  const numbers = {
+    tailLines: signedOption(query, 'tailLines'),
+    limitBytes: signedOption(query, 'limitBytes'),
+    sinceSeconds: signedOption(query, 'sinceSeconds'),
+  };
   const sinceTime = query.get('sinceTime') ?? '';
-  if (sinceTime !== '' && Number.isNaN(Date.parse(sinceTime))) throw apiErrors.badRequest(`sinceTime: Invalid value: ${JSON.stringify(sinceTime.slice(0, 64))}`);
+  if (sinceTime !== '' && Number.isNaN(Date.parse(sinceTime)))
+    throw apiErrors.badRequest(`sinceTime: Invalid value: ${JSON.stringify(sinceTime.slice(0, 64))}`);
   const stream = query.get('stream') ?? undefined;
   const errors = [...numberErrors(numbers, sinceTime !== ''), ...streamErrors(stream, numbers.tailLines)];
   if (errors.length > 0) throw apiErrors.invalid({ group: '', kind: 'PodLogOptions' }, pod, errors);
@@ -75,7 +86,8 @@ function numberErrors({ tailLines = 0, limitBytes = 1, sinceSeconds }: Numbers, 
   if (tailLines < 0) errors.push(fieldErrors.invalid('tailLines', tailLines, 'must be greater than or equal to 0'));
   if (limitBytes < 1) errors.push(fieldErrors.invalid('limitBytes', limitBytes, 'must be greater than 0'));
   if (sinceSeconds === undefined) return errors;
-  if (hasTime) errors.push(fieldErrors.forbidden('[]', 'at most one of `sinceTime` or `sinceSeconds` may be specified'));
+  if (hasTime)
+    errors.push(fieldErrors.forbidden('[]', 'at most one of `sinceTime` or `sinceSeconds` may be specified'));
   else if (sinceSeconds < 1) errors.push(fieldErrors.invalid('sinceSeconds', sinceSeconds, 'must be greater than 0'));
   return errors;
 }
@@ -83,5 +95,7 @@ function numberErrors({ tailLines = 0, limitBytes = 1, sinceSeconds }: Numbers, 
 function streamErrors(stream: string | undefined, tailLines: number | undefined): FieldError[] {
   if (stream === undefined) return [];
   if (!isOneOf(stream, STREAMS)) return [fieldErrors.notSupported('stream', stream, STREAMS)];
-  return stream === 'All' || tailLines === undefined ? [] : [fieldErrors.forbidden('[]', '`tailLines` and specific `stream` are mutually exclusive for now')];
+  return stream === 'All' || tailLines === undefined
+    ? []
+    : [fieldErrors.forbidden('[]', '`tailLines` and specific `stream` are mutually exclusive for now')];
 }

@@ -29,17 +29,26 @@ export function nodeOf({ pod, node }: PodTarget): string {
   return node;
 }
 
-/** The container that was asked for, or the only one; judged before the pod's node. The errors are those kubectl's users know. */
+/**
+ * The container that was asked for, or the only one; judged before the pod's node. The errors are those kubectl's users
+ * know.
+ */
 export function containerOf(target: PodTarget, asked: string): string {
   const containers = namesIn(target.object, 'containers');
-  const all = [...namesIn(target.object, 'initContainers'), ...containers, ...namesIn(target.object, 'ephemeralContainers')];
+  const all = [
+    ...namesIn(target.object, 'initContainers'),
+    ...containers,
+    ...namesIn(target.object, 'ephemeralContainers'),
+  ];
   if (asked !== '') {
     if (all.includes(asked)) return asked;
     throw apiErrors.badRequest(`container ${asked} is not valid for pod ${target.pod}`);
   }
   const [only] = containers;
   if (only !== undefined && containers.length === 1) return only;
-  throw apiErrors.badRequest(`a container name must be specified for pod ${target.pod}, choose one of: [${all.join(' ')}]`);
+  throw apiErrors.badRequest(
+    `a container name must be specified for pod ${target.pod}, choose one of: [${all.join(' ')}]`,
+  );
 }
 
 function specOf(object: KubeObject): Record<string, unknown> {
@@ -50,5 +59,7 @@ function specOf(object: KubeObject): Record<string, unknown> {
 function namesIn(object: KubeObject, list: string): string[] {
   const containers = specOf(object)[list];
   if (!Array.isArray(containers)) return [];
-  return containers.flatMap((container: unknown) => (isObject(container) && typeof container['name'] === 'string' ? [container['name']] : []));
+  return containers.flatMap((container: unknown) =>
+    isObject(container) && typeof container['name'] === 'string' ? [container['name']] : [],
+  );
 }

@@ -5,8 +5,9 @@ import type { RestResponse } from './message.js';
 const PRETTY_BYTES_MAX = 1024 * 1024;
 
 /**
- * Of what these fetch, somebody wants to read the answer (k8s.io/apiserver, responsewriters.isPrettyPrint). Not so where they name JSON
- * as what they take: people leave that to the tool, scripts do not, and scripts cut answers with patterns that hold no spaces.
+ * Of what these fetch, somebody wants to read the answer (k8s.io/apiserver, responsewriters.isPrettyPrint). Not so
+ * where they name JSON as what they take: people leave that to the tool, scripts do not, and scripts cut answers with
+ * patterns that hold no spaces.
  */
 const FOR_PEOPLE = /^(curl|Wget|Mozilla\/5\.0)/;
 /** What Go's strconv.ParseBool takes for true. */
@@ -18,7 +19,9 @@ export interface Asker {
   readonly accept?: string | undefined;
 }
 
-/** The same answer, printed over lines where the query or the client's name asks for it and the body is one JSON value. */
+/**
+ * The same answer, printed over lines where the query or the client's name asks for it and the body is one JSON value.
+ */
 export function prettyWhenAsked(response: RestResponse, { url, userAgent = '', accept }: Asker): RestResponse {
   const { body } = response;
   if (!(body instanceof Uint8Array) || body.length > PRETTY_BYTES_MAX) return response;

@@ -20,22 +20,51 @@ it.each([
   };
   await using running = await startApiServer({ authorizer: () => ({ authorize }) });
   const dispatcher = new Agent({ connect: { ca: running.certificate } });
-  for (const [method, verb] of [['GET', 'get'], ['POST', 'create'], ['PUT', 'update'], ['PATCH', 'patch'], ['DELETE', 'delete']] as const) {
-    const answer = await fetch(`${running.url}${path}`, { method, dispatcher, headers: { authorization: 'Bearer admin' } });
+  for (const [method, verb] of [
+    ['GET', 'get'],
+    ['POST', 'create'],
+    ['PUT', 'update'],
+    ['PATCH', 'patch'],
+    ['DELETE', 'delete'],
+  ] as const) {
+    const answer = await fetch(`${running.url}${path}`, {
+      method,
+      dispatcher,
+      headers: { authorization: 'Bearer admin' },
+    });
     expect([method, answer.status]).toEqual([method, 501]);
-    expect(await answer.json()).toMatchObject({ kind: 'Status', code: 501, message: expect.stringContaining('does not pass HTTP on') as string, details: { name, kind: resource } });
+    expect(await answer.json()).toMatchObject({
+      kind: 'Status',
+      code: 501,
+      message: expect.stringContaining('does not pass HTTP on') as string,
+      details: { name, kind: resource },
+    });
     expect(asked.at(-1)).toMatchObject({ verb, resource, name, subresource: 'proxy' });
-    expect((await fetch(`${running.url}${path}`, { method, dispatcher, headers: { authorization: 'Bearer no-rights' } })).status).toBe(403);
-    expect((await fetch(`${running.url}${path}`, { method, dispatcher, headers: { authorization: 'Bearer nobody' } })).status).toBe(401);
+    expect(
+      (await fetch(`${running.url}${path}`, { method, dispatcher, headers: { authorization: 'Bearer no-rights' } }))
+        .status,
+    ).toBe(403);
+    expect(
+      (await fetch(`${running.url}${path}`, { method, dispatcher, headers: { authorization: 'Bearer nobody' } }))
+        .status,
+    ).toBe(401);
   }
   // A WebSocket is not the way around it.
-  expect((await fetch(`${running.url}${path}`, { dispatcher, headers: { authorization: 'Bearer no-rights', upgrade: 'websocket' } }).catch(() => ({ status: 403 }))).status).toBe(403);
+  expect(
+    (
+      await fetch(`${running.url}${path}`, {
+        dispatcher,
+        headers: { authorization: 'Bearer no-rights', upgrade: 'websocket' },
+      }).catch(() => ({ status: 403 }))
+    ).status,
+  ).toBe(403);
   await dispatcher.destroy();
 });
 
 it('is a 404 for kinds that have no proxy', async () => {
   await using running = await startApiServer();
   const dispatcher = new Agent({ connect: { ca: running.certificate } });
-  for (const path of [`${NAMESPACED}/configmaps/a/proxy/x`, `${NAMESPACED}/configmaps/a/b/c`]) expect((await fetch(`${running.url}${path}`, { dispatcher })).status).toBe(404);
+  for (const path of [`${NAMESPACED}/configmaps/a/proxy/x`, `${NAMESPACED}/configmaps/a/b/c`])
+    expect((await fetch(`${running.url}${path}`, { dispatcher })).status).toBe(404);
   await dispatcher.destroy();
 });

@@ -1,4 +1,7 @@
-/** Whole answers as bytes, for sockets that HTTP's own response does not serve: upgrades, and requests that could not be read. */
+/**
+ * Whole answers as bytes, for sockets that HTTP's own response does not serve: upgrades, and requests that could not be
+ * read.
+ */
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ApiError, apiErrors } from '../../../apimachinery/status.js';
@@ -10,7 +13,10 @@ function statusAnswer(error: ApiError): Buffer {
 
 export function plainAnswer(code: number, body: Uint8Array, contentType = 'application/json'): Buffer {
   return Buffer.concat([
-    Buffer.from(`HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body,
+    Buffer.from(
+      `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? 'Error'}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`,
+    ),
+    body,
   ]);
 }
 

@@ -1,6 +1,6 @@
 /**
- * Answers as bytes: objects, lists and watch events, whole, as tables or as metadata alone. As JSON, bytes are copied, not
- * reparsed; YAML and protobuf are made from the objects.
+ * Answers as bytes: objects, lists and watch events, whole, as tables or as metadata alone. As JSON, bytes are copied,
+ * not reparsed; YAML and protobuf are made from the objects.
  */
 import { encodeJson, encodeJsonBytes } from '../../../apimachinery/json-value.js';
 import { encodeProtobuf, encodeWatchFrame } from '../../../apimachinery/codec/protobuf/index.js';
@@ -42,7 +42,11 @@ export interface RenderTools {
 }
 
 /** The same as an answer of its own. */
-export async function renderAnswer(handle: ObjectHandle, rendering: Rendering, { heavy, yaml }: RenderTools): Promise<Uint8Array> {
+export async function renderAnswer(
+  handle: ObjectHandle,
+  rendering: Rendering,
+  { heavy, yaml }: RenderTools,
+): Promise<Uint8Array> {
   const { view, encoding } = rendering.accepted;
   if (view === 'object' && encoding === 'json') return handle.json;
   if (view === 'object' && encoding === 'yaml') return yaml.write(handle.json);
@@ -53,14 +57,21 @@ export async function renderAnswer(handle: ObjectHandle, rendering: Rendering, {
 function viewOf(handle: ObjectHandle, rendering: Rendering): object {
   const { view, apiVersion } = rendering.accepted;
   switch (view) {
-    case 'object': return handle.object;
-    case 'metadata': return partial(handle.object, apiVersion);
-    case 'table': return table([handle], { resourceVersion: handle.resourceVersion }, rendering, true);
+    case 'object':
+      return handle.object;
+    case 'metadata':
+      return partial(handle.object, apiVersion);
+    case 'table':
+      return table([handle], { resourceVersion: handle.resourceVersion }, rendering, true);
   }
 }
 
 /** One answer for all items. Parts of a large one are sent one after the other, and never stand in one piece. */
-export async function renderList(list: ObjectList, rendering: Rendering, tools: RenderTools): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+export async function renderList(
+  list: ObjectList,
+  rendering: Rendering,
+  tools: RenderTools,
+): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
   const { encoding } = rendering.accepted;
   if (encoding === 'protobuf') return whole(await protobufParts(list, rendering, tools.heavy));
   const parts = await jsonParts(list, rendering, tools.heavy);
@@ -97,7 +108,10 @@ async function jsonParts(list: ObjectList, rendering: Rendering, pace: Pace): Pr
   const parts: Uint8Array[] = [Buffer.from(open)];
   const isPlain = rendering.accepted.view === 'object';
   const addPlain = plainItems(rendering.kind, parts);
-  const items = rendering.accepted.view === 'table' && rendering.kind.printer !== undefined ? inOrder(list.items, rendering.kind.printer) : list.items;
+  const items =
+    rendering.accepted.view === 'table' && rendering.kind.printer !== undefined
+      ? inOrder(list.items, rendering.kind.printer)
+      : list.items;
   await eachInSteps(items, pace, isPlain ? Infinity : STEP_BYTES, (item, index) => {
     if (index > 0) parts.push(COMMA);
     if (isPlain) addPlain(item);
@@ -121,11 +135,19 @@ function plainItems(kind: Kind, parts: Uint8Array[]): (item: ObjectHandle) => vo
   };
 }
 
-function frameOf({ metadata }: ObjectList, { kind, accepted, ...rendering }: Rendering): { readonly open: string; readonly close: string } {
-  const frame = (head: object, field: string) => ({ open: `${encodeJson(head).slice(0, -1)},"${field}":[`, close: ']}' });
+function frameOf(
+  { metadata }: ObjectList,
+  { kind, accepted, ...rendering }: Rendering,
+): { readonly open: string; readonly close: string } {
+  const frame = (head: object, field: string) => ({
+    open: `${encodeJson(head).slice(0, -1)},"${field}":[`,
+    close: ']}',
+  });
   switch (accepted.view) {
-    case 'object': return frame({ kind: kind.listKind, apiVersion: apiVersionOf(kind), metadata }, 'items');
-    case 'metadata': return frame({ kind: 'PartialObjectMetadataList', apiVersion: accepted.apiVersion, metadata }, 'items');
+    case 'object':
+      return frame({ kind: kind.listKind, apiVersion: apiVersionOf(kind), metadata }, 'items');
+    case 'metadata':
+      return frame({ kind: 'PartialObjectMetadataList', apiVersion: accepted.apiVersion, metadata }, 'items');
     case 'table': {
       const { rows: _, ...head } = table([], metadata, { kind, accepted, ...rendering }, true);
       return frame(head, 'rows');
@@ -134,13 +156,17 @@ function frameOf({ metadata }: ObjectList, { kind, accepted, ...rendering }: Ren
 }
 
 function itemOf(item: ObjectHandle, rendering: Rendering): object {
-  return rendering.accepted.view === 'table' ? rowOf(item, rendering) : partial(item.object, rendering.accepted.apiVersion);
+  return rendering.accepted.view === 'table'
+    ? rowOf(item, rendering)
+    : partial(item.object, rendering.accepted.apiVersion);
 }
 
 async function protobufParts(list: ObjectList, { kind, accepted }: Rendering, pace: Pace): Promise<Uint8Array[]> {
   const { apiVersion } = accepted;
   const isPartial = accepted.view === 'metadata';
-  const type = isPartial ? { kind: 'PartialObjectMetadataList', apiVersion } : { kind: kind.listKind, apiVersion: apiVersionOf(kind) };
+  const type = isPartial
+    ? { kind: 'PartialObjectMetadataList', apiVersion }
+    : { kind: kind.listKind, apiVersion: apiVersionOf(kind) };
   const message = new ProtobufList({ ...type, metadata: list.metadata });
   await eachInSteps(list.items, pace, STEP_BYTES, ({ object }) => {
     if (!message.add((isPartial ? partial(object, apiVersion) : object) as JsonObject)) throw noProtobuf();
@@ -153,7 +179,12 @@ async function protobufParts(list: ObjectList, { kind, accepted }: Rendering, pa
 /** Objects of so many bytes are parsed and rendered in some milliseconds. */
 const STEP_BYTES = 256 * 1024;
 
-async function eachInSteps(items: readonly ObjectHandle[], pace: Pace, step_bytes: number, visit: (item: ObjectHandle, index: number) => void): Promise<void> {
+async function eachInSteps(
+  items: readonly ObjectHandle[],
+  pace: Pace,
+  step_bytes: number,
+  visit: (item: ObjectHandle, index: number) => void,
+): Promise<void> {
   const steps = new ByteSteps({ pace, name: 'rendering', step_bytes });
   for (const [index, item] of items.entries()) {
     const turn = steps.before(item.json.length);
@@ -165,8 +196,8 @@ async function eachInSteps(items: readonly ObjectHandle[], pace: Pace, step_byte
 const frames = new WeakMap<ObjectHandle, Map<string, Uint8Array>>();
 
 /**
- * One line of a watch. Made once for each object, event type and form, however many watch; ages in tables are therefore those
- * of the first watcher's time. Only the first event of a stream carries the columns of a table.
+ * One line of a watch. Made once for each object, event type and form, however many watch; ages in tables are therefore
+ * those of the first watcher's time. Only the first event of a stream carries the columns of a table.
  */
 export function renderEvent(event: WatchEvent, rendering: Rendering, first: boolean): Uint8Array {
   const { accepted, includeObject, kind } = rendering;
@@ -189,9 +220,10 @@ function frame(event: WatchEvent, rendering: Rendering, columns: boolean): Uint8
   const { handle } = event;
   const { accepted } = rendering;
   if (accepted.view === 'table') {
-    const object = event.type === 'BOOKMARK'
-      ? partial(handle.object, accepted.apiVersion)
-      : table([handle], { resourceVersion: handle.resourceVersion }, rendering, columns);
+    const object =
+      event.type === 'BOOKMARK'
+        ? partial(handle.object, accepted.apiVersion)
+        : table([handle], { resourceVersion: handle.resourceVersion }, rendering, columns);
     return Buffer.from(`{"type":"${event.type}","object":${encodeJson(object)}}\n`);
   }
   const object = renderObject(handle, rendering);
@@ -211,30 +243,45 @@ export function renderStatus(status: SentStatus, encoding: Encoding = 'json'): U
   return encode(status, encoding);
 }
 
-function table(items: readonly ObjectHandle[], metadata: ListMeta, rendering: Rendering, columns: boolean): JsonObject & { readonly rows: readonly object[] } {
+function table(
+  items: readonly ObjectHandle[],
+  metadata: ListMeta,
+  rendering: Rendering,
+  columns: boolean,
+): JsonObject & { readonly rows: readonly object[] } {
   const { kind, accepted } = rendering;
   const printer = kind.printer ?? NAME_AND_CREATION;
   return {
-    kind: 'Table', apiVersion: accepted.apiVersion, metadata,
+    kind: 'Table',
+    apiVersion: accepted.apiVersion,
+    metadata,
     columnDefinitions: columns
-      ? printer.columns.map((column) => ({ ...column, format: column.format ?? '', description: column.description ?? '' }))
+      ? printer.columns.map((column) => ({
+          ...column,
+          format: column.format ?? '',
+          description: column.description ?? '',
+        }))
       : [],
     rows: items.map((item) => rowOf(item, rendering)),
   };
 }
 
 const inOrder = (items: readonly ObjectHandle[], { compare }: NonNullable<Kind['printer']>): readonly ObjectHandle[] =>
-  (compare === undefined ? items : [...items].sort((a, b) => compare(a.object, b.object)));
+  compare === undefined ? items : [...items].sort((a, b) => compare(a.object, b.object));
 
 function rowOf({ object }: ObjectHandle, { kind, accepted, includeObject, now_ms }: Rendering): object {
   return {
     cells: (kind.printer ?? NAME_AND_CREATION).row(object, now_ms),
-    object: includeObject === 'None' ? null : includeObject === 'Object' ? object : partial(object, accepted.apiVersion),
+    object:
+      includeObject === 'None' ? null : includeObject === 'Object' ? object : partial(object, accepted.apiVersion),
   };
 }
 
 const NAME_AND_CREATION: NonNullable<Kind['printer']> = {
-  columns: [{ name: 'Name', type: 'string', format: 'name', priority: 0 }, { name: 'Created At', type: 'date', priority: 0 }],
+  columns: [
+    { name: 'Name', type: 'string', format: 'name', priority: 0 },
+    { name: 'Created At', type: 'date', priority: 0 },
+  ],
   row: (object) => [object.metadata?.name ?? '', object.metadata?.creationTimestamp ?? null],
 };
 
@@ -244,8 +291,10 @@ function partial(object: KubeObject, apiVersion: string): KubeObject {
 
 export function encode(value: object, encoding: Encoding): Uint8Array {
   switch (encoding) {
-    case 'json': return encodeJsonBytes(value);
-    case 'yaml': return writeYaml(value);
+    case 'json':
+      return encodeJsonBytes(value);
+    case 'yaml':
+      return writeYaml(value);
     case 'protobuf': {
       const bytes = encodeProtobuf(value as JsonObject);
       if (bytes === undefined) throw noProtobuf();
@@ -254,4 +303,5 @@ export function encode(value: object, encoding: Encoding): Uint8Array {
   }
 }
 
-const noProtobuf = () => apiErrors.notAcceptable('only the following media types are accepted: application/json, application/yaml');
+const noProtobuf = () =>
+  apiErrors.notAcceptable('only the following media types are accepted: application/json, application/yaml');

@@ -1,4 +1,7 @@
-/** Warnings of one request, for the headers of its answer: also of one that fails, since what was found before is true all the same. */
+/**
+ * Warnings of one request, for the headers of its answer: also of one that fails, since what was found before is true
+ * all the same.
+ */
 import type { CallReport } from '../../../apimachinery/object-service.js';
 
 /** Collects what a call reports. */

@@ -23,14 +23,25 @@ interface Sample {
 }
 
 const fromFacts = (): Sample[] =>
-  kindRows().map((row) => ({ name: `${row.group}/${row.version} ${row.kind}`, object: sampleObject(row, 'full') as UnknownObject }));
+  kindRows().map((row) => ({
+    name: `${row.group}/${row.version} ${row.kind}`,
+    object: sampleObject(row, 'full') as UnknownObject,
+  }));
 const fromShared = (): Sample[] =>
   files.map((name) => ({ name, object: JSON.parse(readFileSync(`${folder}${name}`, 'utf8')) as UnknownObject }));
 
 /** The sample less what a client may not choose. */
 function chosen(object: UnknownObject): UnknownObject {
   const { labels, annotations } = object.metadata ?? {};
-  return { ...object, metadata: { name: 'name-value', namespace: 'default', ...(labels === undefined ? {} : { labels }), ...(annotations === undefined ? {} : { annotations }) } };
+  return {
+    ...object,
+    metadata: {
+      name: 'name-value',
+      namespace: 'default',
+      ...(labels === undefined ? {} : { labels }),
+      ...(annotations === undefined ? {} : { annotations }),
+    },
+  };
 }
 
 interface Answer {
@@ -55,13 +66,19 @@ describe('samples of all kinds', () => {
     await using running = await startApiServer();
     const dispatcher = new Agent({ connect: { ca: running.certificate } });
     const send = async (path: string, body: string | Uint8Array, type: string) => {
-      const response = await fetch(`${running.url}${path}`, { dispatcher, method: 'POST', body, headers: { 'content-type': type, accept: 'application/json' } });
-      return { code: response.status, message: (await response.json() as { message?: string }).message ?? '' };
+      const response = await fetch(`${running.url}${path}`, {
+        dispatcher,
+        method: 'POST',
+        body,
+        headers: { 'content-type': type, accept: 'application/json' },
+      });
+      return { code: response.status, message: ((await response.json()) as { message?: string }).message ?? '' };
     };
     let [asked, stored] = [0, 0];
     for (const { name: file, object: whole } of samples()) {
       const object = chosen(whole);
-      const [group = '', version = ''] = object.apiVersion?.includes('/') === true ? object.apiVersion.split('/') : ['', object.apiVersion];
+      const [group = '', version = ''] =
+        object.apiVersion?.includes('/') === true ? object.apiVersion.split('/') : ['', object.apiVersion];
       const kind = running.server.scheme.byKind({ group, version, kind: object.kind ?? '' });
       if (kind === undefined || !kind.verbs.includes('create')) continue;
       asked += 1;
@@ -75,8 +92,9 @@ describe('samples of all kinds', () => {
       if (first.code !== 201 || !kind.verbs.includes('get')) continue;
       stored += 1;
       await send(collection, protobuf, PROTOBUF);
-      const read = (accept: string) => fetch(`${running.url}${collection}/name-value`, { dispatcher, headers: { accept } });
-      const json = await (await read('application/json')).json() as JsonObject;
+      const read = (accept: string) =>
+        fetch(`${running.url}${collection}/name-value`, { dispatcher, headers: { accept } });
+      const json = (await (await read('application/json')).json()) as JsonObject;
       const bytes = Buffer.from(await (await read(PROTOBUF)).arrayBuffer());
       expect([file, decodeProtobuf(bytes)]).toEqual([file, decodeProtobuf(encodeProtobuf(json) ?? new Uint8Array())]);
       expect([file, decodeProtobuf(bytes)['spec']]).toEqual([file, json['spec']]);

@@ -1,8 +1,8 @@
 /**
  * The socket side of the REST front: TLS, HTTP/1.1, limits, and bytes in and out.
  *
- * HTTP/1.1 and not HTTP/2: Go's and Node's clients take either, watches are as cheap, and a whole class of attacks (rapid
- * resets, CONTINUATION floods, header tables) has nothing to aim at.
+ * HTTP/1.1 and not HTTP/2: Go's and Node's clients take either, watches are as cheap, and a whole class of attacks
+ * (rapid resets, CONTINUATION floods, header tables) has nothing to aim at.
  */
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
@@ -49,7 +49,10 @@ export interface HttpsServerOptions {
   readonly port: number;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly upgrade: (rest: RestRequest, connection: { request: IncomingMessage; socket: Duplex; head: Buffer }) => Promise<void>;
+  readonly upgrade: (
+    rest: RestRequest,
+    connection: { request: IncomingMessage; socket: Duplex; head: Buffer },
+  ) => Promise<void>;
 }
 
 export class HttpsServer implements Service {
@@ -64,18 +67,28 @@ export class HttpsServer implements Service {
     this.#options = options;
     this.#gate = new ConnectionGate(options.connections ?? CONNECTIONS);
     this.#server = createServer({
-      ...contextOf(options.tls.current()), requestCert: true, rejectUnauthorized: false, handshakeTimeout: HANDSHAKE_MS_MAX,
-      maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_RECEIVE_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, noDelay: true,
+      ...contextOf(options.tls.current()),
+      requestCert: true,
+      rejectUnauthorized: false,
+      handshakeTimeout: HANDSHAKE_MS_MAX,
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_RECEIVE_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      noDelay: true,
     });
-    // Their bytes bound them. Node drops headers beyond a count in silence: one that was dropped may have named whom a proxy speaks for.
+    // Their bytes bound them. Node drops headers beyond a count in silence: one that was dropped may have named whom a
+    // proxy speaks for.
     this.#server.maxHeadersCount = 0;
     this.#server.prependListener('connection', (socket: Socket) => {
       if (this.#gate.admit(socket)) this.#track(socket);
     });
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      this.#options.logger.info({ code: error.code, remote: (socket as Socket).remoteAddress }, 'a connection carried no HTTP; closed it');
+      this.#options.logger.info(
+        { code: error.code, remote: (socket as Socket).remoteAddress },
+        'a connection carried no HTTP; closed it',
+      );
       if (socket.writable) socket.end(refusalOf(error));
       else socket.destroy();
     });
@@ -93,10 +106,14 @@ export class HttpsServer implements Service {
 
   /** Rejects when the address cannot be had (EADDRINUSE, EACCES). */
   async start(): Promise<void> {
-    this.#stopListening = this.#options.tls.onChange(() => this.#server.setSecureContext(contextOf(this.#options.tls.current())));
+    this.#stopListening = this.#options.tls.onChange(() =>
+      this.#server.setSecureContext(contextOf(this.#options.tls.current())),
+    );
     this.#server.listen(this.#options.port, this.#options.host);
     await once(this.#server, 'listening');
-    this.#server.on('error', (error) => this.#options.logger.error({ error: String(error) }, 'the REST listener failed'));
+    this.#server.on('error', (error) =>
+      this.#options.logger.error({ error: String(error) }, 'the REST listener failed'),
+    );
   }
 
   async stop(): Promise<void> {
@@ -170,14 +187,20 @@ function certificateOf(socket: TLSSocket): PeerCertificate | undefined {
 function headersOf(incoming: IncomingMessage): RestRequest['headers'] {
   const names = Object.keys(incoming.headers).filter((name) => name.startsWith('impersonate-'));
   if (names.length === 0) return incoming.headers;
-  const lines = names.map((name) => [name, incoming.headersDistinct[name]?.map((value) => Buffer.from(value, 'latin1').toString())] as const);
+  const lines = names.map(
+    (name) => [name, incoming.headersDistinct[name]?.map((value) => Buffer.from(value, 'latin1').toString())] as const,
+  );
   return { ...incoming.headers, ...Object.fromEntries(lines) };
 }
 
 function toRequest(incoming: IncomingMessage, signal: AbortSignal): RestRequest {
   return {
-    method: incoming.method ?? 'GET', url: incoming.url ?? '/', headers: headersOf(incoming), signal,
-    peerCertificate: certificateOf(incoming.socket as TLSSocket), remoteAddress: incoming.socket.remoteAddress,
+    method: incoming.method ?? 'GET',
+    url: incoming.url ?? '/',
+    headers: headersOf(incoming),
+    signal,
+    peerCertificate: certificateOf(incoming.socket as TLSSocket),
+    remoteAddress: incoming.socket.remoteAddress,
     body: (limit_bytes) => readBody(incoming, limit_bytes),
   };
 }
@@ -185,7 +208,8 @@ function toRequest(incoming: IncomingMessage, signal: AbortSignal): RestRequest 
 async function readBody(incoming: IncomingMessage, limit_bytes: number): Promise<Uint8Array> {
   const tooLarge = () => apiErrors.requestEntityTooLarge(`limit is ${limit_bytes}`);
   const encoding = headerOf({ headers: incoming.headers }, 'content-encoding').trim().toLowerCase();
-  if (encoding !== '' && encoding !== 'identity' && encoding !== 'gzip') throw apiErrors.unsupportedMediaType(`content-encoding ${JSON.stringify(encoding.slice(0, 32))} is not accepted`);
+  if (encoding !== '' && encoding !== 'identity' && encoding !== 'gzip')
+    throw apiErrors.unsupportedMediaType(`content-encoding ${JSON.stringify(encoding.slice(0, 32))} is not accepted`);
   if (Number(incoming.headers['content-length'] ?? 0) > limit_bytes) throw tooLarge();
   const chunks: Buffer[] = [];
   let length = 0;
@@ -207,7 +231,8 @@ async function decompressed(bytes: Uint8Array, limit_bytes: number): Promise<Uin
   try {
     return await decompress(bytes, { maxOutputLength: limit_bytes });
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') throw apiErrors.requestEntityTooLarge(`limit is ${limit_bytes}`);
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE')
+      throw apiErrors.requestEntityTooLarge(`limit is ${limit_bytes}`);
     throw apiErrors.badRequest('the body is not the gzip its content-encoding says');
   }
 }
@@ -238,9 +263,9 @@ async function send(incoming: IncomingMessage, outgoing: ServerResponse, respons
 const WRITE_BYTES = 1024 * 1024;
 
 /**
- * The last byte goes when the socket has taken all others. A client that has everything may send its next request before Node has noted
- * that the answer is written; Node then pauses the parser for a slow reader, fails at the next part of that request with HPE_PAUSED, and
- * the connection is lost.
+ * The last byte goes when the socket has taken all others. A client that has everything may send its next request
+ * before Node has noted that the answer is written; Node then pauses the parser for a slow reader, fails at the next
+ * part of that request with HPE_PAUSED, and the connection is lost.
  */
 async function sendWhole(outgoing: ServerResponse, bytes: Uint8Array): Promise<void> {
   if (bytes.length < outgoing.writableHighWaterMark / 2) {
@@ -248,7 +273,8 @@ async function sendWhole(outgoing: ServerResponse, bytes: Uint8Array): Promise<v
     return;
   }
   for (let at = 0; at < bytes.length - 1 && !outgoing.destroyed; at += WRITE_BYTES) {
-    if (!outgoing.write(bytes.subarray(at, Math.min(at + WRITE_BYTES, bytes.length - 1))) && !outgoing.destroyed) await drained(outgoing);
+    if (!outgoing.write(bytes.subarray(at, Math.min(at + WRITE_BYTES, bytes.length - 1))) && !outgoing.destroyed)
+      await drained(outgoing);
   }
   outgoing.end(bytes.subarray(-1));
 }
@@ -279,10 +305,11 @@ async function drained(outgoing: ServerResponse): Promise<void> {
 
 /** What cannot be parsed is answered in the form of every other refusal, so that a client can say what was wrong. */
 function refusalOf(error: NodeJS.ErrnoException): Buffer {
-  const [code, refusal] = error.code === 'HPE_HEADER_OVERFLOW'
-    ? [431, apiErrors.badRequest('the headers of the request are too large')]
-    : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? [408, apiErrors.timeout('the request did not arrive in time')]
-      : [400, apiErrors.badRequest(`the request is not valid HTTP: ${error.code ?? error.message}`)];
+  const [code, refusal] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, apiErrors.badRequest('the headers of the request are too large')]
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, apiErrors.timeout('the request did not arrive in time')]
+        : [400, apiErrors.badRequest(`the request is not valid HTTP: ${error.code ?? error.message}`)];
   return plainAnswer(code, renderStatus({ ...refusal.status, code }));
 }

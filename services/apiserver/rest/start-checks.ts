@@ -1,12 +1,27 @@
 /**
- * What a server does once when it starts, as named health checks: `/readyz/poststarthook/rbac/bootstrap-roles`. The names are those of
- * kube-apiserver v1.36, each under the part of ours that does the same work, in its order; what has no counterpart here is not listed.
+ * What a server does once when it starts, as named health checks: `/readyz/poststarthook/rbac/bootstrap-roles`. The
+ * names are those of kube-apiserver v1.36, each under the part of ours that does the same work, in its order; what has
+ * no counterpart here is not listed.
  */
 import type { HealthCheck } from './health.js';
 
 export type StartPart =
-  | 'admission' | 'cache' | 'definitions' | 'namespaces' | 'endpoints' | 'authentication' | 'presence' | 'token-tracking' | 'addresses'
-  | 'roles' | 'priority-classes' | 'flow-policy' | 'kubernetes-service' | 'service-cidr' | 'api-services' | 'documents';
+  | 'admission'
+  | 'cache'
+  | 'definitions'
+  | 'namespaces'
+  | 'endpoints'
+  | 'authentication'
+  | 'presence'
+  | 'token-tracking'
+  | 'addresses'
+  | 'roles'
+  | 'priority-classes'
+  | 'flow-policy'
+  | 'kubernetes-service'
+  | 'service-cidr'
+  | 'api-services'
+  | 'documents';
 
 const HOOKS: readonly (readonly [name: string, part: StartPart])[] = [
   ['start-apiserver-admission-initializer', 'admission'],
@@ -55,6 +70,11 @@ export class StartProgress {
     const hooks = HOOKS.map(([name, part]) => checkOf(`poststarthook/${name}`, part));
     const completed = checkOf('autoregister-completion', 'api-services');
     const registration = hooks.findIndex(({ name }) => name === 'poststarthook/kube-apiserver-autoregistration');
-    return [{ ...checkOf('informer-sync', 'cache'), of: ['readyz'] }, ...hooks.slice(0, registration + 1), completed, ...hooks.slice(registration + 1)];
+    return [
+      { ...checkOf('informer-sync', 'cache'), of: ['readyz'] },
+      ...hooks.slice(0, registration + 1),
+      completed,
+      ...hooks.slice(registration + 1),
+    ];
   }
 }

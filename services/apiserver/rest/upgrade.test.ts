@@ -31,17 +31,29 @@ async function start() {
     },
   });
   const service = running.server.registry.as(admin);
-  const running1: UnknownObject = { ...pod('a'), spec: { nodeName: 'n1', containers: [{ name: 'x', image: 'i' }, { name: 'y', image: 'i' }] } };
+  const running1: UnknownObject = {
+    ...pod('a'),
+    spec: {
+      nodeName: 'n1',
+      containers: [
+        { name: 'x', image: 'i' },
+        { name: 'y', image: 'i' },
+      ],
+    },
+  };
   await service.create({ resource: resources.pods, namespace: 'default', object: running1 });
   await service.create({ resource: resources.pods, namespace: 'default', object: pod('unscheduled') });
   return {
-    served, connections,
+    served,
+    connections,
     /** The first line of the answer to an upgrade. */
     async upgrade(path: string, token = 'admin'): Promise<string> {
       const socket = connect({ port: Number(new URL(running.url).port), host: '127.0.0.1', ca: running.certificate });
       await once(socket, 'secureConnect');
-      socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\nconnection: Upgrade\r\nupgrade: test\r\n\r\n`);
-      const [data] = await once(socket, 'data') as [Buffer];
+      socket.write(
+        `GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\nconnection: Upgrade\r\nupgrade: test\r\n\r\n`,
+      );
+      const [data] = (await once(socket, 'data')) as [Buffer];
       socket.destroy();
       return data.toString().split('\r\n')[0] ?? '';
     },
@@ -64,9 +76,24 @@ async function start() {
 describe('upgrades', () => {
   it('reach the streaming front resolved, with their options, after admission', async () => {
     await using test = await start();
-    expect(await test.upgrade(`${PODS}/a/exec?container=y&command=ls&command=-l&stdout=1&stderr=true&tty=false`)).toContain('101');
-    expect(test.served).toMatchObject([{ kind: 'exec', pod: 'a', container: 'y', command: ['ls', '-l'], stdin: false, stdout: true, stderr: true, tty: false }]);
-    expect(test.connections).toMatchObject([{ subresource: 'exec', name: 'a', objectKind: { kind: 'PodExecOptions' } }]);
+    expect(
+      await test.upgrade(`${PODS}/a/exec?container=y&command=ls&command=-l&stdout=1&stderr=true&tty=false`),
+    ).toContain('101');
+    expect(test.served).toMatchObject([
+      {
+        kind: 'exec',
+        pod: 'a',
+        container: 'y',
+        command: ['ls', '-l'],
+        stdin: false,
+        stdout: true,
+        stderr: true,
+        tty: false,
+      },
+    ]);
+    expect(test.connections).toMatchObject([
+      { subresource: 'exec', name: 'a', objectKind: { kind: 'PodExecOptions' } },
+    ]);
     expect(await test.upgrade(`${PODS}/a/portforward?ports=80&ports=81`)).toContain('101');
     expect(test.served[1]).toMatchObject({ kind: 'port-forward', ports: [80, 81] });
   });
@@ -86,9 +113,11 @@ describe('upgrades', () => {
       // What offers no upgrade leaves the offer aside, and answers as ever.
       [`${PODS}/a/status`, 'admin', 200],
       ['/version', 'admin', 200],
-      [`${PODS}?watch=true&timeoutSeconds=1`, 'admin', 200], [`${PODS}?watch=true`, 'no-rights', 403],
+      [`${PODS}?watch=true&timeoutSeconds=1`, 'admin', 200],
+      [`${PODS}?watch=true`, 'no-rights', 403],
     ];
-    for (const [path, token, code] of cases) expect(`${path} ${await test.upgrade(path, token)}`).toContain(`HTTP/1.1 ${code}`);
+    for (const [path, token, code] of cases)
+      expect(`${path} ${await test.upgrade(path, token)}`).toContain(`HTTP/1.1 ${code}`);
     expect(test.served).toEqual([]);
   });
 });
@@ -107,7 +136,11 @@ describe('pods/log over WebSocket', () => {
   const bytes = Buffer.from([0, 255, 10, 65]);
   async function logs(output: () => AsyncIterator<PodStreamOutput>) {
     let closed = false;
-    const stream: PodStream = { write: () => Promise.resolve(), close: () => (closed = true), [Symbol.asyncIterator]: output };
+    const stream: PodStream = {
+      write: () => Promise.resolve(),
+      close: () => (closed = true),
+      [Symbol.asyncIterator]: output,
+    };
     const running = await startApiServer({
       streamer: {
         reach: () => Promise.resolve(),
@@ -123,7 +156,10 @@ describe('pods/log over WebSocket', () => {
       closed: () => closed,
       dial: (protocols: string[], token = 'admin') => {
         const url = `${running.url.replace('https', 'wss')}${PODS}/a/log?follow=true`;
-        return new WebSocket(url, protocols, { ca: running.certificate, headers: { authorization: `Bearer ${token}` } });
+        return new WebSocket(url, protocols, {
+          ca: running.certificate,
+          headers: { authorization: `Bearer ${token}` },
+        });
       },
       [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
     };
@@ -135,23 +171,38 @@ describe('pods/log over WebSocket', () => {
   }
 
   it.each<[string[], string, boolean, string[]]>([
-    [[], '', true, ['', 'one\n', bytes.toString('latin1')]], [['binary.k8s.io'], 'binary.k8s.io', true, ['', 'one\n', bytes.toString('latin1')]],
-    [['base64.binary.k8s.io'], 'base64.binary.k8s.io', false, ['', Buffer.from('one\n').toString('base64'), bytes.toString('base64')]],
-    [['what.k8s.io', 'base64.binary.k8s.io', 'binary.k8s.io'], 'base64.binary.k8s.io', false, ['', Buffer.from('one\n').toString('base64'), bytes.toString('base64')]],
+    [[], '', true, ['', 'one\n', bytes.toString('latin1')]],
+    [['binary.k8s.io'], 'binary.k8s.io', true, ['', 'one\n', bytes.toString('latin1')]],
+    [
+      ['base64.binary.k8s.io'],
+      'base64.binary.k8s.io',
+      false,
+      ['', Buffer.from('one\n').toString('base64'), bytes.toString('base64')],
+    ],
+    [
+      ['what.k8s.io', 'base64.binary.k8s.io', 'binary.k8s.io'],
+      'base64.binary.k8s.io',
+      false,
+      ['', Buffer.from('one\n').toString('base64'), bytes.toString('base64')],
+    ],
   ])('offers %j: speaks %j', async (offered, protocol, isBinary, expected) => {
     await using test = await logs(lines);
     const socket = test.dial(offered);
     const got: [string, boolean][] = [];
     socket.on('message', (data: Buffer, binary) => got.push([data.toString('latin1'), binary]));
-    const [code] = await once(socket, 'close') as [number];
+    const [code] = (await once(socket, 'close')) as [number];
     expect([socket.protocol, code < 1002 || code === 1005]).toEqual([protocol, true]);
     expect(got).toEqual(expected.map((text) => [text, isBinary]));
     expect(test.closed()).toBe(true);
   });
 
-  it.each<[string[], string, number]>([[['channel.k8s.io'], 'admin', 403], [['binary.k8s.io'], 'nobody', 401], [['binary.k8s.io'], 'no-rights', 403]])('%j of %s is refused with %i', async (offered, token, code) => {
+  it.each<[string[], string, number]>([
+    [['channel.k8s.io'], 'admin', 403],
+    [['binary.k8s.io'], 'nobody', 401],
+    [['binary.k8s.io'], 'no-rights', 403],
+  ])('%j of %s is refused with %i', async (offered, token, code) => {
     await using test = await logs(lines);
-    const [, response] = await once(test.dial(offered, token), 'unexpected-response') as [unknown, IncomingMessage];
+    const [, response] = (await once(test.dial(offered, token), 'unexpected-response')) as [unknown, IncomingMessage];
     response.resume();
     expect(response.statusCode).toBe(code);
   });

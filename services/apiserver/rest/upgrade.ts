@@ -1,4 +1,6 @@
-/** exec, attach and port-forward: who may, to which pod, with which options; then the streaming front has the socket. */
+/**
+ * exec, attach and port-forward: who may, to which pod, with which options; then the streaming front has the socket.
+ */
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { PodStreamer } from '../../../apimachinery/pod-streams.js';
@@ -33,11 +35,19 @@ export interface UpgradeOptions {
   readonly logger: Logger;
 }
 
-const KINDS: Readonly<Record<string, UpgradeRequest['kind']>> = { exec: 'exec', attach: 'attach', portforward: 'port-forward' };
+const KINDS: Readonly<Record<string, UpgradeRequest['kind']>> = {
+  exec: 'exec',
+  attach: 'attach',
+  portforward: 'port-forward',
+};
 const PORTS_MAX = 128;
 
 /** Never throws; the socket is the streaming front's, or has been answered and ended. */
-export async function serveUpgrade(rest: RestRequest, connection: UpgradeSocket, options: UpgradeOptions): Promise<void> {
+export async function serveUpgrade(
+  rest: RestRequest,
+  connection: UpgradeSocket,
+  options: UpgradeOptions,
+): Promise<void> {
   let leave: (() => void) | undefined;
   try {
     if (isWatchUpgrade(rest)) {
@@ -82,19 +92,41 @@ async function resolve(rest: RestRequest, connection: UpgradeSocket, options: Up
   const kind = options.scheme.byResource(route.id);
   const subresource = route.subresource ?? '';
   const streamKind = Object.hasOwn(KINDS, subresource) ? KINDS[subresource] : undefined;
-  if (kind === undefined || route.id.group !== '' || route.id.resource !== 'pods' || streamKind === undefined || route.rest.length > 0) throw noSuchResource();
+  if (
+    kind === undefined ||
+    route.id.group !== '' ||
+    route.id.resource !== 'pods' ||
+    streamKind === undefined ||
+    route.rest.length > 0
+  )
+    throw noSuchResource();
   const target = await podTarget(options.reader, route.namespace ?? '', route.name ?? '');
   const container = streamKind === 'port-forward' ? '' : containerOf(target, query.get('container') ?? '');
   const node = nodeOf(target);
   const stream = streamOptions(query, container);
-  if (streamKind === 'exec' && stream.command.length === 0) throw apiErrors.badRequest('you must specify at least one command for the container');
+  if (streamKind === 'exec' && stream.command.length === 0)
+    throw apiErrors.badRequest('you must specify at least one command for the container');
   if (streamKind !== 'port-forward' && !stream.stdin && !stream.stdout && !stream.stderr) {
     throw apiErrors.badRequest('you must specify at least one of stdin, stdout, stderr');
   }
   const body: UnknownObject = { apiVersion: 'v1', ...stream };
-  await options.connect.admit({ kind, subresource, namespace: target.namespace, name: target.pod, user, options: body });
+  await options.connect.admit({
+    kind,
+    subresource,
+    namespace: target.namespace,
+    name: target.pod,
+    user,
+    options: body,
+  });
   return {
-    ...connection, ...stream, kind: streamKind, user, namespace: target.namespace, pod: target.pod, uid: target.uid, container,
+    ...connection,
+    ...stream,
+    kind: streamKind,
+    user,
+    namespace: target.namespace,
+    pod: target.pod,
+    uid: target.uid,
+    container,
     reach: () => options.streamer.reach(node),
     open: (request, openOptions) => options.streamer.open(node, request, openOptions),
   };
@@ -103,7 +135,10 @@ async function resolve(rest: RestRequest, connection: UpgradeSocket, options: Up
 function streamOptions(query: URLSearchParams, container: string) {
   const tty = booleanOption(query, 'tty') ?? false;
   return {
-    container, tty, command: query.getAll('command'), ports: portsOf(query),
+    container,
+    tty,
+    command: query.getAll('command'),
+    ports: portsOf(query),
     stdin: booleanOption(query, 'stdin') ?? false,
     stdout: booleanOption(query, 'stdout') ?? false,
     // A terminal has one output.
@@ -112,11 +147,15 @@ function streamOptions(query: URLSearchParams, container: string) {
 }
 
 function portsOf(query: URLSearchParams): number[] {
-  const texts = query.getAll('ports').flatMap((text) => text.split(',')).filter((text) => text !== '');
+  const texts = query
+    .getAll('ports')
+    .flatMap((text) => text.split(','))
+    .filter((text) => text !== '');
   if (texts.length > PORTS_MAX) throw apiErrors.badRequest(`more than ${PORTS_MAX} ports`);
   return texts.map((text) => {
     const port = Number(text);
-    if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65535) throw apiErrors.badRequest(`unable to parse ${JSON.stringify(text.slice(0, 16))} as a port`);
+    if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65535)
+      throw apiErrors.badRequest(`unable to parse ${JSON.stringify(text.slice(0, 16))} as a port`);
     return port;
   });
 }

@@ -11,6 +11,10 @@ describe('the target of a request', () => {
     ['http:/version?a=1', 'http:/version', undefined],
   ])('%s may name the server before the path (RFC 9112, section 3.2.2)', (target, path, name) => {
     const parsed = parseUrl(target);
-    expect([parsed.path, parsed.query.get('a'), parsed.route.kind === 'resource' ? parsed.route.name : undefined]).toEqual([path, '1', name]);
+    expect([
+      parsed.path,
+      parsed.query.get('a'),
+      parsed.route.kind === 'resource' ? parsed.route.name : undefined,
+    ]).toEqual([path, '1', name]);
   });
 });

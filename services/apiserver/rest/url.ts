@@ -9,7 +9,10 @@ export type Route =
       readonly namespace?: string;
       readonly name?: string;
       readonly subresource?: string;
-      /** A path of the older form, which says what to do: to watch, whatever the method; of the one object, if it names one. */
+      /**
+       * A path of the older form, which says what to do: to watch, whatever the method; of the one object, if it names
+       * one.
+       */
       readonly watches?: { readonly name?: string };
       /** What stands behind the subresource: the path of a proxy. */
       readonly rest: readonly string[];
@@ -35,18 +38,27 @@ export function parseUrl(url: string): ParsedUrl {
 const ABSOLUTE_FORM = /^https?:\/\/[^/?#]*/i;
 
 function routeOf(path: string, query: URLSearchParams): Route {
-  const segments = withoutEmptyNamespace(path).split('/').filter((segment) => segment !== '').map(decode);
+  const segments = withoutEmptyNamespace(path)
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map(decode);
   const [root, ...rest] = segments;
   if (root === 'api' && rest.length >= 2) return watchedRoute('', rest[0] ?? '', { parts: rest.slice(1), query });
-  if (root === 'apis' && rest.length >= 3) return watchedRoute(rest[0] ?? '', rest[1] ?? '', { parts: rest.slice(2), query });
+  if (root === 'apis' && rest.length >= 3)
+    return watchedRoute(rest[0] ?? '', rest[1] ?? '', { parts: rest.slice(2), query });
   return { kind: 'other', path };
 }
 
 /** Clients that leave a namespace empty mean all of them: `/api/v1/namespaces//pods`. */
-const withoutEmptyNamespace = (path: string): string => path.replace(/^(\/(?:api|apis\/[^/]+)\/[^/]+(?:\/watch)?)\/namespaces\/\/(?=[^/])/, '$1/');
+const withoutEmptyNamespace = (path: string): string =>
+  path.replace(/^(\/(?:api|apis\/[^/]+)\/[^/]+(?:\/watch)?)\/namespaces\/\/(?=[^/])/, '$1/');
 
 /** `/api/v1/watch/...`, the older way to say `?watch=true`; a name in it selects that one object. */
-function watchedRoute(group: string, version: string, { parts, query }: { readonly parts: readonly string[]; readonly query: URLSearchParams }): Route {
+function watchedRoute(
+  group: string,
+  version: string,
+  { parts, query }: { readonly parts: readonly string[]; readonly query: URLSearchParams },
+): Route {
   if (parts[0] !== 'watch' || parts.length < 2) return resourceRoute(group, version, parts);
   query.set('watch', 'true');
   const route = resourceRoute(group, version, parts.slice(1));
@@ -68,7 +80,9 @@ function resourceRoute(group: string, version: string, parts: readonly string[])
   }
   const [resource = '', name, subresource, ...rest] = parts.slice(at);
   return {
-    kind: 'resource', id: { group, version, resource }, rest,
+    kind: 'resource',
+    id: { group, version, resource },
+    rest,
     ...(namespace === undefined ? {} : { namespace }),
     ...(name === undefined ? {} : { name }),
     ...(subresource === undefined ? {} : { subresource }),

@@ -1,4 +1,7 @@
-/** A watch over WebSocket (k8s.io/apiserver/pkg/endpoints/handlers.WatchServer.HandleWS): the usual answer, one message for each event. */
+/**
+ * A watch over WebSocket (k8s.io/apiserver/pkg/endpoints/handlers.WatchServer.HandleWS): the usual answer, one message
+ * for each event.
+ */
 import { once } from 'node:events';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
@@ -13,20 +16,29 @@ import type { UpgradeSocket } from './upgrade-socket.js';
 const MESSAGE_BYTES_MAX = 4096;
 
 const acceptor = new WebSocketServer({
-  noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: MESSAGE_BYTES_MAX,
+  noServer: true,
+  clientTracking: false,
+  perMessageDeflate: false,
+  maxPayload: MESSAGE_BYTES_MAX,
   handleProtocols: (offered) => [...offered].find((name) => !isBearerProtocol(name)) ?? false,
 });
 
 /** Throws BadRequest like `parseUrl`. */
 export function isWatchUpgrade(request: RestRequest): boolean {
   const { route, query } = parseUrl(request.url);
-  return route.kind === 'resource' && route.subresource === undefined && headerOf(request, 'upgrade').toLowerCase() === 'websocket'
-    && verbOf(request.method, route, query) === 'watch';
+  return (
+    route.kind === 'resource' &&
+    route.subresource === undefined &&
+    headerOf(request, 'upgrade').toLowerCase() === 'websocket' &&
+    verbOf(request.method, route, query) === 'watch'
+  );
 }
 
 /** Resolves when the watch is over; the caller answers what is returned, a refusal, in plain HTTP. */
 export async function serveWatchSocket(
-  request: RestRequest, { request: incoming, socket, head }: UpgradeSocket, handle: (request: RestRequest) => Promise<RestResponse>,
+  request: RestRequest,
+  { request: incoming, socket, head }: UpgradeSocket,
+  handle: (request: RestRequest) => Promise<RestResponse>,
 ): Promise<RestResponse | undefined> {
   const response = await handle(request);
   const { body } = response;

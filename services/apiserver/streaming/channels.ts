@@ -4,15 +4,17 @@
  */
 
 /**
- * One stream of bytes each way. Iterating yields what the client sends, ends when the client has sent its last, and throws when
- * the client is gone. One consumer.
+ * One stream of bytes each way. Iterating yields what the client sends, ends when the client has sent its last, and
+ * throws when the client is gone. One consumer.
  */
 export interface Channel extends AsyncIterable<Buffer> {
   /** Resolves when more may follow; rejects when the client takes nothing any more. */
   write(data: Uint8Array): Promise<void>;
   /** Nothing more is written. Carriers without a half-close tell the client nothing. */
   end(): void;
-  /** Nothing more is read: what still comes is dropped, so that it holds up no other channel. A running iteration ends. */
+  /**
+   * Nothing more is read: what still comes is dropped, so that it holds up no other channel. A running iteration ends.
+   */
   cancel(): void;
 }
 

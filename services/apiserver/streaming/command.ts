@@ -54,14 +54,15 @@ async function sendOutput(stream: PodStream, { stdout, stderr, outcome }: Comman
     }
     if (next.done === true) return outcome === 'text' ? '' : exitStatus(0);
     const frame = next.value;
-    if (frame.kind === 'exit') return outcome === 'text' ? exitMessage(frame.code, frame.message) : exitStatus(frame.code, frame.message);
+    if (frame.kind === 'exit')
+      return outcome === 'text' ? exitMessage(frame.code, frame.message) : exitStatus(frame.code, frame.message);
     await (frame.kind === 'stdout' ? stdout : stderr)?.write(frame.data);
   }
 }
 
 /**
- * A command that takes no more input may still have something to say: a failed write ends the input, not the stream. A client
- * that gives up its input alone has ended it.
+ * A command that takes no more input may still have something to say: a failed write ends the input, not the stream. A
+ * client that gives up its input alone has ended it.
  */
 async function feedInput(stream: PodStream, stdin: Channel, gone: AbortSignal): Promise<void> {
   try {

@@ -4,7 +4,11 @@ import { Inbox, ReadBudget } from './inbox.js';
 const MIB = 1 << 20;
 
 function setUp() {
-  const carrier = { paused: false, pause: () => void (carrier.paused = true), resume: () => void (carrier.paused = false) };
+  const carrier = {
+    paused: false,
+    pause: () => void (carrier.paused = true),
+    resume: () => void (carrier.paused = false),
+  };
   const budget = new ReadBudget(carrier);
   let read = 0;
   const inbox = () => new Inbox({ budget, onRead: (bytes) => (read += bytes) });

@@ -1,12 +1,15 @@
-/** What clients have sent and nobody has read yet: bounded for a whole connection, since the carrier is one pipe for all. */
+/**
+ * What clients have sent and nobody has read yet: bounded for a whole connection, since the carrier is one pipe for
+ * all.
+ */
 
 /** Unread bytes at which the carrier is paused, and down to which they must fall before it goes on. */
 const UNREAD_BYTES_MAX = 2 << 20;
 const UNREAD_BYTES_RESUME = 1 << 20;
 
 /**
- * Holds back a connection whose channels are not read. Neither WebSocket channels nor Kubernetes' SPDY clients stop one channel
- * alone: a reader that stands still for long stops its neighbours too, once the allowance is used up.
+ * Holds back a connection whose channels are not read. Neither WebSocket channels nor Kubernetes' SPDY clients stop one
+ * channel alone: a reader that stands still for long stops its neighbours too, once the allowance is used up.
  */
 export class ReadBudget {
   readonly #carrier: { pause(): void; resume(): void };
@@ -32,7 +35,11 @@ export class ReadBudget {
   }
 }
 
-type State = { readonly kind: 'open' } | { readonly kind: 'ended' } | { readonly kind: 'failed'; readonly error: Error } | { readonly kind: 'cancelled' };
+type State =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'failed'; readonly error: Error }
+  | { readonly kind: 'cancelled' };
 
 interface Waiting {
   readonly resolve: (result: IteratorResult<Buffer>) => void;

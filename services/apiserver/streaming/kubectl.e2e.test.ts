@@ -1,4 +1,7 @@
-/** The kubectl binaries of this machine against the front: SPDY/3.1 before 1.30 (exec) and 1.31 (port-forward), WebSocket since. */
+/**
+ * The kubectl binaries of this machine against the front: SPDY/3.1 before 1.30 (exec) and 1.31 (port-forward),
+ * WebSocket since.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -53,12 +56,29 @@ interface Outcome {
   readonly stderr: string;
 }
 
-function start(minor: number, args: readonly string[], { url = server.url, env = {} }: { url?: string; env?: Record<string, string> } = {}) {
-  const connection = [`--server=${url}`, '--insecure-skip-tls-verify', '--token=t', `--cache-dir=${directory}/cache`, '--namespace=default'];
-  return spawn(binaryOf(minor), [...connection, ...args], { stdio: 'pipe', env: { PATH: process.env['PATH'], HOME: directory, KUBECONFIG: '/dev/null', ...env } });
+function start(
+  minor: number,
+  args: readonly string[],
+  { url = server.url, env = {} }: { url?: string; env?: Record<string, string> } = {},
+) {
+  const connection = [
+    `--server=${url}`,
+    '--insecure-skip-tls-verify',
+    '--token=t',
+    `--cache-dir=${directory}/cache`,
+    '--namespace=default',
+  ];
+  return spawn(binaryOf(minor), [...connection, ...args], {
+    stdio: 'pipe',
+    env: { PATH: process.env['PATH'], HOME: directory, KUBECONFIG: '/dev/null', ...env },
+  });
 }
 
-async function kubectl(minor: number, args: readonly string[], { input, ...more }: { input?: Buffer; url?: string; env?: Record<string, string> } = {}): Promise<Outcome> {
+async function kubectl(
+  minor: number,
+  args: readonly string[],
+  { input, ...more }: { input?: Buffer; url?: string; env?: Record<string, string> } = {},
+): Promise<Outcome> {
   const child = start(minor, args, more);
   const out: Buffer[] = [];
   let stderr = '';
@@ -70,8 +90,15 @@ async function kubectl(minor: number, args: readonly string[], { input, ...more 
   return { code, stdout: Buffer.concat(out), stderr };
 }
 
-/** Runs `use` with the local port of a `kubectl port-forward` to the web server; returns what kubectl wrote to stderr. */
-async function forwarding(minor: number, target: number, options: { env?: Record<string, string> }, use: (port: number) => Promise<void>): Promise<string> {
+/**
+ * Runs `use` with the local port of a `kubectl port-forward` to the web server; returns what kubectl wrote to stderr.
+ */
+async function forwarding(
+  minor: number,
+  target: number,
+  options: { env?: Record<string, string> },
+  use: (port: number) => Promise<void>,
+): Promise<string> {
   const child = start(minor, ['port-forward', 'pod/p', `:${target}`], options);
   let [stdout, stderr] = ['', ''];
   child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
@@ -115,9 +142,18 @@ for (const minor of MINORS) {
   const absent = !existsSync(binaryOf(minor));
   describe.skipIf(absent)(`kubectl 1.${minor}${absent ? ' (not on this machine)' : ''}`, () => {
     it('execs: both outputs and the exit code', async () => {
-      const { code, stdout, stderr } = await kubectl(minor, ['exec', 'p', '--', 'sh', '-c', 'echo out; echo err >&2; exit 7']);
+      const { code, stdout, stderr } = await kubectl(minor, [
+        'exec',
+        'p',
+        '--',
+        'sh',
+        '-c',
+        'echo out; echo err >&2; exit 7',
+      ]);
       expect([code, stdout.toString(), stderr]).toEqual([7, 'out\n', 'err\ncommand terminated with exit code 7\n']);
-      expect(server.upgrades.at(-1)).toMatch(minor < 30 ? /^spdy\/3\.1 .*v4\.channel\.k8s\.io/ : /^websocket v5\.channel\.k8s\.io/);
+      expect(server.upgrades.at(-1)).toMatch(
+        minor < 30 ? /^spdy\/3\.1 .*v4\.channel\.k8s\.io/ : /^websocket v5\.channel\.k8s\.io/,
+      );
     });
 
     it('sends megabytes from a pipe, and its end', async () => {
@@ -131,7 +167,9 @@ for (const minor of MINORS) {
     });
 
     it('hears how a command ended that left most of its input unread', async () => {
-      const { code, stdout } = await kubectl(minor, ['exec', '-i', 'p', '--', 'sh', '-c', 'head -c 10; exit 5'], { input: PAYLOAD });
+      const { code, stdout } = await kubectl(minor, ['exec', '-i', 'p', '--', 'sh', '-c', 'head -c 10; exit 5'], {
+        input: PAYLOAD,
+      });
       expect([code, stdout]).toEqual([5, PAYLOAD.subarray(0, 10)]);
     });
 
@@ -141,7 +179,11 @@ for (const minor of MINORS) {
     });
 
     it('copies files there and back', async () => {
-      const [from, pod, back] = ['from', 'pod', 'back'].map((name) => join(directory, `${name}-${minor}`)) as [string, string, string];
+      const [from, pod, back] = ['from', 'pod', 'back'].map((name) => join(directory, `${name}-${minor}`)) as [
+        string,
+        string,
+        string,
+      ];
       writeFileSync(from, PAYLOAD);
       expect(await kubectl(minor, ['cp', from, `p:${pod}`])).toMatchObject({ code: 0 });
       expect(await kubectl(minor, ['cp', `p:${pod}`, back])).toMatchObject({ code: 0 });
@@ -154,7 +196,9 @@ for (const minor of MINORS) {
         await manyRequests(port);
       });
       expect(stderr).toBe('');
-      expect(server.upgrades.at(-1)).toMatch(minor < 31 ? /^spdy\/3\.1 portforward\.k8s\.io/ : /^websocket SPDY\/3\.1\+portforward\.k8s\.io/);
+      expect(server.upgrades.at(-1)).toMatch(
+        minor < 31 ? /^spdy\/3\.1 portforward\.k8s\.io/ : /^websocket SPDY\/3\.1\+portforward\.k8s\.io/,
+      );
     });
 
     it('is told why a port cannot be reached', async () => {
@@ -165,7 +209,12 @@ for (const minor of MINORS) {
     });
 
     it('is told before any 101 that the node cannot be reached', async () => {
-      const outcomes = await Promise.all([['exec', 'p', '--', 'true'], ['port-forward', 'pod/p', ':80']].map((args) => kubectl(minor, args, { url: unreachable.url })));
+      const outcomes = await Promise.all(
+        [
+          ['exec', 'p', '--', 'true'],
+          ['port-forward', 'pod/p', ':80'],
+        ].map((args) => kubectl(minor, args, { url: unreachable.url })),
+      );
       for (const { code, stderr } of outcomes) {
         expect(code).toBe(1);
         expect(stderr).toContain('node "n" has no session');
@@ -174,37 +223,46 @@ for (const minor of MINORS) {
   });
 }
 
-describe.skipIf(found === '' || spawnSync('sh', ['-c', 'command -v script']).status !== 0)('a terminal (needs script(1))', () => {
-  it.each([27, 29, 33].filter((minor) => existsSync(binaryOf(minor))))('of kubectl 1.%i tells its size, and has one output', async (minor) => {
-    const asked: PodStreamRequest[] = [];
-    const sizes: string[] = [];
-    const terminal = await startKubectlServer({
-      open: async (request) => {
-        asked.push(request);
-        const stream = await openLocally(request);
-        return {
-          write: (input) => {
-            if (input.kind === 'resize') sizes.push(`${input.columns}x${input.rows}`);
-            return stream.write(input);
+describe.skipIf(found === '' || spawnSync('sh', ['-c', 'command -v script']).status !== 0)(
+  'a terminal (needs script(1))',
+  () => {
+    it.each([27, 29, 33].filter((minor) => existsSync(binaryOf(minor))))(
+      'of kubectl 1.%i tells its size, and has one output',
+      async (minor) => {
+        const asked: PodStreamRequest[] = [];
+        const sizes: string[] = [];
+        const terminal = await startKubectlServer({
+          open: async (request) => {
+            asked.push(request);
+            const stream = await openLocally(request);
+            return {
+              write: (input) => {
+                if (input.kind === 'resize') sizes.push(`${input.columns}x${input.rows}`);
+                return stream.write(input);
+              },
+              close: () => stream.close(),
+              [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator](),
+            };
           },
-          close: () => stream.close(),
-          [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator](),
-        };
+        });
+        const command = `stty cols 97 rows 31; ${binaryOf(minor)} --server=${terminal.url} --insecure-skip-tls-verify --token=t --cache-dir=${directory}/cache exec -it p -- sh -c 'read line; echo "got $line"; exit 9'`;
+        const child = spawn('script', ['-qec', command, '/dev/null'], {
+          stdio: 'pipe',
+          env: { PATH: process.env['PATH'], HOME: directory, KUBECONFIG: '/dev/null', SHELL: '/bin/sh' },
+        });
+        let output = '';
+        child.stdout.on('data', (data: Buffer) => (output += data.toString()));
+        const closed = once(child, 'close');
+        await until(() => sizes.length > 0);
+        child.stdin.write('hello\n');
+        const [code] = (await closed) as [number];
+        terminal.stop();
+        expect(output).toContain('got hello');
+        expect([code, sizes[0], asked[0]]).toMatchObject([9, '97x31', { tty: true, stderr: false }]);
       },
-    });
-    const command = `stty cols 97 rows 31; ${binaryOf(minor)} --server=${terminal.url} --insecure-skip-tls-verify --token=t --cache-dir=${directory}/cache exec -it p -- sh -c 'read line; echo "got $line"; exit 9'`;
-    const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: 'pipe', env: { PATH: process.env['PATH'], HOME: directory, KUBECONFIG: '/dev/null', SHELL: '/bin/sh' } });
-    let output = '';
-    child.stdout.on('data', (data: Buffer) => (output += data.toString()));
-    const closed = once(child, 'close');
-    await until(() => sizes.length > 0);
-    child.stdin.write('hello\n');
-    const [code] = (await closed) as [number];
-    terminal.stop();
-    expect(output).toContain('got hello');
-    expect([code, sizes[0], asked[0]]).toMatchObject([9, '97x31', { tty: true, stderr: false }]);
-  });
-});
+    );
+  },
+);
 
 describe.skipIf(!existsSync(binaryOf(33)))('kubectl 1.33 told to speak SPDY', () => {
   const env = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false', KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false' };

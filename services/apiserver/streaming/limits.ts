@@ -6,5 +6,8 @@ export const HEARTBEAT_MS = 30_000;
 /** For a client to open the streams that belong together, once it has been told `101`; what the kubelet allows. */
 export const STREAMS_TIMEOUT_MS = 30_000;
 
-/** For a client to close its side after we have closed ours. A socket destroyed with unread input would take our last bytes with it. */
+/**
+ * For a client to close its side after we have closed ours. A socket destroyed with unread input would take our last
+ * bytes with it.
+ */
 export const LINGER_MS = 5_000;

@@ -1,6 +1,6 @@
 /**
- * The words of exec and attach, whatever carries them (k8s.io/apimachinery/pkg/util/remotecommand): what is asked of the pod,
- * how a command ended, and terminal sizes.
+ * The words of exec and attach, whatever carries them (k8s.io/apimachinery/pkg/util/remotecommand): what is asked of
+ * the pod, how a command ended, and terminal sizes.
  */
 import type { PodStreamRequest } from '../../../apimachinery/pod-streams.js';
 import type { UpgradeRequest } from '../ports.js';
@@ -21,7 +21,10 @@ export function commandRequest(upgrade: UpgradeRequest): PodStreamRequest {
 export function exitStatus(code: number, message?: string): string {
   if (code === 0) return JSON.stringify({ metadata: {}, status: 'Success' });
   return JSON.stringify({
-    metadata: {}, status: 'Failure', reason: 'NonZeroExitCode', message: exitMessage(code, message),
+    metadata: {},
+    status: 'Failure',
+    reason: 'NonZeroExitCode',
+    message: exitMessage(code, message),
     details: { causes: [{ reason: 'ExitCode', message: String(code) }] },
   });
 }
@@ -45,7 +48,8 @@ export interface TerminalSize {
 function parseSize(text: string): TerminalSize | undefined {
   try {
     const size = JSON.parse(text) as { Width?: unknown; Height?: unknown } | null;
-    const valid = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= TERMINAL_SIZE_MAX;
+    const valid = (value: unknown): value is number =>
+      Number.isInteger(value) && (value as number) >= 0 && (value as number) <= TERMINAL_SIZE_MAX;
     return valid(size?.Width) && valid(size.Height) ? { columns: size.Width, rows: size.Height } : undefined;
   } catch {
     return undefined;

@@ -19,7 +19,11 @@ export function approvalMutation(clock: Clock): ParentMutation {
       const decided = new Set(before.map((condition) => condition['type']));
       const added = conditionsOf(body as UnknownObject)
         .filter(({ type }) => DECISIONS.has(type) && !decided.has(type))
-        .map((condition) => ({ ...condition, lastUpdateTime: condition['lastUpdateTime'] ?? now, lastTransitionTime: condition['lastTransitionTime'] ?? now }));
+        .map((condition) => ({
+          ...condition,
+          lastUpdateTime: condition['lastUpdateTime'] ?? now,
+          lastTransitionTime: condition['lastTransitionTime'] ?? now,
+        }));
       open['status'] = { ...status, conditions: [...before, ...added] };
     },
   };

@@ -22,11 +22,18 @@ export async function selfSigned(): Promise<{ certificate: string; key: string }
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: 'CN=test', keys, signingAlgorithm: algorithm, serialNumber: '01',
-    notBefore: new Date(systemClock.now() - YEAR_MS), notAfter: new Date(systemClock.now() + YEAR_MS),
+    name: 'CN=test',
+    keys,
+    signingAlgorithm: algorithm,
+    serialNumber: '01',
+    notBefore: new Date(systemClock.now() - YEAR_MS),
+    notAfter: new Date(systemClock.now() + YEAR_MS),
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: '127.0.0.1' }, { type: 'dns', value: 'localhost' }]),
+      new x509.SubjectAlternativeNameExtension([
+        { type: 'ip', value: '127.0.0.1' },
+        { type: 'dns', value: 'localhost' },
+      ]),
     ],
   });
   const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
@@ -40,7 +47,9 @@ export async function selfSigned(): Promise<{ certificate: string; key: string }
 const nameIsToken: Authenticator = {
   authenticate({ headers }) {
     const name = /^Bearer (.+)$/.exec(String(headers['authorization'] ?? ''))?.[1] ?? 'admin';
-    return Promise.resolve(name === 'nobody' ? undefined : { name, groups: name === 'admin' ? ['system:masters'] : [] });
+    return Promise.resolve(
+      name === 'nobody' ? undefined : { name, groups: name === 'admin' ? ['system:masters'] : [] },
+    );
   },
 };
 
@@ -54,19 +63,33 @@ const noNodes: PodStreamer = { reach: refuseAll, open: refuseAll };
 
 export async function startApiServer(options: Partial<ApiServerOptions> = {}) {
   const { certificate, key } = await selfSigned();
-  const tls: TlsProvider = { current: () => ({ certificate, key, clientCa: certificate }), onChange: () => () => undefined };
+  const tls: TlsProvider = {
+    current: () => ({ certificate, key, clientCa: certificate }),
+    onChange: () => () => undefined,
+  };
   const store = new MemoryStore();
   const server = createApiServer({
-    store, clock: systemClock, random: systemRandom, logger: silentLogger,
-    authenticator: () => nameIsToken, authorizer: () => mostMay, admission: () => admitEverything, streamer: noNodes,
-    streaming: { serve: (upgrade) => Promise.reject(new ApiError(apiErrors.serviceUnavailable(`no ${upgrade.kind} here`).status)) },
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    authenticator: () => nameIsToken,
+    authorizer: () => mostMay,
+    admission: () => admitEverything,
+    streamer: noNodes,
+    streaming: {
+      serve: (upgrade) => Promise.reject(new ApiError(apiErrors.serviceUnavailable(`no ${upgrade.kind} here`).status)),
+    },
     listen: { host: '127.0.0.1', port: 0, tls },
     ...options,
   });
   await server.start();
   const { port = 0 } = server.address ?? {};
   return {
-    server, store, certificate, url: `https://127.0.0.1:${port}`,
+    server,
+    store,
+    certificate,
+    url: `https://127.0.0.1:${port}`,
     async [Symbol.asyncDispose]() {
       await server.stop();
       await store.close();

@@ -9,7 +9,13 @@ export async function startRecords(options: TestRegistryOptions = {}) {
   const test = await startRegistry(options);
   const { registry, scheme, cacher, store } = test;
   const parts = {
-    scheme, store, reader: objectReader(scheme, cacher), clock: systemClock, random: seededRandom(1), as: registry.as.bind(registry), fresh: () => cacher.fresh(),
+    scheme,
+    store,
+    reader: objectReader(scheme, cacher),
+    clock: systemClock,
+    random: seededRandom(1),
+    as: registry.as.bind(registry),
+    fresh: () => cacher.fresh(),
   };
   for (const record of builtInRecords(parts)) registry.register(record);
   return test;

@@ -1,6 +1,6 @@
 /**
- * Requests whose bodies or objects are large: few at a time are decoded, so that their memory is bounded, and what they do on the main
- * thread is done in steps (platform/turns). Small requests pass by untouched.
+ * Requests whose bodies or objects are large: few at a time are decoded, so that their memory is bounded, and what they
+ * do on the main thread is done in steps (platform/turns). Small requests pass by untouched.
  */
 import type { Pace } from '../../../apimachinery/object-service.js';
 import { apiErrors } from '../../../apimachinery/status.js';
@@ -53,7 +53,8 @@ export class HeavyWork {
 
   /** Throws ApiError TooManyRequests. Returns what gives the bytes back. */
   #reserve(bytes: number): () => void {
-    if (this.#waitingBytes + bytes > WAITING_BYTES_MAX) throw apiErrors.tooManyRequests('the server has too many large requests at hand; please try again later', 1);
+    if (this.#waitingBytes + bytes > WAITING_BYTES_MAX)
+      throw apiErrors.tooManyRequests('the server has too many large requests at hand; please try again later', 1);
     this.#waitingBytes += bytes;
     return () => void (this.#waitingBytes -= bytes);
   }

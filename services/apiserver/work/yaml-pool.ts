@@ -1,6 +1,7 @@
 /**
- * Large YAML is read and written on a thread of its own: its parser takes a hundred times as long as JSON's. The thread is started when it
- * is first needed, and ended when a task takes too long: that one is refused, the others go to a new one.
+ * Large YAML is read and written on a thread of its own: its parser takes a hundred times as long as JSON's. The thread
+ * is started when it is first needed, and ended when a task takes too long: that one is refused, the others go to a new
+ * one.
  */
 import { Worker } from 'node:worker_threads';
 import type { YamlBody } from '../../../apimachinery/codec/yaml.js';
@@ -53,7 +54,8 @@ export class YamlPool {
   async stop(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
-    for (const pending of [this.#current, ...this.#waiting]) pending?.reject(apiErrors.serviceUnavailable('the server is stopping'));
+    for (const pending of [this.#current, ...this.#waiting])
+      pending?.reject(apiErrors.serviceUnavailable('the server is stopping'));
     this.#current = undefined;
     this.#waiting = [];
     this.#deadline?.cancel();
@@ -62,7 +64,11 @@ export class YamlPool {
 
   async #run(task: YamlTask, bytes: number): Promise<YamlResult> {
     if (bytes <= YAML_INLINE_BYTES_MAX || this.#url === undefined) return runYamlTask(task);
-    if (this.#waiting.length >= WAITING_MAX) throw apiErrors.tooManyRequests('the server has too many large YAML bodies at hand; please try again later, or send JSON', 1);
+    if (this.#waiting.length >= WAITING_MAX)
+      throw apiErrors.tooManyRequests(
+        'the server has too many large YAML bodies at hand; please try again later, or send JSON',
+        1,
+      );
     return new Promise((resolve, reject) => {
       this.#waiting.push({ id: ++this.#lastId, task, resolve, reject });
       this.#next();
@@ -76,15 +82,20 @@ export class YamlPool {
     this.#current = next;
     this.#worker ??= this.#start(this.#url);
     this.#worker.postMessage({ id: next.id, task: next.task });
-    this.#deadline = this.#clock.after(TASK_MS_MAX, () => this.#lose(apiErrors.serviceUnavailable('the YAML takes too long to read or write; use JSON')));
+    this.#deadline = this.#clock.after(TASK_MS_MAX, () =>
+      this.#lose(apiErrors.serviceUnavailable('the YAML takes too long to read or write; use JSON')),
+    );
   }
 
   #start(url: URL): Worker {
     const worker = new Worker(url, { name: 'yaml', resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB_MAX } });
     worker.unref();
-    worker.on('message', ({ id, answer }: { readonly id: number; readonly answer: YamlAnswer }) => this.#answered(id, answer));
+    worker.on('message', ({ id, answer }: { readonly id: number; readonly answer: YamlAnswer }) =>
+      this.#answered(id, answer),
+    );
     worker.on('error', () => {
-      if (this.#worker === worker) this.#lose(apiErrors.requestEntityTooLarge('the YAML takes too much memory to read or write; use JSON'));
+      if (this.#worker === worker)
+        this.#lose(apiErrors.requestEntityTooLarge('the YAML takes too much memory to read or write; use JSON'));
     });
     return worker;
   }

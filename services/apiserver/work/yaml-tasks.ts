@@ -10,7 +10,9 @@ export type YamlTask =
   /** `json`: the object to write, as UTF-8. */
   | { readonly kind: 'write'; readonly json: Uint8Array };
 
-export type YamlResult = { readonly kind: 'body'; readonly body: YamlBody } | { readonly kind: 'text'; readonly bytes: Uint8Array };
+export type YamlResult =
+  | { readonly kind: 'body'; readonly body: YamlBody }
+  | { readonly kind: 'text'; readonly bytes: Uint8Array };
 
 export type YamlAnswer =
   | { readonly kind: 'done'; readonly result: YamlResult }
@@ -20,8 +22,10 @@ export type YamlAnswer =
 /** Throws ApiError for a body that is refused. */
 export function runYamlTask(task: YamlTask): YamlResult {
   switch (task.kind) {
-    case 'read': return { kind: 'body', body: readYaml(task.bytes) };
-    case 'write': return { kind: 'text', bytes: writeYaml(parseJsonBytes(task.json)) };
+    case 'read':
+      return { kind: 'body', body: readYaml(task.bytes) };
+    case 'write':
+      return { kind: 'text', bytes: writeYaml(parseJsonBytes(task.json)) };
   }
 }
 

@@ -13,9 +13,14 @@ afterEach(() => t.stop());
 
 const rule = (resource: string) => ({ verbs: ['get'], apiGroups: ['example.org'], resources: [resource] });
 const label = (to: string) => ({ [`rbac.authorization.k8s.io/aggregate-to-${to}`]: 'true' });
-const make = (name: string, role: Partial<ClusterRole>, labels: Record<string, string> = {}) => t.client.create(clusterRoles, { ...role, metadata: { name, labels } } as ClusterRole);
-const aggregate = (...to: string[]) => ({ aggregationRule: { clusterRoleSelectors: to.map((one) => ({ matchLabels: label(one) })) }, rules: [] });
-const resources = async (name: string) => (await t.client.get(clusterRoles, { name })).rules?.flatMap((one) => one.resources ?? []);
+const make = (name: string, role: Partial<ClusterRole>, labels: Record<string, string> = {}) =>
+  t.client.create(clusterRoles, { ...role, metadata: { name, labels } } as ClusterRole);
+const aggregate = (...to: string[]) => ({
+  aggregationRule: { clusterRoleSelectors: to.map((one) => ({ matchLabels: label(one) })) },
+  rules: [],
+});
+const resources = async (name: string) =>
+  (await t.client.get(clusterRoles, { name })).rules?.flatMap((one) => one.resources ?? []);
 
 describe('an aggregated role', () => {
   it('has the rules of those that are labelled for it, each once, as they come, change and go', async () => {
@@ -25,8 +30,15 @@ describe('an aggregated role', () => {
     await make('a-chart', { rules: [rule('shared')] }, label('view'));
     await make('elsewhere', { rules: [rule('secrets')] });
     await t.settle();
-    expect([await resources('view'), await resources('edit')]).toEqual([['shared', 'things'], ['shared', 'things']]);
-    await t.client.patch(clusterRoles, { name: 'b-chart' }, { type: 'merge', body: { metadata: { labels: { 'rbac.authorization.k8s.io/aggregate-to-view': null } } } });
+    expect([await resources('view'), await resources('edit')]).toEqual([
+      ['shared', 'things'],
+      ['shared', 'things'],
+    ]);
+    await t.client.patch(
+      clusterRoles,
+      { name: 'b-chart' },
+      { type: 'merge', body: { metadata: { labels: { 'rbac.authorization.k8s.io/aggregate-to-view': null } } } },
+    );
     await t.settle();
     expect([await resources('view'), await resources('edit')]).toEqual([['shared'], ['shared']]);
     await t.client.delete(clusterRoles, { name: 'a-chart' });

@@ -1,6 +1,7 @@
 /**
- * Aggregated roles: a ClusterRole with an `aggregationRule` gets the rules of all ClusterRoles that its selectors match, so that a chart's
- * role for `view`, `edit` or `admin` is theirs who have those (k8s.io/kubernetes/pkg/controller/clusterroleaggregation).
+ * Aggregated roles: a ClusterRole with an `aggregationRule` gets the rules of all ClusterRoles that its selectors
+ * match, so that a chart's role for `view`, `edit` or `admin` is theirs who have those
+ * (k8s.io/kubernetes/pkg/controller/clusterroleaggregation).
  */
 import { clusterRoles } from '../../../apimachinery/gen/resources.js';
 import type { ClusterRole, PolicyRule } from '../../../apimachinery/gen/types.js';
@@ -17,7 +18,9 @@ const nameOf = ({ metadata }: ClusterRole) => metadata?.name ?? '';
 /** The rules that the role ought to have, each once: selector by selector, then by the names of the roles. */
 function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]): PolicyRule[] {
   const rules: PolicyRule[] = [];
-  const sorted = all.filter((other) => nameOf(other) !== nameOf(role)).toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  const sorted = all
+    .filter((other) => nameOf(other) !== nameOf(role))
+    .toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   for (const given of role.aggregationRule?.clusterRoleSelectors ?? []) {
     const selector = labelSelectorOf(given as LabelSelectorObject);
     for (const other of sorted) {
@@ -31,9 +34,16 @@ function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]): Policy
 export function createClusterRoleAggregationController(context: ControllerContext): Controller {
   const informer = context.informers.informer(clusterRoles);
   // Whatever changes may concern any of them: a label may have come or gone.
-  const aggregated = () => informer.lister.list().filter((role) => role.aggregationRule !== undefined).map(keyOf);
+  const aggregated = () =>
+    informer.lister
+      .list()
+      .filter((role) => role.aggregationRule !== undefined)
+      .map(keyOf);
   return new Controller({
-    name: 'clusterrole-aggregation', clock: context.clock, logger: context.logger, workers: 1,
+    name: 'clusterrole-aggregation',
+    clock: context.clock,
+    logger: context.logger,
+    workers: 1,
     sources: [sourceOf(informer, aggregated)],
     async reconcile(key, { signal }) {
       const role = informer.lister.get(key);

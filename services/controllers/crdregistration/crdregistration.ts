@@ -1,6 +1,7 @@
 /**
- * An APIService for each group and version of custom resources, local as those of built-in kinds: clients see by it that this server
- * answers (k8s.io/kubernetes/pkg/controlplane/controller/crdregistration). One that somebody else made stays as it is.
+ * An APIService for each group and version of custom resources, local as those of built-in kinds: clients see by it
+ * that this server answers (k8s.io/kubernetes/pkg/controlplane/controller/crdregistration). One that somebody else made
+ * stays as it is.
  */
 import { apiServices, customResourceDefinitions } from '../../../apimachinery/gen/resources.js';
 import type { APIService, CustomResourceDefinition } from '../../../apimachinery/gen/types.js';
@@ -21,13 +22,28 @@ const nameOf = (group: string, version: string): string => `${version}.${group}`
 type WantedService = APIService & Required<Pick<APIService, 'spec' | 'status'>>;
 
 /** What the APIService of this name should be; undefined when no definition serves its version. */
-function wantedApiService(name: string, definitions: readonly CustomResourceDefinition[], now_ms: number): WantedService | undefined {
+function wantedApiService(
+  name: string,
+  definitions: readonly CustomResourceDefinition[],
+  now_ms: number,
+): WantedService | undefined {
   for (const { spec } of definitions) {
     const version = spec?.versions?.find((one) => one.served === true && nameOf(spec.group, one.name) === name)?.name;
     if (spec === undefined || version === undefined) continue;
     return {
-      metadata: { name, labels: { [MANAGED]: 'true' } }, spec: { group: spec.group, version, ...PRIORITIES },
-      status: { conditions: [{ type: 'Available', status: 'True', reason: 'Local', message: 'Local APIServices are always available', lastTransitionTime: toTime(now_ms) }] },
+      metadata: { name, labels: { [MANAGED]: 'true' } },
+      spec: { group: spec.group, version, ...PRIORITIES },
+      status: {
+        conditions: [
+          {
+            type: 'Available',
+            status: 'True',
+            reason: 'Local',
+            message: 'Local APIServices are always available',
+            lastTransitionTime: toTime(now_ms),
+          },
+        ],
+      },
     };
   }
   return undefined;
@@ -39,10 +55,16 @@ export function createCrdRegistrationController({ client, clock, logger, informe
   // A version may have left its definition: what is there for the group is looked at, too.
   const namesFor = ({ spec }: CustomResourceDefinition) => [
     ...(spec?.versions ?? []).map(({ name }) => nameOf(spec?.group ?? '', name)),
-    ...services.lister.list().filter((service) => isManaged(service) && service.spec?.group === spec?.group).map(({ metadata }) => metadata?.name ?? ''),
+    ...services.lister
+      .list()
+      .filter((service) => isManaged(service) && service.spec?.group === spec?.group)
+      .map(({ metadata }) => metadata?.name ?? ''),
   ];
   return new Controller({
-    name: 'crd-registration', clock, logger, workers: 1,
+    name: 'crd-registration',
+    clock,
+    logger,
+    workers: 1,
     sources: [sourceOf(definitions, namesFor), sourceOf(services, ({ metadata }) => [metadata?.name ?? ''])],
     async reconcile(name, { signal }) {
       const stored = services.lister.get(name);
@@ -53,9 +75,11 @@ export function createCrdRegistrationController({ client, clock, logger, informe
         return done;
       }
       if (stored === undefined) await client.create(apiServices, wanted, { signal }).catch(ignoring('AlreadyExists'));
-      else if (!equalJson(stored.spec, wanted.spec)) await client.update(apiServices, { ...stored, spec: wanted.spec }, { signal });
+      else if (!equalJson(stored.spec, wanted.spec))
+        await client.update(apiServices, { ...stored, spec: wanted.spec }, { signal });
       // Creating ignores the status: its own event brings the object here again.
-      else if ((stored.status?.conditions ?? []).length === 0) await client.updateStatus(apiServices, { ...stored, status: wanted.status }, { signal });
+      else if ((stored.status?.conditions ?? []).length === 0)
+        await client.updateStatus(apiServices, { ...stored, status: wanted.status }, { signal });
       return done;
     },
   });

@@ -109,7 +109,11 @@ class DeploymentReconciler {
       case 'revision': {
         // Through the status, which may set annotations: a change of the object itself would be a new generation.
         const annotations = { ...deployment.metadata?.annotations, [REVISION]: String(step.revision) };
-        await client.updateStatus(deployments, { ...deployment, metadata: { ...deployment.metadata, annotations } }, { signal });
+        await client.updateStatus(
+          deployments,
+          { ...deployment, metadata: { ...deployment.metadata, annotations } },
+          { signal },
+        );
         return sets;
       }
       default:

@@ -34,7 +34,10 @@ export function totalReplicas(sets: readonly ReplicaSet[]): number {
   return sets.reduce((sum, set) => sum + replicasOf(set), 0);
 }
 
-export function totalOf(sets: readonly ReplicaSet[], field: 'replicas' | 'readyReplicas' | 'availableReplicas' | 'terminatingReplicas'): number {
+export function totalOf(
+  sets: readonly ReplicaSet[],
+  field: 'replicas' | 'readyReplicas' | 'availableReplicas' | 'terminatingReplicas',
+): number {
   return sets.reduce((sum, set) => sum + (set.status?.[field] ?? 0), 0);
 }
 
@@ -54,12 +57,19 @@ export function isObserved(set: ReplicaSet): boolean {
 }
 
 /**
- * New sizes of the old sets, by name; only those that change. Unhealthy pods go first, then as availability allows. None while a set
- * has yet to report on the size it was given: one that was emptied and grows again (undo) may still boast of pods that are gone.
+ * New sizes of the old sets, by name; only those that change. Unhealthy pods go first, then as availability allows.
+ * None while a set has yet to report on the size it was given: one that was emptied and grows again (undo) may still
+ * boast of pods that are gone.
  */
-export function oldSetReplicas(deployment: Deployment, all: readonly ReplicaSet[], newSet: ReplicaSet): ReadonlyMap<string, number> {
+export function oldSetReplicas(
+  deployment: Deployment,
+  all: readonly ReplicaSet[],
+  newSet: ReplicaSet,
+): ReadonlyMap<string, number> {
   if (!all.every(isObserved)) return new Map();
-  const old = all.filter((set) => set.metadata?.name !== newSet.metadata?.name && replicasOf(set) > 0).toSorted(byCreation);
+  const old = all
+    .filter((set) => set.metadata?.name !== newSet.metadata?.name && replicasOf(set) > 0)
+    .toSorted(byCreation);
   const sizes = new Map(old.map((set) => [set.metadata?.name ?? '', replicasOf(set)]));
   const minAvailable = replicasOf(deployment) - surgeOf(deployment).unavailable;
   const newUnavailable = replicasOf(newSet) - (newSet.status?.availableReplicas ?? 0);
@@ -78,7 +88,9 @@ export function oldSetReplicas(deployment: Deployment, all: readonly ReplicaSet[
     shrink(sizes, set, cut);
     available -= cut;
   }
-  return new Map([...sizes].filter(([name, size]) => old.some((set) => set.metadata?.name === name && replicasOf(set) !== size)));
+  return new Map(
+    [...sizes].filter(([name, size]) => old.some((set) => set.metadata?.name === name && replicasOf(set) !== size)),
+  );
 }
 
 function shrink(sizes: Map<string, number>, set: ReplicaSet, by: number): void {
@@ -94,14 +106,21 @@ export function byCreation(a: ReplicaSet, b: ReplicaSet): number {
 
 /**
  * Sizes of all active sets after `spec.replicas` changed in the middle of a rollout: the difference is spread in
- * proportion, the largest sets first ("Proportional scaling"). `before`: the wanted number plus surge that the sets were sized for.
+ * proportion, the largest sets first ("Proportional scaling"). `before`: the wanted number plus surge that the sets
+ * were sized for.
  */
-export function proportionalReplicas(deployment: Deployment, active: readonly ReplicaSet[], before: number): ReadonlyMap<string, number> {
+export function proportionalReplicas(
+  deployment: Deployment,
+  active: readonly ReplicaSet[],
+  before: number,
+): ReadonlyMap<string, number> {
   const allowed = replicasOf(deployment) === 0 ? 0 : replicasOf(deployment) + surgeOf(deployment).surge;
   const sizes = new Map(active.map((set) => [set.metadata?.name ?? '', replicasOf(set)]));
   let left = allowed - totalReplicas(active);
   const growing = left > 0;
-  const sorted = active.toSorted((a, b) => replicasOf(b) - replicasOf(a) || (growing ? byCreation(b, a) : byCreation(a, b)));
+  const sorted = active.toSorted(
+    (a, b) => replicasOf(b) - replicasOf(a) || (growing ? byCreation(b, a) : byCreation(a, b)),
+  );
   for (const set of sorted) {
     if (left === 0) break;
     const share = Math.round((replicasOf(set) * allowed) / Math.max(before, 1)) - replicasOf(set);

@@ -1,6 +1,6 @@
 /**
- * What a PodDisruptionBudget allows now, from its pods and the scales of their controllers. Pure functions of what is handed in
- * (k8s.io/kubernetes/pkg/controller/disruption).
+ * What a PodDisruptionBudget allows now, from its pods and the scales of their controllers. Pure functions of what is
+ * handed in (k8s.io/kubernetes/pkg/controller/disruption).
  */
 import { withDisruptionAllowed } from '../../../apimachinery/disruption.js';
 import type { Pod, PodDisruptionBudget, PodDisruptionBudgetStatus } from '../../../apimachinery/gen/types.js';
@@ -47,16 +47,27 @@ export function decide(look: Look, scales: Scales): Decision {
   const { budget, pods, now_ms } = look;
   const { expected, desired } = expectation(look, scales);
   const { disrupted, recheckIn_ms, notDeleted } = booked(look);
-  const healthy = pods.filter((pod) => !isTerminating(pod) && disrupted[pod.metadata?.name ?? ''] === undefined && isReady(pod)).length;
+  const healthy = pods.filter(
+    (pod) => !isTerminating(pod) && disrupted[pod.metadata?.name ?? ''] === undefined && isReady(pod),
+  ).length;
   const disruptionsAllowed = expected <= 0 ? 0 : Math.max(0, healthy - desired);
   const observedGeneration = budget.metadata?.generation ?? 0;
   return {
     status: {
-      observedGeneration, disruptionsAllowed, currentHealthy: healthy, desiredHealthy: desired, expectedPods: expected,
+      observedGeneration,
+      disruptionsAllowed,
+      currentHealthy: healthy,
+      desiredHealthy: desired,
+      expectedPods: expected,
       ...(Object.keys(disrupted).length === 0 ? {} : { disruptedPods: disrupted }),
-      conditions: withDisruptionAllowed(budget.status?.conditions ?? [], { disruptionsAllowed, observedGeneration, now: toTime(now_ms) }),
+      conditions: withDisruptionAllowed(budget.status?.conditions ?? [], {
+        disruptionsAllowed,
+        observedGeneration,
+        now: toTime(now_ms),
+      }),
     },
-    recheckIn_ms, notDeleted,
+    recheckIn_ms,
+    notDeleted,
     unmanaged: countsByScale(budget) ? pods.filter((pod) => controllerOf(pod) === undefined) : [],
   };
 }
@@ -64,11 +75,26 @@ export function decide(look: Look, scales: Scales): Decision {
 /** Nothing is known: nothing may be disrupted, and the condition says why. */
 export function failedStatus({ budget, now_ms }: Look, failure: string): PodDisruptionBudgetStatus {
   const { status } = budget;
-  const verdict = { disruptionsAllowed: 0, observedGeneration: status?.observedGeneration ?? 0, failure, now: toTime(now_ms) };
-  return { currentHealthy: 0, desiredHealthy: 0, expectedPods: 0, ...status, disruptionsAllowed: 0, conditions: withDisruptionAllowed(status?.conditions ?? [], verdict) };
+  const verdict = {
+    disruptionsAllowed: 0,
+    observedGeneration: status?.observedGeneration ?? 0,
+    failure,
+    now: toTime(now_ms),
+  };
+  return {
+    currentHealthy: 0,
+    desiredHealthy: 0,
+    expectedPods: 0,
+    ...status,
+    disruptionsAllowed: 0,
+    conditions: withDisruptionAllowed(status?.conditions ?? [], verdict),
+  };
 }
 
-function expectation({ budget: { spec }, pods }: Look, scales: Scales): { readonly expected: number; readonly desired: number } {
+function expectation(
+  { budget: { spec }, pods }: Look,
+  scales: Scales,
+): { readonly expected: number; readonly desired: number } {
   const { maxUnavailable, minAvailable } = spec ?? {};
   if (maxUnavailable !== undefined) {
     const expected = wantedOf(pods, scales);
@@ -92,7 +118,11 @@ function wantedOf(pods: readonly Pod[], scales: Scales): number {
 }
 
 /** Which evictions are still awaited. A pod that is going already needs no booking: it counts as unhealthy anyway. */
-function booked({ budget, pods, now_ms }: Look): { readonly disrupted: Record<string, string>; readonly recheckIn_ms: number | undefined; readonly notDeleted: readonly Pod[] } {
+function booked({ budget, pods, now_ms }: Look): {
+  readonly disrupted: Record<string, string>;
+  readonly recheckIn_ms: number | undefined;
+  readonly notDeleted: readonly Pod[];
+} {
   const disrupted: Record<string, string> = {};
   const notDeleted: Pod[] = [];
   let recheckIn_ms: number | undefined;

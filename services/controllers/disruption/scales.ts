@@ -1,6 +1,16 @@
-/** How many pods the controllers of some pods want: from the caches for built-in ones, by the scale subresource for all others. */
+/**
+ * How many pods the controllers of some pods want: from the caches for built-in ones, by the scale subresource for all
+ * others.
+ */
 import { deployments, replicaSets, replicationControllers, statefulSets } from '../../../apimachinery/gen/resources.js';
-import type { Deployment, Pod, ReplicaSet, ReplicationController, Scale, StatefulSet } from '../../../apimachinery/gen/types.js';
+import type {
+  Deployment,
+  Pod,
+  ReplicaSet,
+  ReplicationController,
+  Scale,
+  StatefulSet,
+} from '../../../apimachinery/gen/types.js';
 import { groupResourceOf, type KubeObject, type OwnerReference, type Resource } from '../../../apimachinery/object.js';
 import type { Client } from '../../../sdk/client.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
@@ -55,7 +65,8 @@ export class ScaleFinder {
         scale = await this.#ask(controller, namespace, signal);
         isAsked = true;
       }
-      if (scale === undefined) throw new Error(`found no controllers for pod ${JSON.stringify(pod.metadata?.name ?? '')}`);
+      if (scale === undefined)
+        throw new Error(`found no controllers for pod ${JSON.stringify(pod.metadata?.name ?? '')}`);
       scales.set(controller.uid, scale);
     }
     return { scales, isAsked };
@@ -78,27 +89,45 @@ export class ScaleFinder {
     if (object?.metadata?.uid !== controller.uid) return undefined;
     const above = controllerOf(object);
     // Its Deployment decides over all its sets.
-    const isOfDeployment = above !== undefined && above.kind === 'Deployment' && splitVersion(above.apiVersion).group === 'apps';
+    const isOfDeployment =
+      above !== undefined && above.kind === 'Deployment' && splitVersion(above.apiVersion).group === 'apps';
     if (!isOfDeployment) return { uid: controller.uid, replicas: object.spec?.replicas ?? 1 };
     const deployment = this.#deployments.getByRef({ namespace, name: above.name });
-    return deployment?.metadata?.uid === above.uid ? { uid: above.uid, replicas: deployment.spec?.replicas ?? 1 } : undefined;
+    return deployment?.metadata?.uid === above.uid
+      ? { uid: above.uid, replicas: deployment.spec?.replicas ?? 1 }
+      : undefined;
   }
 
   async #ask(controller: OwnerReference, namespace: string, signal: AbortSignal): Promise<ControllerScale | undefined> {
     const resource = this.#discovery.ofKind(controller.apiVersion, controller.kind);
-    if (resource === undefined) throw new Error(`no matches for kind ${JSON.stringify(controller.kind)} in version ${JSON.stringify(controller.apiVersion)}`);
+    if (resource === undefined)
+      throw new Error(
+        `no matches for kind ${JSON.stringify(controller.kind)} in version ${JSON.stringify(controller.apiVersion)}`,
+      );
     const ref = resource.namespaced ? { namespace, name: controller.name } : { name: controller.name };
-    const scale = await this.#client.get(resource, ref, { subresource: 'scale', signal }).catch(unlessAbsent) as Scale | undefined;
+    const scale = (await this.#client.get(resource, ref, { subresource: 'scale', signal }).catch(unlessAbsent)) as
+      | Scale
+      | undefined;
     if (scale === undefined) {
       await this.#checkScalable(resource, { ref, uid: controller.uid, signal });
       return undefined;
     }
-    return scale.metadata?.uid === controller.uid ? { uid: controller.uid, replicas: scale.spec?.replicas ?? 0 } : undefined;
+    return scale.metadata?.uid === controller.uid
+      ? { uid: controller.uid, replicas: scale.spec?.replicas ?? 0 }
+      : undefined;
   }
 
   /** The object is there and has no scale: its kind has none. */
-  async #checkScalable(resource: Resource, of: { readonly ref: { readonly namespace?: string; readonly name: string }; readonly uid: string; readonly signal: AbortSignal }): Promise<void> {
+  async #checkScalable(
+    resource: Resource,
+    of: {
+      readonly ref: { readonly namespace?: string; readonly name: string };
+      readonly uid: string;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<void> {
     const object = await this.#client.get(resource, of.ref, { signal: of.signal }).catch(unlessAbsent);
-    if (object?.metadata?.uid === of.uid) throw new Error(`${groupResourceOf(resource)} does not implement the scale subresource`);
+    if (object?.metadata?.uid === of.uid)
+      throw new Error(`${groupResourceOf(resource)} does not implement the scale subresource`);
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Endpoints of Services with a selector, and of the Service `kubernetes`: the form of EndpointSlices that kubectl before 1.31 and old clients
- * read. Made from the slices, so that the two never tell different things. Endpoints of other Services are their users'.
+ * Endpoints of Services with a selector, and of the Service `kubernetes`: the form of EndpointSlices that kubectl
+ * before 1.31 and old clients read. Made from the slices, so that the two never tell different things. Endpoints of
+ * other Services are their users'.
  */
 import { endpoints, endpointSlices, services } from '../../../apimachinery/gen/resources.js';
 import type { Endpoints, EndpointSlice, Service } from '../../../apimachinery/gen/types.js';
@@ -46,7 +47,8 @@ class EndpointsReconciler {
     const existing = this.#endpoints.get(key);
     if (service === undefined || !isOurs(key, service)) {
       // Of a Service that lost its selector they are its user's from then on.
-      if (service === undefined && existing?.metadata?.labels?.[MANAGED_BY] === MANAGER) await this.#remove(key, signal);
+      if (service === undefined && existing?.metadata?.labels?.[MANAGED_BY] === MANAGER)
+        await this.#remove(key, signal);
       return done;
     }
     await this.#write(service, { existing, slices: this.#slices.byIndex(SERVICE_INDEX, key), signal });
@@ -55,8 +57,14 @@ class EndpointsReconciler {
 
   async #write(service: Service, { existing, slices, signal }: Basis): Promise<void> {
     const { client } = this.#context;
-    const { subsets, isTruncated } = subsetsOf(slices.filter(({ metadata }) => metadata?.deletionTimestamp === undefined));
-    const labels = { ...labelsFrom(service), [MANAGED_BY]: MANAGER, ...(service.spec?.selector === undefined ? { [SKIP_MIRROR_LABEL]: 'true' } : {}) };
+    const { subsets, isTruncated } = subsetsOf(
+      slices.filter(({ metadata }) => metadata?.deletionTimestamp === undefined),
+    );
+    const labels = {
+      ...labelsFrom(service),
+      [MANAGED_BY]: MANAGER,
+      ...(service.spec?.selector === undefined ? { [SKIP_MIRROR_LABEL]: 'true' } : {}),
+    };
     const { [OVER_CAPACITY]: _, ...others } = existing?.metadata?.annotations ?? {};
     const annotations = isTruncated ? { ...others, [OVER_CAPACITY]: 'truncated' } : others;
     if (existing === undefined) {
@@ -65,8 +73,17 @@ class EndpointsReconciler {
       return;
     }
     const { metadata } = existing;
-    if (equalJson(existing.subsets ?? [], subsets) && equalJson(metadata?.labels, labels) && equalJson(metadata?.annotations ?? {}, annotations)) return;
-    await client.update(endpoints, { ...existing, metadata: { ...metadata, labels, annotations }, subsets }, { signal });
+    if (
+      equalJson(existing.subsets ?? [], subsets) &&
+      equalJson(metadata?.labels, labels) &&
+      equalJson(metadata?.annotations ?? {}, annotations)
+    )
+      return;
+    await client.update(
+      endpoints,
+      { ...existing, metadata: { ...metadata, labels, annotations }, subsets },
+      { signal },
+    );
   }
 
   async #remove(key: string, signal: AbortSignal): Promise<void> {
@@ -76,14 +93,18 @@ class EndpointsReconciler {
   }
 }
 
-const isOurs = (key: string, { spec }: Service) => (spec?.selector !== undefined && spec.type !== 'ExternalName') || key === API_SERVICE;
+const isOurs = (key: string, { spec }: Service) =>
+  (spec?.selector !== undefined && spec.type !== 'ExternalName') || key === API_SERVICE;
 
 export function createEndpointsController(context: ControllerContext): Controller {
   const slices = context.informers.informer(endpointSlices);
   slices.addIndex(SERVICE_INDEX, serviceOfSlice);
   const reconciler = new EndpointsReconciler(context);
   return new Controller({
-    name: 'endpoints', clock: context.clock, logger: context.logger, workers: 5,
+    name: 'endpoints',
+    clock: context.clock,
+    logger: context.logger,
+    workers: 5,
     sources: [
       sourceOf(context.informers.informer(services), bySelf),
       sourceOf(slices, serviceOfSlice),

@@ -1,5 +1,12 @@
 /** From a Service and its pods to the endpoints there ought to be (KEP-752). Pure functions. */
-import type { Endpoint, EndpointPortDiscoveryV1, Node, Pod, Service, ServicePort } from '../../../apimachinery/gen/types.js';
+import type {
+  Endpoint,
+  EndpointPortDiscoveryV1,
+  Node,
+  Pod,
+  Service,
+  ServicePort,
+} from '../../../apimachinery/gen/types.js';
 import { isFinished, isReady, isTerminating } from '../lib/pods.js';
 
 export const ENDPOINTS_PER_SLICE_MAX = 100;
@@ -11,7 +18,11 @@ export interface EndpointGroup {
   readonly endpoints: readonly Endpoint[];
 }
 
-export function desiredGroups(service: Service, pods: readonly Pod[], nodeOf: (name: string) => Node | undefined): EndpointGroup[] {
+export function desiredGroups(
+  service: Service,
+  pods: readonly Pod[],
+  nodeOf: (name: string) => Node | undefined,
+): EndpointGroup[] {
   const groups = new Map<string, { ports: EndpointPortDiscoveryV1[]; endpoints: Endpoint[] }>();
   for (const pod of pods) {
     const ip = pod.status?.podIP ?? '';
@@ -42,7 +53,12 @@ function endpointOf(service: Service, pod: Pod, node: Node | undefined): Endpoin
     conditions: { ready: always || (serving && !terminating), serving, terminating },
     ...(hostname === undefined || hostname === '' ? {} : { hostname }),
     ...(pod.spec?.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
-    targetRef: { kind: 'Pod', namespace: pod.metadata?.namespace ?? '', name: pod.metadata?.name ?? '', uid: pod.metadata?.uid ?? '' },
+    targetRef: {
+      kind: 'Pod',
+      namespace: pod.metadata?.namespace ?? '',
+      name: pod.metadata?.name ?? '',
+      uid: pod.metadata?.uid ?? '',
+    },
     ...(zone === undefined ? {} : { zone }),
   };
 }
@@ -53,7 +69,9 @@ function portsFor(service: Service, pod: Pod): EndpointPortDiscoveryV1[] {
     const number = targetPort(port, pod);
     if (number === undefined) continue;
     ports.push({
-      name: port.name ?? '', port: number, protocol: port.protocol ?? 'TCP',
+      name: port.name ?? '',
+      port: number,
+      protocol: port.protocol ?? 'TCP',
       ...(port.appProtocol === undefined ? {} : { appProtocol: port.appProtocol }),
     });
   }

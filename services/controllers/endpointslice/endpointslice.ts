@@ -1,6 +1,7 @@
 /**
  * EndpointSlices of Services with a selector: which pods stand behind a Service, and whether they may be sent traffic.
- * Changes as few slices as it can: endpoints stay in the slice they are in, so that a change of one pod is a change of one slice.
+ * Changes as few slices as it can: endpoints stay in the slice they are in, so that a change of one pod is a change of
+ * one slice.
  */
 import { endpointSlices, nodes, pods, services } from '../../../apimachinery/gen/resources.js';
 import type { EndpointSlice, Node, Pod, Service } from '../../../apimachinery/gen/types.js';
@@ -51,7 +52,9 @@ class EndpointSliceReconciler {
 
   async reconcile(key: string, { signal }: ReconcileContext): Promise<ReconcileResult> {
     const service = this.#services.get(key);
-    const existing = this.#slices.byIndex(SERVICE_INDEX, key).filter((slice) => slice.metadata?.deletionTimestamp === undefined);
+    const existing = this.#slices
+      .byIndex(SERVICE_INDEX, key)
+      .filter((slice) => slice.metadata?.deletionTimestamp === undefined);
     if (service === undefined || service.spec?.selector === undefined || service.spec.type === 'ExternalName') {
       // Slices of a Service that is gone fall to the garbage collector; of one that lost its selector, to us.
       if (service !== undefined) await this.#removeAll(existing, signal);
@@ -61,7 +64,9 @@ class EndpointSliceReconciler {
     if (!this.#expectations.satisfied(key)) return done;
     const selector = labelSelectorOfMap(service.spec.selector);
     const { namespace } = splitKey(key);
-    const selected = this.#pods.byIndex(NAMESPACE_INDEX, namespace ?? '').filter((pod) => selector.matches(pod.metadata?.labels));
+    const selected = this.#pods
+      .byIndex(NAMESPACE_INDEX, namespace ?? '')
+      .filter((pod) => selector.matches(pod.metadata?.labels));
     const groups = desiredGroups(service, selected, (name) => this.#nodes.get(name));
     const wanted = groups.length === 0 ? [{ ports: [], endpoints: [] }] : groups;
     await this.#apply({ key, service, existing, signal }, wanted);
@@ -79,21 +84,34 @@ class EndpointSliceReconciler {
     const body = { addressType: 'IPv4', ports: [...ports], endpoints: [...endpoints] };
     const { client } = this.#context;
     if (slice === undefined) {
-      const created = await client.create(endpointSlices, {
-        metadata: {
-          generateName: `${service.metadata?.name ?? ''}-`, namespace: service.metadata?.namespace ?? '', labels,
-          ownerReferences: [controllerRef(service, services)],
+      const created = await client.create(
+        endpointSlices,
+        {
+          metadata: {
+            generateName: `${service.metadata?.name ?? ''}-`,
+            namespace: service.metadata?.namespace ?? '',
+            labels,
+            ownerReferences: [controllerRef(service, services)],
+          },
+          ...body,
         },
-        ...body,
-      }, { signal });
+        { signal },
+      );
       if (this.#slices.get(keyOf(created)) === undefined) this.#expectations.expect(key, created.metadata?.uid ?? '');
       return;
     }
     const wanted = { ...slice.metadata?.labels, ...labels };
-    const same = equalJson(slice.endpoints ?? [], body.endpoints) && equalJson(slice.ports ?? [], body.ports) && equalJson(slice.metadata?.labels, wanted);
+    const same =
+      equalJson(slice.endpoints ?? [], body.endpoints) &&
+      equalJson(slice.ports ?? [], body.ports) &&
+      equalJson(slice.metadata?.labels, wanted);
     if (same) return;
     const { [TRIGGER_TIME]: _, ...annotations } = slice.metadata?.annotations ?? {};
-    await client.update(endpointSlices, { ...slice, metadata: { ...slice.metadata, labels: wanted, annotations }, ...body }, { signal });
+    await client.update(
+      endpointSlices,
+      { ...slice, metadata: { ...slice.metadata, labels: wanted, annotations }, ...body },
+      { signal },
+    );
   }
 
   async #removeAll(slices: readonly EndpointSlice[], signal: AbortSignal): Promise<void> {
@@ -109,13 +127,20 @@ function labelsOf(service: Service): Record<string, string> {
 
 /** Services that a pod belongs to, or did. */
 function servicesOfPod(list: Lister<Service>): (pod: Pod) => string[] {
-  return (pod) => list.byIndex(NAMESPACE_INDEX, pod.metadata?.namespace ?? '')
-    .filter((service) => service.spec?.selector !== undefined && labelSelectorOfMap(service.spec.selector).matches(pod.metadata?.labels))
-    .map(keyOf);
+  return (pod) =>
+    list
+      .byIndex(NAMESPACE_INDEX, pod.metadata?.namespace ?? '')
+      .filter(
+        (service) =>
+          service.spec?.selector !== undefined &&
+          labelSelectorOfMap(service.spec.selector).matches(pod.metadata?.labels),
+      )
+      .map(keyOf);
 }
 
 /** Only of the slices that are ours. */
-const serviceOfOwnSlice = (slice: EndpointSlice) => (slice.metadata?.labels?.[SLICE_MANAGER_LABEL] === MANAGER ? serviceOfSlice(slice) : []);
+const serviceOfOwnSlice = (slice: EndpointSlice) =>
+  slice.metadata?.labels?.[SLICE_MANAGER_LABEL] === MANAGER ? serviceOfSlice(slice) : [];
 
 export function createEndpointSliceController(context: ControllerContext): Controller {
   const serviceInformer = context.informers.informer(services);
@@ -126,7 +151,10 @@ export function createEndpointSliceController(context: ControllerContext): Contr
   slices.addIndex(SERVICE_INDEX, serviceOfOwnSlice);
   const reconciler = new EndpointSliceReconciler(context, expectationsOf(slices, context.clock));
   return new Controller({
-    name: 'endpointslice', clock: context.clock, logger: context.logger, workers: 5,
+    name: 'endpointslice',
+    clock: context.clock,
+    logger: context.logger,
+    workers: 5,
     sources: [
       sourceOf(serviceInformer, bySelf),
       sourceOf(podInformer, servicesOfPod(serviceInformer.lister)),

@@ -1,6 +1,7 @@
 /**
- * EndpointSlices of Services without a selector, from the Endpoints that their users write: proxies and DNS read slices alone
- * (k8s.io/kubernetes/pkg/controller/endpointslicemirroring). In: Endpoints and Services. Out: slices of this manager, and of no other.
+ * EndpointSlices of Services without a selector, from the Endpoints that their users write: proxies and DNS read slices
+ * alone (k8s.io/kubernetes/pkg/controller/endpointslicemirroring). In: Endpoints and Services. Out: slices of this
+ * manager, and of no other.
  */
 import { endpoints, endpointSlices, services } from '../../../apimachinery/gen/resources.js';
 import type { Endpoints, EndpointSlice, Service } from '../../../apimachinery/gen/types.js';
@@ -22,9 +23,13 @@ const MANAGER = 'endpointslicemirroring-controller.k8s.io';
 const SERVICE_INDEX = 'service of mirrored slice';
 /** Endpoints that are a lock and no endpoints. */
 const LEADER_ANNOTATION = 'control-plane.alpha.kubernetes.io/leader';
-const NOT_COPIED = new Set(['endpoints.kubernetes.io/last-change-trigger-time', 'kubectl.kubernetes.io/last-applied-configuration']);
+const NOT_COPIED = new Set([
+  'endpoints.kubernetes.io/last-change-trigger-time',
+  'kubectl.kubernetes.io/last-applied-configuration',
+]);
 
-const isMirrored = ({ metadata }: Endpoints) => metadata?.labels?.[SKIP_MIRROR_LABEL] !== 'true' && metadata?.annotations?.[LEADER_ANNOTATION] === undefined;
+const isMirrored = ({ metadata }: Endpoints) =>
+  metadata?.labels?.[SKIP_MIRROR_LABEL] !== 'true' && metadata?.annotations?.[LEADER_ANNOTATION] === undefined;
 
 class MirroringReconciler {
   readonly #context: ControllerContext;
@@ -45,8 +50,11 @@ class MirroringReconciler {
     if (!this.#expectations.satisfied(key)) return done;
     const source = this.#endpoints.get(key);
     const service = this.#services.get(key);
-    const existing = this.#slices.byIndex(SERVICE_INDEX, key).filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
-    const wanted = source !== undefined && isMirrored(source) && service !== undefined && service.spec?.selector === undefined;
+    const existing = this.#slices
+      .byIndex(SERVICE_INDEX, key)
+      .filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
+    const wanted =
+      source !== undefined && isMirrored(source) && service !== undefined && service.spec?.selector === undefined;
     if (!wanted) {
       await this.#remove(existing, signal);
       return done;
@@ -55,45 +63,81 @@ class MirroringReconciler {
     return done;
   }
 
-  async #mirror(key: string, from: { readonly source: Endpoints; readonly existing: readonly EndpointSlice[]; readonly signal: AbortSignal }): Promise<void> {
+  async #mirror(
+    key: string,
+    from: { readonly source: Endpoints; readonly existing: readonly EndpointSlice[]; readonly signal: AbortSignal },
+  ): Promise<void> {
     const { source, existing, signal } = from;
     const { groups, invalid, surplus } = mirroredGroups(source.subsets ?? []);
     const events = eventsFor(this.#context.events, endpoints);
     const warn = (reason: string, message: string) => events.warning(source, reason, message);
-    if (invalid > 0) warn('InvalidIPAddress', `Skipped ${invalid} invalid IP addresses when mirroring to EndpointSlices`);
+    if (invalid > 0)
+      warn('InvalidIPAddress', `Skipped ${invalid} invalid IP addresses when mirroring to EndpointSlices`);
     if (surplus > 0) {
-      warn('TooManyAddressesToMirror',
-        `A max of ${ADDRESSES_PER_SUBSET_MAX} addresses can be mirrored to EndpointSlices per Endpoints subset. ${surplus + invalid} addresses were skipped`);
+      warn(
+        'TooManyAddressesToMirror',
+        `A max of ${ADDRESSES_PER_SUBSET_MAX} addresses can be mirrored to EndpointSlices per Endpoints subset. ${surplus + invalid} addresses were skipped`,
+      );
     }
     const { write, remove } = planSlices(existing, groups);
     for (const { group, slice } of write) await this.#write(key, { source, group, slice, signal });
     await this.#remove(remove, signal);
   }
 
-  async #write(key: string, what: { readonly source: Endpoints; readonly group: MirroredGroup; readonly slice: EndpointSlice | undefined; readonly signal: AbortSignal }): Promise<void> {
-    const { source: { metadata }, group, slice, signal } = what;
+  async #write(
+    key: string,
+    what: {
+      readonly source: Endpoints;
+      readonly group: MirroredGroup;
+      readonly slice: EndpointSlice | undefined;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<void> {
+    const {
+      source: { metadata },
+      group,
+      slice,
+      signal,
+    } = what;
     const { client } = this.#context;
     const labels = { ...metadata?.labels, [SERVICE_NAME_LABEL]: metadata?.name ?? '', [SLICE_MANAGER_LABEL]: MANAGER };
-    const annotations = Object.fromEntries(Object.entries(metadata?.annotations ?? {}).filter(([name]) => !NOT_COPIED.has(name)));
+    const annotations = Object.fromEntries(
+      Object.entries(metadata?.annotations ?? {}).filter(([name]) => !NOT_COPIED.has(name)),
+    );
     const ownerReferences = [controllerRef(what.source, endpoints)];
     const body = { addressType: group.addressType, ports: [...group.ports], endpoints: [...group.endpoints] };
     if (slice === undefined) {
       const place = { generateName: `${metadata?.name ?? ''}-`, namespace: metadata?.namespace ?? '' };
-      const created = await client.create(endpointSlices, { metadata: { ...place, labels, annotations, ownerReferences }, ...body }, { signal });
+      const created = await client.create(
+        endpointSlices,
+        { metadata: { ...place, labels, annotations, ownerReferences }, ...body },
+        { signal },
+      );
       if (this.#slices.get(keyOf(created)) === undefined) this.#expectations.expect(key, created.metadata?.uid ?? '');
       return;
     }
-    const isSame = equalJson(slice.endpoints ?? [], body.endpoints) && equalJson(slice.ports ?? [], body.ports) && equalJson(slice.metadata?.labels, labels) &&
-      equalJson(slice.metadata?.annotations ?? {}, annotations) && equalJson(slice.metadata?.ownerReferences, ownerReferences);
-    if (!isSame) await client.update(endpointSlices, { ...slice, metadata: { ...slice.metadata, labels, annotations, ownerReferences }, ...body }, { signal });
+    const isSame =
+      equalJson(slice.endpoints ?? [], body.endpoints) &&
+      equalJson(slice.ports ?? [], body.ports) &&
+      equalJson(slice.metadata?.labels, labels) &&
+      equalJson(slice.metadata?.annotations ?? {}, annotations) &&
+      equalJson(slice.metadata?.ownerReferences, ownerReferences);
+    if (!isSame)
+      await client.update(
+        endpointSlices,
+        { ...slice, metadata: { ...slice.metadata, labels, annotations, ownerReferences }, ...body },
+        { signal },
+      );
   }
 
   async #remove(slices: readonly EndpointSlice[], signal: AbortSignal): Promise<void> {
-    for (const slice of slices) await this.#context.client.delete(endpointSlices, refOf(slice), { signal }).catch(ignoring('NotFound'));
+    for (const slice of slices)
+      await this.#context.client.delete(endpointSlices, refOf(slice), { signal }).catch(ignoring('NotFound'));
   }
 }
 
-const serviceOfOwnSlice = (slice: EndpointSlice) => (slice.metadata?.labels?.[SLICE_MANAGER_LABEL] === MANAGER ? serviceOfSlice(slice) : []);
+const serviceOfOwnSlice = (slice: EndpointSlice) =>
+  slice.metadata?.labels?.[SLICE_MANAGER_LABEL] === MANAGER ? serviceOfSlice(slice) : [];
 
 export function createEndpointSliceMirroringController(context: ControllerContext): Controller {
   const slices = context.informers.informer(endpointSlices);
@@ -101,10 +145,15 @@ export function createEndpointSliceMirroringController(context: ControllerContex
   const reconciler = new MirroringReconciler(context, expectationsOf(slices, context.clock));
   const hasNoSelector = (service: Service) => service.spec?.selector === undefined;
   return new Controller({
-    name: 'endpointslice-mirroring', clock: context.clock, logger: context.logger, workers: 5,
+    name: 'endpointslice-mirroring',
+    clock: context.clock,
+    logger: context.logger,
+    workers: 5,
     sources: [
       sourceOf(context.informers.informer(endpoints), bySelf),
-      sourceOf(context.informers.informer(services), bySelf, { filter: (service, old) => hasNoSelector(service) || (old !== undefined && hasNoSelector(old)) }),
+      sourceOf(context.informers.informer(services), bySelf, {
+        filter: (service, old) => hasNoSelector(service) || (old !== undefined && hasNoSelector(old)),
+      }),
       sourceOf(slices, serviceOfOwnSlice),
     ],
     reconcile: (key, call) => reconciler.reconcile(key, call),

@@ -39,11 +39,16 @@ interface Member {
 const NO_PORT = '';
 
 /** Ports that serve the same addresses belong together, whatever subsets they came in; not ready trumps ready. */
-function repacked(subsets: readonly EndpointSubset[]): { readonly ports: EndpointPort[]; readonly members: Member[] }[] {
+function repacked(
+  subsets: readonly EndpointSubset[],
+): { readonly ports: EndpointPort[]; readonly members: Member[] }[] {
   const byPort = new Map<string, { readonly port: EndpointPort | undefined; readonly members: Map<string, Member> }>();
   for (const { addresses = [], notReadyAddresses = [], ports = [] } of subsets) {
     for (const port of ports.length === 0 ? [undefined] : ports) {
-      const id = port === undefined ? NO_PORT : JSON.stringify([port.name ?? '', port.port, port.protocol ?? 'TCP', port.appProtocol ?? '']);
+      const id =
+        port === undefined
+          ? NO_PORT
+          : JSON.stringify([port.name ?? '', port.port, port.protocol ?? 'TCP', port.appProtocol ?? '']);
       const entry = byPort.get(id) ?? { port, members: new Map<string, Member>() };
       byPort.set(id, entry);
       const add = (address: EndpointAddress, ready: boolean) => {
@@ -67,7 +72,10 @@ function repacked(subsets: readonly EndpointSubset[]): { readonly ports: Endpoin
 
 /** Groups with the same ports and type are one: there is one slice for each. */
 export function mirroredGroups(subsets: readonly EndpointSubset[]): Mirrored {
-  const groups = new Map<string, { readonly addressType: AddressType; readonly ports: EndpointPortDiscoveryV1[]; readonly endpoints: Endpoint[] }>();
+  const groups = new Map<
+    string,
+    { readonly addressType: AddressType; readonly ports: EndpointPortDiscoveryV1[]; readonly endpoints: Endpoint[] }
+  >();
   let [invalid, surplus] = [0, 0];
   for (const { ports, members } of repacked(subsets)) {
     const slicePorts = ports.map(portOf);
@@ -107,8 +115,13 @@ export function planSlices(existing: readonly EndpointSlice[], groups: readonly 
     if (found !== undefined) unused.delete(found);
     return found;
   };
-  const sameType = ({ addressType }: MirroredGroup) => (slice: EndpointSlice) => slice.addressType === addressType;
-  const own = groups.map((group) => take((slice) => sameType(group)(slice) && equalJson(slice.ports ?? [], group.ports)));
+  const sameType =
+    ({ addressType }: MirroredGroup) =>
+    (slice: EndpointSlice) =>
+      slice.addressType === addressType;
+  const own = groups.map((group) =>
+    take((slice) => sameType(group)(slice) && equalJson(slice.ports ?? [], group.ports)),
+  );
   const write = groups.map((group, i) => ({ group, slice: own[i] ?? take(sameType(group)) }));
   return { write, remove: [...unused] };
 }

@@ -37,7 +37,9 @@ class LiveDiscovery implements Discovery {
   readonly namespaced = () => this.#kinds.filter(({ namespaced }) => namespaced);
   readonly isBuiltIn = (resource: Resource) => resource.group !== things.group;
   ofKind(apiVersion: string, kind: string): Resource | undefined {
-    return [...this.#kinds, ...this.#kinds.some((one) => one.kind === 'Thing') ? [thingsV2] : []].find((one) => one.kind === kind && apiVersionOf(one) === apiVersion);
+    return [...this.#kinds, ...(this.#kinds.some((one) => one.kind === 'Thing') ? [thingsV2] : [])].find(
+      (one) => one.kind === kind && apiVersionOf(one) === apiVersion,
+    );
   }
 }
 
@@ -48,13 +50,29 @@ beforeEach(() => {
 afterEach(() => t.stop());
 
 const refTo = (resource: Resource, owner: KubeObject, more: Partial<OwnerReference> = {}): OwnerReference => ({
-  apiVersion: apiVersionOf(resource), kind: resource.kind, name: owner.metadata?.name ?? '', uid: owner.metadata?.uid ?? '', ...more,
+  apiVersion: apiVersionOf(resource),
+  kind: resource.kind,
+  name: owner.metadata?.name ?? '',
+  uid: owner.metadata?.uid ?? '',
+  ...more,
 });
 const make = (resource: Resource, name: string, ownerReferences: OwnerReference[] = [], namespace = 'd') =>
-  t.client.create(resource, { metadata: { name, ...(resource.namespaced ? { namespace } : {}), ...(ownerReferences.length === 0 ? {} : { ownerReferences }) } });
-const refOf = (resource: Resource, name: string, namespace = 'd') => (resource.namespaced ? { namespace, name } : { name });
-const exists = (resource: Resource, name: string, namespace = 'd') => t.client.get(resource, refOf(resource, name, namespace)).then(() => true, () => false);
-const foreground = (resource: Resource, name: string) => t.client.delete(resource, refOf(resource, name), { propagationPolicy: 'Foreground' });
+  t.client.create(resource, {
+    metadata: {
+      name,
+      ...(resource.namespaced ? { namespace } : {}),
+      ...(ownerReferences.length === 0 ? {} : { ownerReferences }),
+    },
+  });
+const refOf = (resource: Resource, name: string, namespace = 'd') =>
+  resource.namespaced ? { namespace, name } : { name };
+const exists = (resource: Resource, name: string, namespace = 'd') =>
+  t.client.get(resource, refOf(resource, name, namespace)).then(
+    () => true,
+    () => false,
+  );
+const foreground = (resource: Resource, name: string) =>
+  t.client.delete(resource, refOf(resource, name), { propagationPolicy: 'Foreground' });
 const blocking = { blockOwnerDeletion: true };
 
 describe('kinds that come while the collector runs', () => {
@@ -74,7 +92,12 @@ describe('kinds that come while the collector runs', () => {
     await t.client.delete(configMaps, refOf(configMaps, 'map'), { propagationPolicy });
     await t.settle(2_000);
     await t.settle(2_000);
-    expect([await exists(things, 'owner'), await exists(configMaps, 'of thing'), await exists(configMaps, 'map'), await exists(things, 'of map')]).toEqual([false, false, false, false]);
+    expect([
+      await exists(things, 'owner'),
+      await exists(configMaps, 'of thing'),
+      await exists(configMaps, 'map'),
+      await exists(things, 'of map'),
+    ]).toEqual([false, false, false, false]);
   });
 
   it('are orphaned, also those that the collector had not seen when their owner went', async () => {
@@ -111,7 +134,10 @@ describe('kinds that come while the collector runs', () => {
 it('what names an owner of a kind that is not served stays, until the kind comes and the owner is not there', async () => {
   const discovery = new LiveDiscovery([configMaps]);
   await t.start(createGarbageCollector(t.context, { discovery }));
-  await make(configMaps, 'waits', [{ ...refTo(things, {}), name: 'gone', uid: 'u' }, { apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: 'v' }]);
+  await make(configMaps, 'waits', [
+    { ...refTo(things, {}), name: 'gone', uid: 'u' },
+    { apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: 'v' },
+  ]);
   await t.settle(60_000);
   expect(await exists(configMaps, 'waits')).toBe(true);
   discovery.set(configMaps, things);
@@ -132,7 +158,9 @@ it('a kind whose objects cannot be listed does not hold up the others for ever',
 });
 
 describe('owners at other coordinates', () => {
-  beforeEach(() => t.start(createGarbageCollector(t.context, { discovery: fixedDiscovery([configMaps, nodes, pods, replicaSets]) })));
+  beforeEach(() =>
+    t.start(createGarbageCollector(t.context, { discovery: fixedDiscovery([configMaps, nodes, pods, replicaSets]) })),
+  );
 
   it.each([
     ['in another namespace', { namespace: 'other' }, {}],
@@ -145,16 +173,22 @@ describe('owners at other coordinates', () => {
     await t.settle();
     expect([await exists(configMaps, 'own'), await exists(configMaps, 'dependent', namespace)]).toEqual([true, false]);
     const told = t.said.filter((line) => line.includes('OwnerRefInvalidNamespace'));
-    expect(told).toEqual(namespace === 'd' ? [] : [
-      `dependent OwnerRefInvalidNamespace: ownerRef [v1/ConfigMap, namespace: other, name: own, uid: ${owner.metadata?.uid ?? ''}] does not exist in namespace "other"`,
-    ]);
+    expect(told).toEqual(
+      namespace === 'd'
+        ? []
+        : [
+            `dependent OwnerRefInvalidNamespace: ownerRef [v1/ConfigMap, namespace: other, name: own, uid: ${owner.metadata?.uid ?? ''}] does not exist in namespace "other"`,
+          ],
+    );
   });
 
   it('beside an owner that does exist are taken out of the list', async () => {
     const [near, far] = [await make(configMaps, 'near'), await make(configMaps, 'far', [], 'other')];
     await make(pods, 'p', [refTo(configMaps, near), refTo(configMaps, far)]);
     await t.settle();
-    expect((await t.client.get(pods, refOf(pods, 'p'))).metadata?.ownerReferences?.map(({ name }) => name)).toEqual(['near']);
+    expect((await t.client.get(pods, refOf(pods, 'p'))).metadata?.ownerReferences?.map(({ name }) => name)).toEqual([
+      'near',
+    ]);
   });
 
   it('in a namespace, of an object in none: told, and never deleted', async () => {
@@ -179,7 +213,9 @@ describe('owners at other coordinates', () => {
 });
 
 describe('deletion in the foreground', () => {
-  beforeEach(() => t.start(createGarbageCollector(t.context, { discovery: fixedDiscovery([configMaps, pods, replicaSets]) })));
+  beforeEach(() =>
+    t.start(createGarbageCollector(t.context, { discovery: fixedDiscovery([configMaps, pods, replicaSets]) })),
+  );
 
   /** Each owns the next one, and the last the first. */
   async function makeCircle(names: readonly string[]) {
@@ -187,17 +223,23 @@ describe('deletion in the foreground', () => {
     for (const name of names) made.push(await make(configMaps, name));
     for (const [i, object] of made.entries()) {
       const owner = made[(i + made.length - 1) % made.length] ?? object;
-      await t.client.patch(configMaps, refOf(configMaps, object.metadata?.name ?? ''), { type: 'merge', body: { metadata: { ownerReferences: [refTo(configMaps, owner, blocking)] } } });
+      await t.client.patch(configMaps, refOf(configMaps, object.metadata?.name ?? ''), {
+        type: 'merge',
+        body: { metadata: { ownerReferences: [refTo(configMaps, owner, blocking)] } },
+      });
     }
     await t.settle();
   }
 
-  it.each([[['a']], [['a', 'b']], [['a', 'b', 'c']], [['a', 'b', 'c', 'd', 'e']]])('ends in a circle of %j', async (names) => {
-    await makeCircle(names);
-    await foreground(configMaps, 'a');
-    await t.settle(1_000);
-    expect(await Promise.all(names.map((name) => exists(configMaps, name)))).toEqual(names.map(() => false));
-  });
+  it.each([[['a']], [['a', 'b']], [['a', 'b', 'c']], [['a', 'b', 'c', 'd', 'e']]])(
+    'ends in a circle of %j',
+    async (names) => {
+      await makeCircle(names);
+      await foreground(configMaps, 'a');
+      await t.settle(1_000);
+      expect(await Promise.all(names.map((name) => exists(configMaps, name)))).toEqual(names.map(() => false));
+    },
+  );
 
   it('ends in a circle of which all were asked to go at once', async () => {
     await makeCircle(['a', 'b', 'c']);
@@ -213,20 +255,39 @@ describe('deletion in the foreground', () => {
     await foreground(configMaps, 'going');
     await t.settle();
     expect(await exists(configMaps, 'going')).toBe(false);
-    expect((await t.client.get(pods, refOf(pods, 'p'))).metadata?.ownerReferences?.map(({ name }) => name)).toEqual(['staying']);
+    expect((await t.client.get(pods, refOf(pods, 'p'))).metadata?.ownerReferences?.map(({ name }) => name)).toEqual([
+      'staying',
+    ]);
   });
 
   it('waits for dependents that block, all the way down, and for no others', async () => {
     const top = await make(configMaps, 'top');
     const middle = await make(configMaps, 'middle', [refTo(configMaps, top, blocking)]);
-    await t.client.create(configMaps, { metadata: { name: 'leaf', namespace: 'd', finalizers: ['test/hold'], ownerReferences: [refTo(configMaps, middle, blocking)] } });
-    await t.client.create(configMaps, { metadata: { name: 'free', namespace: 'd', finalizers: ['test/hold'], ownerReferences: [refTo(configMaps, top)] } });
+    await t.client.create(configMaps, {
+      metadata: {
+        name: 'leaf',
+        namespace: 'd',
+        finalizers: ['test/hold'],
+        ownerReferences: [refTo(configMaps, middle, blocking)],
+      },
+    });
+    await t.client.create(configMaps, {
+      metadata: { name: 'free', namespace: 'd', finalizers: ['test/hold'], ownerReferences: [refTo(configMaps, top)] },
+    });
     await t.settle();
     await foreground(configMaps, 'top');
     await t.settle();
-    const waiting = async () => [await exists(configMaps, 'top'), await exists(configMaps, 'middle'), await exists(configMaps, 'leaf'), await exists(configMaps, 'free')];
+    const waiting = async () => [
+      await exists(configMaps, 'top'),
+      await exists(configMaps, 'middle'),
+      await exists(configMaps, 'leaf'),
+      await exists(configMaps, 'free'),
+    ];
     expect(await waiting()).toEqual([true, true, true, true]);
-    await t.client.patch(configMaps, refOf(configMaps, 'leaf'), { type: 'merge', body: { metadata: { finalizers: null } } });
+    await t.client.patch(configMaps, refOf(configMaps, 'leaf'), {
+      type: 'merge',
+      body: { metadata: { finalizers: null } },
+    });
     await t.settle();
     expect(await waiting()).toEqual([false, false, false, true]);
   });

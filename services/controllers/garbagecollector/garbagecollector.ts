@@ -1,7 +1,8 @@
 /**
- * Garbage collection by owner references: deletes what all its owners have left behind, and carries out the `Foreground` and
- * `Orphan` ways of deletion ("Owners and Dependents"; k8s.io/kubernetes/pkg/controller/garbagecollector). The graph says whom to look at;
- * `Owners` says what has become of owners; what is done here is done under the version that was judged.
+ * Garbage collection by owner references: deletes what all its owners have left behind, and carries out the
+ * `Foreground` and `Orphan` ways of deletion ("Owners and Dependents";
+ * k8s.io/kubernetes/pkg/controller/garbagecollector). The graph says whom to look at; `Owners` says what has become of
+ * owners; what is done here is done under the version that was judged.
  */
 import { apiVersionOf, type OwnerReference } from '../../../apimachinery/object.js';
 import type { Service } from '../../../platform/service.js';
@@ -18,7 +19,10 @@ export interface GarbageCollectorOptions {
   readonly discovery: Discovery;
 }
 
-/** Until the next look at an object whose owner exists but was in no event yet: the end of such an owner would go unheard. */
+/**
+ * Until the next look at an object whose owner exists but was in no event yet: the end of such an owner would go
+ * unheard.
+ */
 const UNSEEN_MS = 2_000;
 
 interface Parts {
@@ -57,7 +61,8 @@ class GarbageCollector {
 
   async #orphanDependents(node: GraphNode, signal: AbortSignal): Promise<void> {
     await this.#parts.whenComplete(signal);
-    for (const dependent of this.#parts.graph.dependentsOf(node.uid)) await this.#dropOwners(dependent, new Set([node.uid]), signal);
+    for (const dependent of this.#parts.graph.dependentsOf(node.uid))
+      await this.#dropOwners(dependent, new Set([node.uid]), signal);
     await this.#removeFinalizer(node, ORPHAN, signal);
   }
 
@@ -74,7 +79,8 @@ class GarbageCollector {
     this.#reportStrangers(node);
     const states = new Map<OwnerReference, OwnerState>();
     for (const owner of node.owners) states.set(owner, await this.#parts.owners.stateOf(node, owner, signal));
-    const uidsOf = (...kinds: OwnerState['kind'][]) => [...states].filter(([, { kind }]) => kinds.includes(kind)).map(([{ uid }]) => uid);
+    const uidsOf = (...kinds: OwnerState['kind'][]) =>
+      [...states].filter(([, { kind }]) => kinds.includes(kind)).map(([{ uid }]) => uid);
     // No retry will mend a reference out of no namespace into one.
     if (uidsOf('misplaced').length > 0) return done;
     if (uidsOf('unknown').length > 0) {
@@ -101,15 +107,24 @@ class GarbageCollector {
       const known = this.#parts.graph.get(owner.uid);
       if (known === undefined || isReachable(known, node)) continue;
       const coordinates = `[${owner.apiVersion}/${owner.kind}, namespace: ${node.namespace}, name: ${owner.name}, uid: ${owner.uid}]`;
-      const object = { apiVersion: apiVersionOf(node.resource), kind: node.resource.kind, metadata: { name: node.name, namespace: node.namespace, uid: node.uid } };
-      eventsFor(this.#parts.context.events, node.resource).warning(object, 'OwnerRefInvalidNamespace',
-        `ownerRef ${coordinates} does not exist in namespace ${JSON.stringify(node.namespace)}`);
+      const object = {
+        apiVersion: apiVersionOf(node.resource),
+        kind: node.resource.kind,
+        metadata: { name: node.name, namespace: node.namespace, uid: node.uid },
+      };
+      eventsFor(this.#parts.context.events, node.resource).warning(
+        object,
+        'OwnerRefInvalidNamespace',
+        `ownerRef ${coordinates} does not exist in namespace ${JSON.stringify(node.namespace)}`,
+      );
     }
   }
 
   async #delete(node: GraphNode, propagationPolicy: Propagation, signal: AbortSignal): Promise<void> {
     const preconditions = { uid: node.uid, resourceVersion: node.resourceVersion };
-    await this.#parts.context.client.delete(node.resource, refOf(node), { propagationPolicy, preconditions, signal }).catch(unlessGone);
+    await this.#parts.context.client
+      .delete(node.resource, refOf(node), { propagationPolicy, preconditions, signal })
+      .catch(unlessGone);
   }
 
   async #dropOwners(node: GraphNode, uids: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
@@ -118,7 +133,11 @@ class GarbageCollector {
 
   /** Breaks a circle: from now on no owner waits for this object. */
   async #unblock(node: GraphNode, signal: AbortSignal): Promise<void> {
-    await this.#patch(node, { ownerReferences: node.owners.map((owner) => ({ ...owner, blockOwnerDeletion: false })) }, signal);
+    await this.#patch(
+      node,
+      { ownerReferences: node.owners.map((owner) => ({ ...owner, blockOwnerDeletion: false })) },
+      signal,
+    );
   }
 
   async #removeFinalizer(node: GraphNode, finalizer: string, signal: AbortSignal): Promise<void> {
@@ -127,11 +146,14 @@ class GarbageCollector {
 
   async #patch(node: GraphNode, metadata: object, signal: AbortSignal): Promise<void> {
     const body = { metadata: { uid: node.uid, resourceVersion: node.resourceVersion, ...metadata } };
-    await this.#parts.context.client.patch(node.resource, refOf(node), { type: 'merge', body }, { signal }).catch(unlessGone);
+    await this.#parts.context.client
+      .patch(node.resource, refOf(node), { type: 'merge', body }, { signal })
+      .catch(unlessGone);
   }
 }
 
-const refOf = (node: GraphNode) => (node.namespace === '' ? { name: node.name } : { namespace: node.namespace, name: node.name });
+const refOf = (node: GraphNode) =>
+  node.namespace === '' ? { name: node.name } : { namespace: node.namespace, name: node.name };
 
 /** What its finalizers ask for already. */
 function ownPolicy({ finalizers }: GraphNode): Propagation {
@@ -145,9 +167,18 @@ const unlessGone = ignoring('NotFound');
 export function createGarbageCollector(context: ControllerContext, { discovery }: GarbageCollectorOptions): Service {
   const graph = new OwnerGraph();
   const enqueue = (uid: string) => controller.enqueue(uid);
-  const monitors: Monitors = new Monitors({ context, discovery, graph, enqueue, changed: () => collector.kindsChanged() });
+  const monitors: Monitors = new Monitors({
+    context,
+    discovery,
+    graph,
+    enqueue,
+    changed: () => collector.kindsChanged(),
+  });
   const collector = new GarbageCollector({
-    context, graph, enqueue, owners: new Owners({ client: context.client, graph, discovery }),
+    context,
+    graph,
+    enqueue,
+    owners: new Owners({ client: context.client, graph, discovery }),
     async whenComplete(signal) {
       await discovery.refresh(signal);
       monitors.follow();
@@ -155,7 +186,10 @@ export function createGarbageCollector(context: ControllerContext, { discovery }
     },
   });
   const controller = new Controller({
-    name: 'garbage-collector', clock: context.clock, logger: context.logger, workers: 20,
+    name: 'garbage-collector',
+    clock: context.clock,
+    logger: context.logger,
+    workers: 20,
     sources: [{ attach: () => () => undefined, whenSynced: (signal) => monitors.whenSynced(signal) }],
     reconcile: (key, call) => collector.reconcile(key, call.signal),
   });

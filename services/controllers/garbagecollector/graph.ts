@@ -20,7 +20,8 @@ export interface GraphNode {
 export const isDeletingDependents = (node: GraphNode): boolean => node.deleting && node.finalizers.includes(FOREGROUND);
 
 /** Whether the owner may be one of the dependent: what lives in a namespace owns nothing outside of it. */
-export const isReachable = (owner: GraphNode, dependent: GraphNode): boolean => owner.namespace === '' || owner.namespace === dependent.namespace;
+export const isReachable = (owner: GraphNode, dependent: GraphNode): boolean =>
+  owner.namespace === '' || owner.namespace === dependent.namespace;
 
 export class OwnerGraph {
   readonly #nodes = new Map<string, GraphNode>();
@@ -36,13 +37,22 @@ export class OwnerGraph {
 
   /** The dependents that an owner in foreground deletion waits for. An object does not wait for itself. */
   blockersOf(owner: GraphNode): GraphNode[] {
-    return this.dependentsOf(owner.uid).filter((dependent) => dependent.uid !== owner.uid && isReachable(owner, dependent) &&
-      dependent.owners.some((reference) => reference.uid === owner.uid && reference.blockOwnerDeletion === true));
+    return this.dependentsOf(owner.uid).filter(
+      (dependent) =>
+        dependent.uid !== owner.uid &&
+        isReachable(owner, dependent) &&
+        dependent.owners.some((reference) => reference.uid === owner.uid && reference.blockOwnerDeletion === true),
+    );
   }
 
-  /** Those of the owner's blockers that in the end wait for the owner themselves: without help, none of the circle would ever go. */
+  /**
+   * Those of the owner's blockers that in the end wait for the owner themselves: without help, none of the circle would
+   * ever go.
+   */
   circleOf(owner: GraphNode): GraphNode[] {
-    return this.blockersOf(owner).filter((blocker) => isDeletingDependents(blocker) && this.#waitsFor(blocker, owner.uid));
+    return this.blockersOf(owner).filter(
+      (blocker) => isDeletingDependents(blocker) && this.#waitsFor(blocker, owner.uid),
+    );
   }
 
   #waitsFor(from: GraphNode, uid: string): boolean {
@@ -70,7 +80,10 @@ export class OwnerGraph {
     // Dependents judged it by its name alone until now.
     if (old === undefined) for (const uid of this.#dependents.get(node.uid) ?? []) concerned.add(uid);
     // An owner that waits hears of a dependent that lets go of it, blocks it no more, or begins to wait itself.
-    const changed = old !== undefined && (isDeletingDependents(old) !== isDeletingDependents(node) || JSON.stringify(old.owners) !== JSON.stringify(node.owners));
+    const changed =
+      old !== undefined &&
+      (isDeletingDependents(old) !== isDeletingDependents(node) ||
+        JSON.stringify(old.owners) !== JSON.stringify(node.owners));
     if (changed) for (const owner of [...old.owners, ...node.owners]) concerned.add(owner.uid);
     return concerned;
   }
@@ -113,8 +126,13 @@ export class OwnerGraph {
 function nodeOf(resource: Resource, object: KubeObject): GraphNode {
   const { metadata } = object;
   return {
-    uid: metadata?.uid ?? '', resource, namespace: metadata?.namespace ?? '', name: metadata?.name ?? '',
-    resourceVersion: metadata?.resourceVersion ?? '', owners: metadata?.ownerReferences ?? [],
-    finalizers: metadata?.finalizers ?? [], deleting: metadata?.deletionTimestamp !== undefined,
+    uid: metadata?.uid ?? '',
+    resource,
+    namespace: metadata?.namespace ?? '',
+    name: metadata?.name ?? '',
+    resourceVersion: metadata?.resourceVersion ?? '',
+    owners: metadata?.ownerReferences ?? [],
+    finalizers: metadata?.finalizers ?? [],
+    deleting: metadata?.deletionTimestamp !== undefined,
   };
 }

@@ -1,6 +1,7 @@
 /**
- * The collector's eyes: an informer for every kind that can be owned or own, following discovery. Kinds of CustomResourceDefinitions get
- * informers of their own, which keep metadata alone and end with their kind; built-in ones share those of the other controllers.
+ * The collector's eyes: an informer for every kind that can be owned or own, following discovery. Kinds of
+ * CustomResourceDefinitions get informers of their own, which keep metadata alone and end with their kind; built-in
+ * ones share those of the other controllers.
  */
 import { setMaxListeners } from 'node:events';
 import type { KubeObject, Resource } from '../../../apimachinery/object.js';
@@ -66,16 +67,23 @@ export class Monitors {
       this.#stopping.push(monitor.stop());
       this.#tell(graph.removeAll(monitor.informer.resource));
     }
-    for (const [key, resource] of served) if (!this.#monitors.has(key)) this.#monitors.set(key, this.#monitor(resource));
+    for (const [key, resource] of served)
+      if (!this.#monitors.has(key)) this.#monitors.set(key, this.#monitor(resource));
     this.#options.changed();
   }
 
-  /** Resolves when everything of each kind is in the graph, or the patience with those that cannot be listed is over. */
+  /**
+   * Resolves when everything of each kind is in the graph, or the patience with those that cannot be listed is over.
+   */
   async whenSynced(signal: AbortSignal): Promise<void> {
-    const waiting = [...this.#monitors.values()].filter((monitor) => !monitor.informer.hasSynced && !this.#slow.has(monitor));
+    const waiting = [...this.#monitors.values()].filter(
+      (monitor) => !monitor.informer.hasSynced && !this.#slow.has(monitor),
+    );
     if (waiting.length === 0) return;
     const limit = new AbortController();
-    const timer = this.#options.context.clock.after(SYNC_MS_MAX, () => limit.abort(new Error('not all kinds could be listed in time')));
+    const timer = this.#options.context.clock.after(SYNC_MS_MAX, () =>
+      limit.abort(new Error('not all kinds could be listed in time')),
+    );
     const either = AbortSignal.any([signal, limit.signal]);
     // One listener for each kind that is waited for.
     setMaxListeners(0, either);
@@ -122,5 +130,7 @@ export class Monitors {
 }
 
 const metadataOf = ({ apiVersion, kind, metadata }: KubeObject): KubeObject => ({
-  ...(apiVersion === undefined ? {} : { apiVersion }), ...(kind === undefined ? {} : { kind }), ...(metadata === undefined ? {} : { metadata }),
+  ...(apiVersion === undefined ? {} : { apiVersion }),
+  ...(kind === undefined ? {} : { kind }),
+  ...(metadata === undefined ? {} : { metadata }),
 });

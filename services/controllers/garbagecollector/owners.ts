@@ -1,6 +1,7 @@
 /**
- * What has become of the owners that an object names. An owner is the object at the coordinates of the reference (kind, the dependent's
- * namespace, name) with the reference's uid: the uid elsewhere is no owner. One counts as gone only after the API server itself said so.
+ * What has become of the owners that an object names. An owner is the object at the coordinates of the reference (kind,
+ * the dependent's namespace, name) with the reference's uid: the uid elsewhere is no owner. One counts as gone only
+ * after the API server itself said so.
  */
 import { apiVersionOf, type OwnerReference } from '../../../apimachinery/object.js';
 import type { Client } from '../../../sdk/client.js';
@@ -9,8 +10,9 @@ import { ignoring } from '../lib/errors.js';
 import { FOREGROUND, isDeletingDependents, type GraphNode, type OwnerGraph } from './graph.js';
 
 /**
- * `solid` exists; `waiting` exists and goes when its dependents have gone; `dangling` does not exist; `unknown`: its kind is not served, so
- * nobody can tell; `misplaced`: it lives in a namespace, the dependent in none. `isSeen`: events will tell of its end.
+ * `solid` exists; `waiting` exists and goes when its dependents have gone; `dangling` does not exist; `unknown`: its
+ * kind is not served, so nobody can tell; `misplaced`: it lives in a namespace, the dependent in none. `isSeen`: events
+ * will tell of its end.
  */
 export type OwnerState =
   | { readonly kind: 'solid' | 'waiting'; readonly isSeen: boolean }
@@ -43,9 +45,12 @@ export class Owners {
     const namespace = resource.namespaced ? dependent.namespace : '';
     const id = [owner.apiVersion, owner.kind, namespace, owner.name, owner.uid].join('\n');
     if (this.#absent.has(id)) return { kind: 'dangling' };
-    const found = await client.get(resource, namespace === '' ? { name: owner.name } : { namespace, name: owner.name }, { signal }).catch(ignoring('NotFound'));
+    const found = await client
+      .get(resource, namespace === '' ? { name: owner.name } : { namespace, name: owner.name }, { signal })
+      .catch(ignoring('NotFound'));
     if (found?.metadata?.uid === owner.uid) {
-      const waits = found.metadata.deletionTimestamp !== undefined && found.metadata.finalizers?.includes(FOREGROUND) === true;
+      const waits =
+        found.metadata.deletionTimestamp !== undefined && found.metadata.finalizers?.includes(FOREGROUND) === true;
       return { kind: waits ? 'waiting' : 'solid', isSeen: false };
     }
     // "Not found" is also said of a kind that has just gone.

@@ -13,5 +13,7 @@ export function serviceOfSlice({ metadata }: EndpointSlice): string[] {
 }
 
 /** A Service's own labels, and that it has no address where it has none. */
-export const labelsFrom = ({ metadata, spec }: Service): Record<string, string> =>
-  ({ ...metadata?.labels, ...(spec?.clusterIP === 'None' ? { [HEADLESS]: '' } : {}) });
+export const labelsFrom = ({ metadata, spec }: Service): Record<string, string> => ({
+  ...metadata?.labels,
+  ...(spec?.clusterIP === 'None' ? { [HEADLESS]: '' } : {}),
+});

@@ -28,44 +28,77 @@ interface Row {
 
 /** In ascending order, so that the same state reads the same. */
 const listed = (counts: ReadonlyMap<string, number>, what: (name: string, count: number) => string) =>
-  [...counts].map(([name, count]) => what(name, count)).sort((a, b) => (a < b ? -1 : 1)).join(', ');
+  [...counts]
+    .map(([name, count]) => what(name, count))
+    .sort((a, b) => (a < b ? -1 : 1))
+    .join(', ');
 
 const ROWS: readonly Row[] = [
   {
-    type: 'NamespaceDeletionDiscoveryFailure', reason: 'ResourcesDiscovered', message: 'All resources successfully discovered',
-    fault: ({ discoveryError }) => (discoveryError === undefined ? undefined : { reason: 'DiscoveryFailed', message: discoveryError }),
+    type: 'NamespaceDeletionDiscoveryFailure',
+    reason: 'ResourcesDiscovered',
+    message: 'All resources successfully discovered',
+    fault: ({ discoveryError }) =>
+      discoveryError === undefined ? undefined : { reason: 'DiscoveryFailed', message: discoveryError },
   },
   {
-    type: 'NamespaceDeletionGroupVersionParsingFailure', reason: 'ParsedGroupVersions', message: 'All legacy kube types successfully parsed',
+    type: 'NamespaceDeletionGroupVersionParsingFailure',
+    reason: 'ParsedGroupVersions',
+    message: 'All legacy kube types successfully parsed',
     fault: () => undefined,
   },
   {
-    type: 'NamespaceDeletionContentFailure', reason: 'ContentDeleted', message: 'All content successfully deleted, may be waiting on finalization',
-    fault: ({ failures }) => (failures.length === 0 ? undefined : {
-      reason: 'ContentDeletionFailed', message: `Failed to delete all resource types, ${failures.length} remaining: ${failures.toSorted().join(', ')}`,
-    }),
+    type: 'NamespaceDeletionContentFailure',
+    reason: 'ContentDeleted',
+    message: 'All content successfully deleted, may be waiting on finalization',
+    fault: ({ failures }) =>
+      failures.length === 0
+        ? undefined
+        : {
+            reason: 'ContentDeletionFailed',
+            message: `Failed to delete all resource types, ${failures.length} remaining: ${failures.toSorted().join(', ')}`,
+          },
   },
   {
-    type: 'NamespaceContentRemaining', reason: 'ContentRemoved', message: 'All content successfully removed',
-    fault: ({ resources }) => (resources.size === 0 ? undefined : {
-      reason: 'SomeResourcesRemain', message: `Some resources are remaining: ${listed(resources, (name, count) => `${name} has ${count} resource instances`)}`,
-    }),
+    type: 'NamespaceContentRemaining',
+    reason: 'ContentRemoved',
+    message: 'All content successfully removed',
+    fault: ({ resources }) =>
+      resources.size === 0
+        ? undefined
+        : {
+            reason: 'SomeResourcesRemain',
+            message: `Some resources are remaining: ${listed(resources, (name, count) => `${name} has ${count} resource instances`)}`,
+          },
   },
   {
-    type: 'NamespaceFinalizersRemaining', reason: 'ContentHasNoFinalizers', message: 'All content-preserving finalizers finished',
-    fault: ({ finalizers }) => (finalizers.size === 0 ? undefined : {
-      reason: 'SomeFinalizersRemain',
-      message: `Some content in the namespace has finalizers remaining: ${listed(finalizers, (name, count) => `${name} in ${count} resource instances`)}`,
-    }),
+    type: 'NamespaceFinalizersRemaining',
+    reason: 'ContentHasNoFinalizers',
+    message: 'All content-preserving finalizers finished',
+    fault: ({ finalizers }) =>
+      finalizers.size === 0
+        ? undefined
+        : {
+            reason: 'SomeFinalizersRemain',
+            message: `Some content in the namespace has finalizers remaining: ${listed(finalizers, (name, count) => `${name} in ${count} resource instances`)}`,
+          },
   },
 ];
 
-export function conditionsOf(before: readonly NamespaceCondition[], remaining: Remaining, now: string): NamespaceCondition[] {
+export function conditionsOf(
+  before: readonly NamespaceCondition[],
+  remaining: Remaining,
+  now: string,
+): NamespaceCondition[] {
   let conditions = before;
   for (const { type, reason, message, fault } of ROWS) {
     const found = fault(remaining);
     conditions = withCondition<NamespaceCondition>(conditions, {
-      type, status: found === undefined ? 'False' : 'True', reason: found?.reason ?? reason, message: found?.message ?? message, lastTransitionTime: now,
+      type,
+      status: found === undefined ? 'False' : 'True',
+      reason: found?.reason ?? reason,
+      message: found?.message ?? message,
+      lastTransitionTime: now,
     });
   }
   return [...conditions];

@@ -1,6 +1,7 @@
 /**
- * The content of a namespace that is being deleted: pods first, the rest when no pod is left, so that what protects pods (policies,
- * secrets, accounts) outlives them (KEP-5080). One kind that cannot be deleted does not keep the others.
+ * The content of a namespace that is being deleted: pods first, the rest when no pod is left, so that what protects
+ * pods (policies, secrets, accounts) outlives them (KEP-5080). One kind that cannot be deleted does not keep the
+ * others.
  */
 import { pods } from '../../../apimachinery/gen/resources.js';
 import type { Namespace, Pod } from '../../../apimachinery/gen/types.js';
@@ -45,17 +46,24 @@ export async function deleteContent(parts: ContentParts, namespace: Namespace): 
   return { ...tally, discoveryError };
 }
 
-async function deleteKind(parts: ContentParts, namespace: Namespace, of: { readonly resource: Resource; readonly tally: Tally }): Promise<void> {
+async function deleteKind(
+  parts: ContentParts,
+  namespace: Namespace,
+  of: { readonly resource: Resource; readonly tally: Tally },
+): Promise<void> {
   const { resource, tally } = of;
   try {
     const left = await deleteAll(parts, namespace.metadata?.name ?? '', resource);
     if (left.length === 0) return;
     tally.resources.set(`${resource.resource}.${resource.group}`, left.length);
     for (const { metadata } of left) {
-      for (const finalizer of metadata?.finalizers ?? []) tally.finalizers.set(finalizer, (tally.finalizers.get(finalizer) ?? 0) + 1);
+      for (const finalizer of metadata?.finalizers ?? [])
+        tally.finalizers.set(finalizer, (tally.finalizers.get(finalizer) ?? 0) + 1);
     }
     if (!isExplained(left, namespace, parts.context.clock.now())) {
-      tally.failures.push(`unexpected items still remain in namespace: ${namespace.metadata?.name ?? ''} for gvr: ${resource.group}/${resource.version}, Resource=${resource.resource}`);
+      tally.failures.push(
+        `unexpected items still remain in namespace: ${namespace.metadata?.name ?? ''} for gvr: ${resource.group}/${resource.version}, Resource=${resource.resource}`,
+      );
     }
   } catch (error) {
     if (parts.signal.aborted) throw error;
@@ -66,7 +74,11 @@ async function deleteKind(parts: ContentParts, namespace: Namespace, of: { reado
 const unlessUnsupported = ignoring('NotFound', 'MethodNotAllowed');
 
 /** What is left of the kind. A kind that went while we looked has left nothing. */
-async function deleteAll({ context: { client }, signal }: ContentParts, namespace: string, resource: Resource): Promise<readonly KubeObject[]> {
+async function deleteAll(
+  { context: { client }, signal }: ContentParts,
+  namespace: string,
+  resource: Resource,
+): Promise<readonly KubeObject[]> {
   const list = async () => {
     const found = await client.list(resource, { namespace, signal }).catch(unlessUnsupported);
     return found?.items ?? [];
@@ -74,9 +86,15 @@ async function deleteAll({ context: { client }, signal }: ContentParts, namespac
   const items = await list();
   const living = items.filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
   if (living.length === 0) return items;
-  const isCollection = await client.deleteCollection(resource, { namespace, propagationPolicy: 'Background', signal }).then(() => true).catch(unlessUnsupported);
+  const isCollection = await client
+    .deleteCollection(resource, { namespace, propagationPolicy: 'Background', signal })
+    .then(() => true)
+    .catch(unlessUnsupported);
   if (isCollection !== true) {
-    for (const { metadata } of living) await client.delete(resource, { namespace, name: metadata?.name ?? '' }, { propagationPolicy: 'Background', signal }).catch(unlessUnsupported);
+    for (const { metadata } of living)
+      await client
+        .delete(resource, { namespace, name: metadata?.name ?? '' }, { propagationPolicy: 'Background', signal })
+        .catch(unlessUnsupported);
   }
   return list();
 }
@@ -84,6 +102,12 @@ async function deleteAll({ context: { client }, signal }: ContentParts, namespac
 /** Finalizers hold it, or a pod's grace period is not over. */
 function isExplained(left: readonly KubeObject[], namespace: Namespace, now_ms: number): boolean {
   if (left.some(({ metadata }) => (metadata?.finalizers ?? []).length > 0)) return true;
-  const graces_s = left.map((object) => (isFinished(object) ? 0 : approximate(object.metadata?.deletionGracePeriodSeconds ?? (object as Pod).spec?.terminationGracePeriodSeconds ?? 0)));
+  const graces_s = left.map((object) =>
+    isFinished(object)
+      ? 0
+      : approximate(
+          object.metadata?.deletionGracePeriodSeconds ?? (object as Pod).spec?.terminationGracePeriodSeconds ?? 0,
+        ),
+  );
   return now_ms - Date.parse(namespace.metadata?.deletionTimestamp ?? '') < Math.max(0, ...graces_s) * 1000;
 }

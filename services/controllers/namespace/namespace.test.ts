@@ -25,13 +25,21 @@ beforeEach(async () => {
     },
   };
   await t.start(createNamespaceController(t.context, { discovery }));
-  await t.client.create(namespaces, { metadata: { name: 'a', finalizers: ['test/look'] }, spec: { finalizers: ['kubernetes'] } });
+  await t.client.create(namespaces, {
+    metadata: { name: 'a', finalizers: ['test/look'] },
+    spec: { finalizers: ['kubernetes'] },
+  });
 });
 afterEach(() => t.stop());
 
-const make = (resource: Resource, name: string, finalizers: string[] = []) => t.client.create(resource, { metadata: { namespace: 'a', name, finalizers } });
-const release = (resource: Resource, name: string) => t.client.patch(resource, { namespace: 'a', name }, { type: 'merge', body: { metadata: { finalizers: null } } });
-const left = async (resource: Resource) => (await t.client.list(resource, { namespace: 'a' })).items.map(({ metadata }) => `${metadata?.name ?? ''}${metadata?.deletionTimestamp === undefined ? '' : ' going'}`);
+const make = (resource: Resource, name: string, finalizers: string[] = []) =>
+  t.client.create(resource, { metadata: { namespace: 'a', name, finalizers } });
+const release = (resource: Resource, name: string) =>
+  t.client.patch(resource, { namespace: 'a', name }, { type: 'merge', body: { metadata: { finalizers: null } } });
+const left = async (resource: Resource) =>
+  (await t.client.list(resource, { namespace: 'a' })).items.map(
+    ({ metadata }) => `${metadata?.name ?? ''}${metadata?.deletionTimestamp === undefined ? '' : ' going'}`,
+  );
 const namespace = () => t.client.get(namespaces, { name: 'a' });
 const condition = async (type: string) => (await namespace()).status?.conditions?.find((one) => one.type === type);
 const isOver = async () => ((await namespace()).spec?.finalizers ?? []).length === 0;
@@ -44,9 +52,15 @@ describe('the deletion of a namespace (KEP-5080)', () => {
     await t.client.delete(namespaces, { name: 'a' });
     await t.settle(5_000);
     expect([await left(pods), await left(secrets), await left(configMaps)]).toEqual([['p going'], ['s'], ['m']]);
-    expect(await condition('NamespaceContentRemaining')).toMatchObject({ status: 'True', reason: 'SomeResourcesRemain', message: 'Some resources are remaining: pods. has 1 resource instances' });
+    expect(await condition('NamespaceContentRemaining')).toMatchObject({
+      status: 'True',
+      reason: 'SomeResourcesRemain',
+      message: 'Some resources are remaining: pods. has 1 resource instances',
+    });
     expect(await condition('NamespaceFinalizersRemaining')).toMatchObject({
-      status: 'True', reason: 'SomeFinalizersRemain', message: 'Some content in the namespace has finalizers remaining: x/y in 1 resource instances',
+      status: 'True',
+      reason: 'SomeFinalizersRemain',
+      message: 'Some content in the namespace has finalizers remaining: x/y in 1 resource instances',
     });
     await release(pods, 'p');
     await t.client.delete(pods, { namespace: 'a', name: 'p' }, { gracePeriodSeconds: 0 }).catch(() => undefined);
@@ -71,17 +85,28 @@ describe('the deletion of a namespace (KEP-5080)', () => {
     await t.client.delete(namespaces, { name: 'a' });
     await t.settle(0);
     expect([await left(configMaps), await isOver()]).toEqual([[], false]);
-    expect(await condition('NamespaceDeletionContentFailure')).toMatchObject({ status: 'True', reason: 'ContentDeletionFailed' });
-    expect((await condition('NamespaceDeletionContentFailure'))?.message).toContain('Failed to delete all resource types, 1 remaining: ');
+    expect(await condition('NamespaceDeletionContentFailure')).toMatchObject({
+      status: 'True',
+      reason: 'ContentDeletionFailed',
+    });
+    expect((await condition('NamespaceDeletionContentFailure'))?.message).toContain(
+      'Failed to delete all resource types, 1 remaining: ',
+    );
     await t.settle(3_000);
-    expect([await left(secrets), await isOver(), (await condition('NamespaceDeletionContentFailure'))?.status]).toEqual([[], true, 'False']);
+    expect([await left(secrets), await isOver(), (await condition('NamespaceDeletionContentFailure'))?.status]).toEqual(
+      [[], true, 'False'],
+    );
   });
 
   it('does not end while the kinds cannot be found out', async () => {
     discoveryError = new Error('no answer');
     await t.client.delete(namespaces, { name: 'a' });
     await t.settle(1_000);
-    expect(await condition('NamespaceDeletionDiscoveryFailure')).toMatchObject({ status: 'True', reason: 'DiscoveryFailed', message: 'no answer' });
+    expect(await condition('NamespaceDeletionDiscoveryFailure')).toMatchObject({
+      status: 'True',
+      reason: 'DiscoveryFailed',
+      message: 'no answer',
+    });
     expect(await isOver()).toBe(false);
     discoveryError = undefined;
     await t.settle(1_000);
@@ -92,7 +117,10 @@ describe('the deletion of a namespace (KEP-5080)', () => {
 it('all five conditions are there, with the reasons that say all is well', () => {
   const none = { resources: new Map(), finalizers: new Map(), discoveryError: undefined, failures: [] };
   expect(conditionsOf([], none, 't').map(({ type, status, reason }) => `${type} ${status} ${reason ?? ''}`)).toEqual([
-    'NamespaceDeletionDiscoveryFailure False ResourcesDiscovered', 'NamespaceDeletionGroupVersionParsingFailure False ParsedGroupVersions',
-    'NamespaceDeletionContentFailure False ContentDeleted', 'NamespaceContentRemaining False ContentRemoved', 'NamespaceFinalizersRemaining False ContentHasNoFinalizers',
+    'NamespaceDeletionDiscoveryFailure False ResourcesDiscovered',
+    'NamespaceDeletionGroupVersionParsingFailure False ParsedGroupVersions',
+    'NamespaceDeletionContentFailure False ContentDeleted',
+    'NamespaceContentRemaining False ContentRemoved',
+    'NamespaceFinalizersRemaining False ContentHasNoFinalizers',
   ]);
 });

@@ -1,6 +1,6 @@
 /**
- * Namespace deletion: everything in a namespace that is asked to go is deleted, and when nothing is left, the namespace's own
- * finalizer is taken away. Says in conditions what it is waiting for.
+ * Namespace deletion: everything in a namespace that is asked to go is deleted, and when nothing is left, the
+ * namespace's own finalizer is taken away. Says in conditions what it is waiting for.
  */
 import { namespaces } from '../../../apimachinery/gen/resources.js';
 import type { Namespace } from '../../../apimachinery/gen/types.js';
@@ -26,26 +26,44 @@ async function empty(parts: ContentParts, namespace: Namespace): Promise<Reconci
   const { context, signal } = parts;
   let current = namespace;
   if (current.status?.phase !== 'Terminating') {
-    current = await context.client.updateStatus(namespaces, { ...current, status: { ...current.status, phase: 'Terminating' } }, { signal });
+    current = await context.client.updateStatus(
+      namespaces,
+      { ...current, status: { ...current.status, phase: 'Terminating' } },
+      { signal },
+    );
   }
   if (!(current.spec?.finalizers ?? []).includes(FINALIZER)) return done;
   const remaining = await deleteContent(parts, current);
   const conditions = conditionsOf(current.status?.conditions ?? [], remaining, toTime(context.clock.now()));
   if (!equalJson(conditions, current.status?.conditions)) {
-    current = await context.client.updateStatus(namespaces, { ...current, status: { ...current.status, conditions } }, { signal });
+    current = await context.client.updateStatus(
+      namespaces,
+      { ...current, status: { ...current.status, conditions } },
+      { signal },
+    );
   }
-  const isEmpty = remaining.resources.size === 0 && remaining.failures.length === 0 && remaining.discoveryError === undefined;
+  const isEmpty =
+    remaining.resources.size === 0 && remaining.failures.length === 0 && remaining.discoveryError === undefined;
   if (!isEmpty) return requeueAfter(RETRY_MS);
   const finalizers = (current.spec?.finalizers ?? []).filter((finalizer) => finalizer !== FINALIZER);
-  await context.client.update(namespaces, { ...current, spec: { ...current.spec, finalizers } }, { subresource: 'finalize', signal });
+  await context.client.update(
+    namespaces,
+    { ...current, spec: { ...current.spec, finalizers } },
+    { subresource: 'finalize', signal },
+  );
   return done;
 }
 
 export function createNamespaceController(context: ControllerContext, options: NamespaceOptions): Controller {
   const informer = context.informers.informer(namespaces);
   return new Controller({
-    name: 'namespace', clock: context.clock, logger: context.logger, workers: 4,
-    sources: [sourceOf(informer, bySelf, { filter: (namespace) => namespace.metadata?.deletionTimestamp !== undefined })],
+    name: 'namespace',
+    clock: context.clock,
+    logger: context.logger,
+    workers: 4,
+    sources: [
+      sourceOf(informer, bySelf, { filter: (namespace) => namespace.metadata?.deletionTimestamp !== undefined }),
+    ],
     async reconcile(key, { signal }) {
       const namespace = informer.lister.get(key);
       if (namespace?.metadata?.deletionTimestamp === undefined) return done;

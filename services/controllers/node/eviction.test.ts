@@ -13,18 +13,31 @@ afterEach(() => t.stop());
 
 /** As `kubectl taint` makes it: without the time it was added. */
 const taint = (key: string): Taint => ({ key, value: 'v', effect: 'NoExecute' });
-const tolerationOf = (key: string, tolerationSeconds?: number) => ({ key, operator: 'Exists', effect: 'NoExecute', ...(tolerationSeconds === undefined ? {} : { tolerationSeconds }) });
+const tolerationOf = (key: string, tolerationSeconds?: number) => ({
+  key,
+  operator: 'Exists',
+  effect: 'NoExecute',
+  ...(tolerationSeconds === undefined ? {} : { tolerationSeconds }),
+});
 
 async function setTaints(...taints: Taint[]) {
   await t.client.patch(nodes, { name: 'w1' }, { type: 'merge', body: { spec: { taints } } });
 }
 
-const makePod = (name: string, tolerations: object[]) => t.client.create(pods, {
-  metadata: { name, namespace: 'd', finalizers: ['test/look'], generation: 1, creationTimestamp: toTime(t.clock.now()) },
-  spec: { nodeName: 'w1', containers: [], tolerations: tolerations as never },
-});
+const makePod = (name: string, tolerations: object[]) =>
+  t.client.create(pods, {
+    metadata: {
+      name,
+      namespace: 'd',
+      finalizers: ['test/look'],
+      generation: 1,
+      creationTimestamp: toTime(t.clock.now()),
+    },
+    spec: { nodeName: 'w1', containers: [], tolerations: tolerations as never },
+  });
 
-const isGoing = async (name: string) => (await t.client.get(pods, { namespace: 'd', name })).metadata?.deletionTimestamp !== undefined;
+const isGoing = async (name: string) =>
+  (await t.client.get(pods, { namespace: 'd', name })).metadata?.deletionTimestamp !== undefined;
 
 /** Seconds from now until the pod is asked to go; undefined: not within `limit_s`. */
 async function secondsUntilEvicted(name: string, limit_s: number): Promise<number | undefined> {
@@ -45,7 +58,11 @@ describe('NoExecute taints without timeAdded', () => {
     await makePod('p', [tolerationOf('a', 3), tolerationOf('b')]);
     await setTaints(taint('a'));
     await t.clock.advance(1000);
-    await t.client.patch(pods, { namespace: 'd', name: 'p' }, { type: 'merge', body: { spec: { tolerations: [tolerationOf('a', 3), tolerationOf('b'), tolerationOf('c')] } } });
+    await t.client.patch(
+      pods,
+      { namespace: 'd', name: 'p' },
+      { type: 'merge', body: { spec: { tolerations: [tolerationOf('a', 3), tolerationOf('b'), tolerationOf('c')] } } },
+    );
     await t.clock.advance(1000);
     await setTaints(taint('a'), taint('b'));
     await t.clock.advance(500);
@@ -71,11 +88,17 @@ describe('NoExecute taints without timeAdded', () => {
     await t.clock.advance(100);
     await setTaints(taint('a'));
     expect(await secondsUntilEvicted('p', 20)).toBe(10);
-    await t.client.patch(pods, { namespace: 'd', name: 'p' }, { type: 'merge', body: { metadata: { finalizers: null } } });
+    await t.client.patch(
+      pods,
+      { namespace: 'd', name: 'p' },
+      { type: 'merge', body: { metadata: { finalizers: null } } },
+    );
     await t.client.delete(pods, { namespace: 'd', name: 'p' }, { gracePeriodSeconds: 0 }).catch(() => undefined);
     await makePod('p', [tolerationOf('a', 10)]);
     expect(await secondsUntilEvicted('p', 20)).toBe(10);
-    expect(t.said.filter((line) => line.includes('Cancelling'))).toEqual(['p TaintManagerEviction: Cancelling deletion of Pod d/p']);
+    expect(t.said.filter((line) => line.includes('Cancelling'))).toEqual([
+      'p TaintManagerEviction: Cancelling deletion of Pod d/p',
+    ]);
   });
 
   it('give a pod that came to the tainted node the whole of its time', async () => {

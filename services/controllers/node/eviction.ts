@@ -17,7 +17,8 @@ import { isTerminating } from '../lib/pods.js';
 import { deleteSame } from '../lib/writes.js';
 import { evictionIn_ms, TaintSightings } from './tolerance.js';
 
-const noExecute = (node: Node | undefined) => (node?.spec?.taints ?? []).filter((taint) => taint.effect === 'NoExecute');
+const noExecute = (node: Node | undefined) =>
+  (node?.spec?.taints ?? []).filter((taint) => taint.effect === 'NoExecute');
 
 class TaintEvictionReconciler {
   readonly #context: ControllerContext;
@@ -46,7 +47,8 @@ class TaintEvictionReconciler {
     this.#sightings.look(key, pod, taints);
     const left_ms = evictionIn_ms(pod, taints, (taint) => this.#sightings.elapsed_ms(key, taint));
     if (left_ms === undefined) {
-      if (this.#counted.delete(key)) this.#events.normal(pod, 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
+      if (this.#counted.delete(key))
+        this.#events.normal(pod, 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
       return done;
     }
     this.#counted.add(key);
@@ -63,7 +65,10 @@ class TaintEvictionReconciler {
   async #evict(key: string, pod: Pod, signal: AbortSignal): Promise<void> {
     const { client, clock } = this.#context;
     this.#events.normal(pod, 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
-    await markDisrupted({ client, clock, signal }, pod, { reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint' });
+    await markDisrupted({ client, clock, signal }, pod, {
+      reason: 'DeletionByTaintManager',
+      message: 'Taint manager: deleting due to NoExecute taint',
+    });
     await deleteSame(client, pods, { object: pod, signal });
   }
 }
@@ -74,10 +79,17 @@ export function createTaintEvictionController(context: ControllerContext): Contr
   podInformer.addIndex(NODE_INDEX, byNode);
   const reconciler = new TaintEvictionReconciler(context);
   return new Controller({
-    name: 'taint-eviction', clock: context.clock, logger: context.logger, workers: 4,
+    name: 'taint-eviction',
+    clock: context.clock,
+    logger: context.logger,
+    workers: 4,
     sources: [
       sourceOf(podInformer, bySelf, {
-        filter: (pod, old) => old === undefined || isTerminating(pod) || pod.spec?.nodeName !== old.spec?.nodeName || !equalJson(pod.spec?.tolerations, old.spec?.tolerations),
+        filter: (pod, old) =>
+          old === undefined ||
+          isTerminating(pod) ||
+          pod.spec?.nodeName !== old.spec?.nodeName ||
+          !equalJson(pod.spec?.tolerations, old.spec?.tolerations),
       }),
       sourceOf(nodeInformer, (node) => podInformer.lister.byIndex(NODE_INDEX, node.metadata?.name ?? '').map(keyOf), {
         filter: (node, old) => old === undefined || !equalJson(noExecute(node), noExecute(old)),

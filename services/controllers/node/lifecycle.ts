@@ -1,12 +1,18 @@
 /**
- * Node lifecycle: a worker that stops renewing its lease becomes NotReady and is tainted, so that no pods come to it and those on
- * it are moved when their toleration ends (see eviction.ts). Silence is measured on this process's own monotonic clock,
- * from when a renewal was seen: clocks of other machines are never compared.
+ * Node lifecycle: a worker that stops renewing its lease becomes NotReady and is tainted, so that no pods come to it
+ * and those on it are moved when their toleration ends (see eviction.ts). Silence is measured on this process's own
+ * monotonic clock, from when a renewal was seen: clocks of other machines are never compared.
  */
 import { leases, nodes, pods } from '../../../apimachinery/gen/resources.js';
 import type { Lease, Node, Pod } from '../../../apimachinery/gen/types.js';
 import { toTime } from '../../../platform/clock.js';
-import { Controller, done, requeueAfter, type ReconcileContext, type ReconcileResult } from '../../../sdk/controller/controller.js';
+import {
+  Controller,
+  done,
+  requeueAfter,
+  type ReconcileContext,
+  type ReconcileResult,
+} from '../../../sdk/controller/controller.js';
 import { bySelf, sourceOf } from '../../../sdk/controller/source.js';
 import type { Lister } from '../../../sdk/informer/object-cache.js';
 import { refOf } from '../../../sdk/key.js';
@@ -57,12 +63,15 @@ class NodeLifecycleReconciler {
       this.#signs.delete(name);
       return done;
     }
-    if (!this.#signs.has(name)) this.#events.normal(node, 'RegisteredNode', `Node ${name} event: Registered Node ${name} in Controller`);
+    if (!this.#signs.has(name))
+      this.#events.normal(node, 'RegisteredNode', `Node ${name} event: Registered Node ${name} in Controller`);
     const silence_ms = this.#silence(name);
     const current = silence_ms >= this.#options.grace_ms ? await this.#markUnknown(node, signal) : node;
     await this.#taint(current, signal);
     if (readyStatus(current) !== 'True') await this.#markPodsNotReady(current, signal);
-    return requeueAfter(silence_ms < this.#options.grace_ms ? this.#options.grace_ms - silence_ms : this.#options.grace_ms);
+    return requeueAfter(
+      silence_ms < this.#options.grace_ms ? this.#options.grace_ms - silence_ms : this.#options.grace_ms,
+    );
   }
 
   #silence(name: string): number {
@@ -95,8 +104,13 @@ class NodeLifecycleReconciler {
       if (ready?.status !== 'True') continue;
       const now = toTime(this.#context.clock.now());
       const conditions = [{ ...ready, status: 'False', reason: 'NodeNotReady', lastTransitionTime: now }];
-      const patch = { type: 'strategic', body: { metadata: { uid: pod.metadata?.uid }, status: { conditions } } } as const;
-      await this.#context.client.patch(pods, refOf(pod), patch, { subresource: 'status', signal }).catch(ignoring('NotFound', 'Conflict'));
+      const patch = {
+        type: 'strategic',
+        body: { metadata: { uid: pod.metadata?.uid }, status: { conditions } },
+      } as const;
+      await this.#context.client
+        .patch(pods, refOf(pod), patch, { subresource: 'status', signal })
+        .catch(ignoring('NotFound', 'Conflict'));
       this.#podEvents.warning(pod, 'NodeNotReady', 'Node is not ready');
     }
   }
@@ -109,12 +123,20 @@ export function createNodeLifecycleController(context: ControllerContext, option
   podInformer.addIndex(NODE_INDEX, byNode);
   const reconciler = new NodeLifecycleReconciler(context, options);
   return new Controller({
-    name: 'node-lifecycle', clock: context.clock, logger: context.logger, workers: 4,
+    name: 'node-lifecycle',
+    clock: context.clock,
+    logger: context.logger,
+    workers: 4,
     sources: [
       sourceOf(nodeInformer, bySelf),
       sourceOf(leaseInformer, (lease) => [lease.metadata?.name ?? '']),
       // A pod that reports ready while its node is silent came late: look again.
-      sourceOf(podInformer, byNode, { filter: (pod, old) => podCondition(pod, 'Ready')?.status === 'True' && old !== undefined && podCondition(old, 'Ready')?.status !== 'True' }),
+      sourceOf(podInformer, byNode, {
+        filter: (pod, old) =>
+          podCondition(pod, 'Ready')?.status === 'True' &&
+          old !== undefined &&
+          podCondition(old, 'Ready')?.status !== 'True',
+      }),
     ],
     reconcile: (key, call) => (key === '' ? Promise.resolve(done) : reconciler.reconcile(key, call)),
   });

@@ -1,6 +1,6 @@
 /**
- * Node subnets: gives each node a pod CIDR out of the cluster's. What is taken is what the nodes' specs say; a write carries the
- * node's version, and the API server refuses a subnet that another node holds.
+ * Node subnets: gives each node a pod CIDR out of the cluster's. What is taken is what the nodes' specs say; a write
+ * carries the node's version, and the API server refuses a subnet that another node holds.
  */
 import ipaddr from 'ipaddr.js';
 import { nodes } from '../../../apimachinery/gen/resources.js';
@@ -20,7 +20,10 @@ export interface NodeSubnetOptions {
 /** The subnets of the cluster CIDR in order. */
 export function* subnetsOf(options: NodeSubnetOptions): Generator<string> {
   const [address, bits] = ipaddr.IPv4.parseCIDR(options.clusterCidr);
-  const first = ipaddr.IPv4.networkAddressFromCIDR(`${address.toString()}/${bits}`).octets.reduce((sum, octet) => sum * 256 + octet, 0);
+  const first = ipaddr.IPv4.networkAddressFromCIDR(`${address.toString()}/${bits}`).octets.reduce(
+    (sum, octet) => sum * 256 + octet,
+    0,
+  );
   const size = 2 ** (32 - options.nodeBits);
   for (let i = 0; i < 2 ** (options.nodeBits - bits); i++) {
     const value = first + i * size;
@@ -47,15 +50,28 @@ export function createNodeSubnetController(context: ControllerContext, options: 
       break;
     }
     if (subnet === undefined) {
-      eventsFor(context.events, nodes).warning(node, 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
-      throw new Error(`no subnet of ${options.clusterCidr} is left for node ${name}; give the cluster a larger --cluster-cidr`);
+      eventsFor(context.events, nodes).warning(
+        node,
+        'CIDRNotAvailable',
+        `Node ${name} status is now: CIDRNotAvailable`,
+      );
+      throw new Error(
+        `no subnet of ${options.clusterCidr} is left for node ${name}; give the cluster a larger --cluster-cidr`,
+      );
     }
     given.set(subnet, name);
-    await context.client.update(nodes, { ...node, spec: { ...node.spec, podCIDR: subnet, podCIDRs: [subnet] } }, { signal });
+    await context.client.update(
+      nodes,
+      { ...node, spec: { ...node.spec, podCIDR: subnet, podCIDRs: [subnet] } },
+      { signal },
+    );
     return done;
   };
   return new Controller({
-    name: 'node-subnets', clock: context.clock, logger: context.logger, workers: 1,
+    name: 'node-subnets',
+    clock: context.clock,
+    logger: context.logger,
+    workers: 1,
     sources: [sourceOf(informer, bySelf)],
     reconcile: (key, call) => reconcile(key, call.signal),
   });

@@ -1,18 +1,31 @@
-/** How long a pod tolerates the NoExecute taints of its node. Pure functions, and the memory of when each taint began to count. */
+/**
+ * How long a pod tolerates the NoExecute taints of its node. Pure functions, and the memory of when each taint began to
+ * count.
+ */
 import type { Pod, Taint } from '../../../apimachinery/gen/types.js';
 import { approximate } from '../../../apimachinery/int64.js';
 import { toleratesTaint } from '../../../apimachinery/kinds/pod/tolerations.js';
 import type { Clock } from '../../../platform/clock.js';
 import { podCondition } from '../lib/pods.js';
 
-/** Milliseconds until the pod has to go; 0: now; undefined: it may stay. `elapsed_ms` gives how long a taint has counted for the pod. */
-export function evictionIn_ms(pod: Pod, taints: readonly Taint[], elapsed_ms: (taint: Taint) => number): number | undefined {
+/**
+ * Milliseconds until the pod has to go; 0: now; undefined: it may stay. `elapsed_ms` gives how long a taint has counted
+ * for the pod.
+ */
+export function evictionIn_ms(
+  pod: Pod,
+  taints: readonly Taint[],
+  elapsed_ms: (taint: Taint) => number,
+): number | undefined {
   let earliest_ms: number | undefined;
   for (const taint of taints) {
     if (taint.effect !== 'NoExecute') continue;
     const matching = (pod.spec?.tolerations ?? []).filter((toleration) => toleratesTaint(toleration, taint));
     if (matching.length === 0) return 0;
-    const limits = matching.map((toleration) => toleration.tolerationSeconds).filter((seconds) => seconds !== undefined).map(approximate);
+    const limits = matching
+      .map((toleration) => toleration.tolerationSeconds)
+      .filter((seconds) => seconds !== undefined)
+      .map(approximate);
     if (limits.length === 0) continue;
     const left_ms = Math.max(0, Math.max(0, Math.min(...limits)) * 1000 - elapsed_ms(taint));
     if (earliest_ms === undefined || left_ms < earliest_ms) earliest_ms = left_ms;
@@ -29,8 +42,9 @@ interface Sighting {
 const idOf = ({ key, value, effect }: Taint) => `${key}=${value ?? ''}:${effect}`;
 
 /**
- * From when each taint counts for a pod: fixed at the first look, on this process's own clock, so that no later look moves a deadline.
- * A first look that comes late (the controllers have just moved to this member) goes by the times in the objects, where there are any.
+ * From when each taint counts for a pod: fixed at the first look, on this process's own clock, so that no later look
+ * moves a deadline. A first look that comes late (the controllers have just moved to this member) goes by the times in
+ * the objects, where there are any.
  */
 export class TaintSightings {
   readonly #clock: Clock;
@@ -48,7 +62,12 @@ export class TaintSightings {
       return;
     }
     const known = before?.uid === pod.metadata?.uid ? before?.since_ms : undefined;
-    const since_ms = new Map(taints.map((taint) => [idOf(taint), known?.get(idOf(taint)) ?? this.#clock.monotonic() - this.#age_ms(pod, taint)]));
+    const since_ms = new Map(
+      taints.map((taint) => [
+        idOf(taint),
+        known?.get(idOf(taint)) ?? this.#clock.monotonic() - this.#age_ms(pod, taint),
+      ]),
+    );
     this.#pods.set(key, { uid: pod.metadata?.uid ?? '', since_ms });
   }
 
@@ -61,7 +80,9 @@ export class TaintSightings {
     this.#pods.delete(key);
   }
 
-  /** Neither before the taint was there nor before the pod was; 0 for a taint without time, as `kubectl taint` makes it. */
+  /**
+   * Neither before the taint was there nor before the pod was; 0 for a taint without time, as `kubectl taint` makes it.
+   */
   #age_ms(pod: Pod, taint: Taint): number {
     const scheduled = podCondition(pod, 'PodScheduled')?.lastTransitionTime ?? pod.metadata?.creationTimestamp ?? '';
     const from_ms = Math.max(Date.parse(taint.timeAdded ?? ''), Date.parse(scheduled));

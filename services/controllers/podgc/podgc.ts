@@ -1,4 +1,7 @@
-/** Pod garbage: pods whose node is gone for good, pods that were to go before they were ever placed, and too many finished ones. */
+/**
+ * Pod garbage: pods whose node is gone for good, pods that were to go before they were ever placed, and too many
+ * finished ones.
+ */
 import { nodes, pods } from '../../../apimachinery/gen/resources.js';
 import type { Pod } from '../../../apimachinery/gen/types.js';
 import { Controller, done, requeueAfter } from '../../../sdk/controller/controller.js';
@@ -21,12 +24,15 @@ export function createPodGcController(context: ControllerContext): Controller {
   const removeOrphan = async (pod: Pod, signal: AbortSignal) => {
     const { client, clock } = context;
     await markDisrupted({ client, clock, signal }, pod, {
-      reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists', ...(isFinished(pod) ? {} : { status: { phase: 'Failed' } }),
+      reason: 'DeletionByPodGC',
+      message: 'PodGC: node no longer exists',
+      ...(isFinished(pod) ? {} : { status: { phase: 'Failed' } }),
     });
     await remove(pod, signal);
   };
 
-  const remove = (object: Pod, signal: AbortSignal) => deleteSame(context.client, pods, { object, signal, gracePeriodSeconds: 0 });
+  const remove = (object: Pod, signal: AbortSignal) =>
+    deleteSame(context.client, pods, { object, signal, gracePeriodSeconds: 0 });
 
   const sweep = async (signal: AbortSignal) => {
     const all = podInformer.lister.list();
@@ -37,7 +43,10 @@ export function createPodGcController(context: ControllerContext): Controller {
   };
 
   const controller = new Controller({
-    name: 'pod-gc', clock: context.clock, logger: context.logger, workers: 1,
+    name: 'pod-gc',
+    clock: context.clock,
+    logger: context.logger,
+    workers: 1,
     sources: [
       sourceOf(podInformer, bySelf, { filter: (pod) => isTerminating(pod) && (pod.spec?.nodeName ?? '') === '' }),
       sourceOf(nodeInformer, () => [SWEEP_KEY]),

@@ -19,7 +19,8 @@ export interface RootCaPublisherOptions {
 
 /** A caller without the right is told Forbidden too, and that must not be passed over. */
 const isNamespaceGoing = (error: unknown) =>
-  isApiError(error, 'Forbidden') && (error.status.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating');
+  isApiError(error, 'Forbidden') &&
+  (error.status.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating');
 
 /** There already, or the namespace is on its way out. */
 function unlessRefused(error: unknown): void {
@@ -32,7 +33,10 @@ export function createServiceAccountController(context: ControllerContext): Cont
   const all = context.informers.informer(namespaces);
   const accounts = context.informers.informer(serviceAccounts);
   return new Controller({
-    name: 'serviceaccount', clock: context.clock, logger: context.logger, workers: 2,
+    name: 'serviceaccount',
+    clock: context.clock,
+    logger: context.logger,
+    workers: 2,
     sources: [
       sourceOf(all, bySelf),
       sourceOf(accounts, namespaceOf, { filter: (account) => account.metadata?.name === DEFAULT_ACCOUNT }),
@@ -52,7 +56,10 @@ export function createRootCaPublisher(context: ControllerContext, options: RootC
   const all = context.informers.informer(namespaces);
   const maps = context.informers.informer(configMaps, { fieldSelector: `metadata.name=${ROOT_CA}` });
   return new Controller({
-    name: 'root-ca-certificate-publisher', clock: context.clock, logger: context.logger, workers: 2,
+    name: 'root-ca-certificate-publisher',
+    clock: context.clock,
+    logger: context.logger,
+    workers: 2,
     sources: [sourceOf(all, bySelf), sourceOf(maps, namespaceOf)],
     async reconcile(namespace, { signal }) {
       const found = all.lister.get(namespace);

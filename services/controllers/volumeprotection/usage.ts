@@ -1,4 +1,7 @@
-/** Whether a claim or a volume is in use. Pure functions (k8s.io/kubernetes/pkg/controller/volume/pvcprotection, pvprotection). */
+/**
+ * Whether a claim or a volume is in use. Pure functions (k8s.io/kubernetes/pkg/controller/volume/pvcprotection,
+ * pvprotection).
+ */
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../../../apimachinery/gen/types.js';
 import { controllerOf } from '../lib/owners.js';
 import { isTerminating } from '../lib/pods.js';
@@ -21,16 +24,27 @@ const isShutDown = (pod: Pod) => isTerminating(pod) && Number(pod.metadata?.dele
 export function usesClaim(pod: Pod, claim: PersistentVolumeClaim): boolean {
   if ((pod.spec?.nodeName ?? '') === '' || pod.metadata?.namespace !== claim.metadata?.namespace) return false;
   const name = claim.metadata?.name;
-  return (pod.spec?.volumes ?? []).some((volume) => volume.persistentVolumeClaim?.claimName === name ||
-    (volume.ephemeral !== undefined && !isShutDown(pod) && ephemeralClaimName(pod, volume) === name && controllerOf(claim)?.uid === pod.metadata?.uid));
+  return (pod.spec?.volumes ?? []).some(
+    (volume) =>
+      volume.persistentVolumeClaim?.claimName === name ||
+      (volume.ephemeral !== undefined &&
+        !isShutDown(pod) &&
+        ephemeralClaimName(pod, volume) === name &&
+        controllerOf(claim)?.uid === pod.metadata?.uid),
+  );
 }
 
 export const isBound = (volume: PersistentVolume): boolean => volume.status?.phase === 'Bound';
 
 /** The classes of attributes that a claim has, had asked for, or is being given. */
 export function classesOfClaim({ spec, status }: PersistentVolumeClaim): string[] {
-  const names = [spec?.volumeAttributesClassName, status?.currentVolumeAttributesClassName, status?.modifyVolumeStatus?.targetVolumeAttributesClassName];
+  const names = [
+    spec?.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ];
   return [...new Set(names)].filter((name): name is string => name !== undefined && name !== '');
 }
 
-export const classesOfVolume = ({ spec }: PersistentVolume): string[] => (spec?.volumeAttributesClassName === undefined ? [] : [spec.volumeAttributesClassName]);
+export const classesOfVolume = ({ spec }: PersistentVolume): string[] =>
+  spec?.volumeAttributesClassName === undefined ? [] : [spec.volumeAttributesClassName];

@@ -1,21 +1,45 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from '../../../apimachinery/gen/resources.js';
+import {
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  volumeAttributesClasses,
+} from '../../../apimachinery/gen/resources.js';
 import type { Pod } from '../../../apimachinery/gen/types.js';
 import { createTestContext } from '../testing.js';
-import { createClaimProtectionController, createClassProtectionController, createVolumeProtectionController } from './volumeprotection.js';
+import {
+  createClaimProtectionController,
+  createClassProtectionController,
+  createVolumeProtectionController,
+} from './volumeprotection.js';
 
 let t: ReturnType<typeof createTestContext>;
 beforeEach(async () => {
   t = createTestContext();
-  await t.start(createClaimProtectionController(t.context), createVolumeProtectionController(t.context), createClassProtectionController(t.context));
+  await t.start(
+    createClaimProtectionController(t.context),
+    createVolumeProtectionController(t.context),
+    createClassProtectionController(t.context),
+  );
 });
 afterEach(() => t.stop());
 
 const claim = { namespace: 'd', name: 'c' };
-const makeClaim = (more: object = {}) => t.client.create(persistentVolumeClaims, { metadata: { ...claim, finalizers: ['kubernetes.io/pvc-protection'], ...more } });
-const makePod = (name: string, spec: object, more: object = {}) => t.client.create(pods, { metadata: { name, namespace: 'd', ...more }, spec: { containers: [], nodeName: 'w1', ...spec } } as Pod);
+const makeClaim = (more: object = {}) =>
+  t.client.create(persistentVolumeClaims, {
+    metadata: { ...claim, finalizers: ['kubernetes.io/pvc-protection'], ...more },
+  });
+const makePod = (name: string, spec: object, more: object = {}) =>
+  t.client.create(pods, {
+    metadata: { name, namespace: 'd', ...more },
+    spec: { containers: [], nodeName: 'w1', ...spec },
+  } as Pod);
 const volume = { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] };
-const exists = () => t.client.get(persistentVolumeClaims, claim).then(() => true, () => false);
+const exists = () =>
+  t.client.get(persistentVolumeClaims, claim).then(
+    () => true,
+    () => false,
+  );
 
 async function isHeld(): Promise<boolean> {
   await t.client.delete(persistentVolumeClaims, claim);
@@ -27,7 +51,9 @@ describe('a claim (StorageObjectInUseProtection)', () => {
   it('goes when nobody uses it, and is protected when an older version did not see to it', async () => {
     await makeClaim({ finalizers: [] });
     await t.settle();
-    expect((await t.client.get(persistentVolumeClaims, claim)).metadata?.finalizers).toEqual(['kubernetes.io/pvc-protection']);
+    expect((await t.client.get(persistentVolumeClaims, claim)).metadata?.finalizers).toEqual([
+      'kubernetes.io/pvc-protection',
+    ]);
     expect(await isHeld()).toBe(false);
   });
 
@@ -46,7 +72,11 @@ describe('a claim (StorageObjectInUseProtection)', () => {
     ['that waits for a node', { ...volume, nodeName: '' }, {}],
     ['of another namespace', volume, { namespace: 'e' }],
     ['with another claim', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'other' } }] }, {}],
-    ['whose ephemeral volume would have that name, but did not make it', { volumes: [{ name: 'v', ephemeral: {} }] }, { name: 'not' }],
+    [
+      'whose ephemeral volume would have that name, but did not make it',
+      { volumes: [{ name: 'v', ephemeral: {} }] },
+      { name: 'not' },
+    ],
   ])('is not held by a pod %s', async (_, spec, more) => {
     await makeClaim();
     await makePod('p', spec, more);
@@ -69,7 +99,9 @@ describe('a claim (StorageObjectInUseProtection)', () => {
 });
 
 it('a volume stays while it is bound', async () => {
-  const made = await t.client.create(persistentVolumes, { metadata: { name: 'v', finalizers: ['kubernetes.io/pv-protection'] } });
+  const made = await t.client.create(persistentVolumes, {
+    metadata: { name: 'v', finalizers: ['kubernetes.io/pv-protection'] },
+  });
   const bound = await t.client.updateStatus(persistentVolumes, { ...made, status: { phase: 'Bound' } });
   await t.client.delete(persistentVolumes, { name: 'v' });
   await t.settle();
@@ -77,12 +109,26 @@ it('a volume stays while it is bound', async () => {
   expect([held.metadata?.deletionTimestamp !== undefined, bound.status?.phase]).toEqual([true, 'Bound']);
   await t.client.updateStatus(persistentVolumes, { ...held, status: { phase: 'Released' } });
   await t.settle();
-  expect(await t.client.get(persistentVolumes, { name: 'v' }).then(() => true, () => false)).toBe(false);
+  expect(
+    await t.client.get(persistentVolumes, { name: 'v' }).then(
+      () => true,
+      () => false,
+    ),
+  ).toBe(false);
 });
 
 describe('a class of attributes (KEP-3751)', () => {
-  const gone = () => t.client.get(volumeAttributesClasses, { name: 'gold' }).then(() => false, () => true);
-  const makeClass = () => t.client.create(volumeAttributesClasses, { metadata: { name: 'gold', finalizers: ['kubernetes.io/vac-protection'] }, driverName: 'a.b', parameters: { iops: '1' } });
+  const gone = () =>
+    t.client.get(volumeAttributesClasses, { name: 'gold' }).then(
+      () => false,
+      () => true,
+    );
+  const makeClass = () =>
+    t.client.create(volumeAttributesClasses, {
+      metadata: { name: 'gold', finalizers: ['kubernetes.io/vac-protection'] },
+      driverName: 'a.b',
+      parameters: { iops: '1' },
+    });
 
   it('goes at once when nobody has it', async () => {
     await makeClass();
@@ -92,10 +138,26 @@ describe('a class of attributes (KEP-3751)', () => {
   });
 
   it.each<[string, () => Promise<unknown>, () => Promise<unknown>]>([
-    ['a claim', () => makeClaim({}).then((made) => t.client.update(persistentVolumeClaims, { ...made, spec: { volumeAttributesClassName: 'gold' } })),
-      () => t.client.get(persistentVolumeClaims, claim).then((now) => t.client.update(persistentVolumeClaims, { ...now, spec: {} }))],
-    ['a volume', () => t.client.create(persistentVolumes, { metadata: { name: 'v' }, spec: { volumeAttributesClassName: 'gold' } }),
-      () => t.client.get(persistentVolumes, { name: 'v' }).then((now) => t.client.update(persistentVolumes, { ...now, spec: {} }))],
+    [
+      'a claim',
+      () =>
+        makeClaim({}).then((made) =>
+          t.client.update(persistentVolumeClaims, { ...made, spec: { volumeAttributesClassName: 'gold' } }),
+        ),
+      () =>
+        t.client
+          .get(persistentVolumeClaims, claim)
+          .then((now) => t.client.update(persistentVolumeClaims, { ...now, spec: {} })),
+    ],
+    [
+      'a volume',
+      () =>
+        t.client.create(persistentVolumes, { metadata: { name: 'v' }, spec: { volumeAttributesClassName: 'gold' } }),
+      () =>
+        t.client
+          .get(persistentVolumes, { name: 'v' })
+          .then((now) => t.client.update(persistentVolumes, { ...now, spec: {} })),
+    ],
   ])('stays while %s has it', async (_, use, release) => {
     await makeClass();
     await use();

@@ -48,34 +48,82 @@ function part(id, data, show) {
 }
 
 function rows(id, { data, columns, empty, row }) {
-  part(id, [data, empty], (body) => body.replaceChildren(...(data.length === 0 ? [emptyRow(columns, empty)] : data.map(row))));
+  part(id, [data, empty], (body) =>
+    body.replaceChildren(...(data.length === 0 ? [emptyRow(columns, empty)] : data.map(row))),
+  );
 }
 
-const memberRow = (member) => element('tr', {},
-  name(member.name || '?'),
-  member.role === '' ? health(`does not answer: ${member.error}`, 'bad') : health(member.role, member.role === 'leader' || member.role === 'follower' ? 'good' : 'waiting'),
-  ...[member.term, member.revision, member.lag].map((value) => number(member.role === '' ? '–' : value)),
-  cell(member.endpoint));
+const memberRow = (member) =>
+  element(
+    'tr',
+    {},
+    name(member.name || '?'),
+    member.role === ''
+      ? health(`does not answer: ${member.error}`, 'bad')
+      : health(member.role, member.role === 'leader' || member.role === 'follower' ? 'good' : 'waiting'),
+    ...[member.term, member.revision, member.lag].map((value) => number(member.role === '' ? '–' : value)),
+    cell(member.endpoint),
+  );
 
-const nodeRow = (node) => element('tr', {}, name(node.name), health(node.status, node.health), cell(node.address), number(node.pods), number(age(node.since)));
+const nodeRow = (node) =>
+  element(
+    'tr',
+    {},
+    name(node.name),
+    health(node.status, node.health),
+    cell(node.address),
+    number(node.pods),
+    number(age(node.since)),
+  );
 
-const deploymentRow = (deployment) => element('tr', {},
-  name(deployment.name), cell(deployment.namespace),
-  element('td', { class: 'number' }, element('span', { 'data-health': deployment.health }, `${deployment.ready}/${deployment.wanted}`)),
-  number(age(deployment.since)));
+const deploymentRow = (deployment) =>
+  element(
+    'tr',
+    {},
+    name(deployment.name),
+    cell(deployment.namespace),
+    element(
+      'td',
+      { class: 'number' },
+      element('span', { 'data-health': deployment.health }, `${deployment.ready}/${deployment.wanted}`),
+    ),
+    number(age(deployment.since)),
+  );
 
-const podRow = (pod) => element('tr', {}, name(pod.name), health(pod.status, pod.health), number(pod.restarts), cell(pod.node || '–'), number(age(pod.since)));
+const podRow = (pod) =>
+  element(
+    'tr',
+    {},
+    name(pod.name),
+    health(pod.status, pod.health),
+    number(pod.restarts),
+    cell(pod.node || '–'),
+    number(age(pod.since)),
+  );
 
-const eventRow = (event) => element('tr', {},
-  number(age(event.last)), event.warning ? health(event.reason, 'bad') : cell(event.reason),
-  cell(event.object), element('td', { class: 'message' }, event.message), number(event.count));
+const eventRow = (event) =>
+  element(
+    'tr',
+    {},
+    number(age(event.last)),
+    event.warning ? health(event.reason, 'bad') : cell(event.reason),
+    cell(event.object),
+    element('td', { class: 'message' }, event.message),
+    number(event.count),
+  );
 
 /** One row group for each namespace; the server sorts by namespace. */
 function showPods(pods, empty) {
   part('pods', [pods.rows, empty], (table) => {
     const groups = Map.groupBy(pods.rows, (pod) => pod.namespace);
-    const bodies = [...groups].map(([namespace, members]) => element('tbody', {},
-      element('tr', {}, element('th', { scope: 'rowgroup', colspan: 5 }, `${namespace} (${members.length})`)), ...members.map(podRow)));
+    const bodies = [...groups].map(([namespace, members]) =>
+      element(
+        'tbody',
+        {},
+        element('tr', {}, element('th', { scope: 'rowgroup', colspan: 5 }, `${namespace} (${members.length})`)),
+        ...members.map(podRow),
+      ),
+    );
     for (const old of [...table.tBodies]) old.remove();
     table.append(...(bodies.length === 0 ? [element('tbody', {}, emptyRow(5, empty))] : bodies));
   });
@@ -106,9 +154,20 @@ function showState(state) {
   showMore('deployments-more', deployments);
   showMore('pods-more', pods);
   showSummary('sum-members', answering, members.length);
-  for (const [id, table] of [['sum-nodes', nodes], ['sum-deployments', deployments], ['sum-pods', pods]]) showSummary(id, table.total - table.troubled, table.total);
+  for (const [id, table] of [
+    ['sum-nodes', nodes],
+    ['sum-deployments', deployments],
+    ['sum-pods', pods],
+  ])
+    showSummary(id, table.total - table.troubled, table.total);
   const silent = members.length > 0 && answering === 0;
-  notice(state.membersError !== '' ? `The members cannot be asked: ${state.membersError}` : silent ? 'No member answers. What is below is the last that was known.' : '');
+  notice(
+    state.membersError !== ''
+      ? `The members cannot be asked: ${state.membersError}`
+      : silent
+        ? 'No member answers. What is below is the last that was known.'
+        : '',
+  );
 }
 
 function notice(text) {

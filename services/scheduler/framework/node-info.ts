@@ -139,7 +139,13 @@ export class NodeInfo {
 }
 
 function hasAffinity(pod: PodInfo): boolean {
-  return pod.requiredAffinity.length + pod.requiredAntiAffinity.length + pod.preferredAffinity.length + pod.preferredAntiAffinity.length > 0;
+  return (
+    pod.requiredAffinity.length +
+      pod.requiredAntiAffinity.length +
+      pod.preferredAffinity.length +
+      pod.preferredAntiAffinity.length >
+    0
+  );
 }
 
 function accumulate(sums: Map<string, number>, amounts: Amounts, sign: 1 | -1): void {

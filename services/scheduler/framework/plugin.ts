@@ -1,8 +1,8 @@
 /**
  * The extension points of the scheduling framework, as kube-scheduler has them. A plugin implements those it needs.
  *
- * Filters and scorers are pure: they look at a pod and a view of the cluster, once per cycle, and hand back functions of a
- * node. A whole cycle up to the choice of a node runs without an await, so that the view cannot change under it.
+ * Filters and scorers are pure: they look at a pod and a view of the cluster, once per cycle, and hand back functions
+ * of a node. A whole cycle up to the choice of a node runs without an await, so that the view cannot change under it.
  */
 import type { PodDisruptionBudget } from '../../../apimachinery/gen/types.js';
 import type { Labels, LabelSelector } from '../../../apimachinery/selector/labels.js';
@@ -30,7 +30,10 @@ export interface Rejection {
 export type NodeFilter = (node: NodeInfo) => Rejection | undefined;
 
 /** 'skip': the plugin has nothing against any node. `reject`: no node will do, whichever it is. */
-export type PreFilterResult = 'skip' | { readonly kind: 'filter'; readonly filter: NodeFilter } | { readonly kind: 'reject'; readonly reason: string };
+export type PreFilterResult =
+  | 'skip'
+  | { readonly kind: 'filter'; readonly filter: NodeFilter }
+  | { readonly kind: 'reject'; readonly reason: string };
 
 /** Scores of one pod's candidates. */
 export interface NodeScorer {

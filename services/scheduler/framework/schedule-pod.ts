@@ -7,7 +7,12 @@ import type { PodInfo } from './pod-info.js';
 
 export type Decision =
   | { readonly kind: 'placed'; readonly node: NodeInfo; readonly feasible: number }
-  | { readonly kind: 'unschedulable'; readonly rejections: ReadonlyMap<string, Rejection>; readonly rejectedBy: ReadonlySet<string>; readonly message: string };
+  | {
+      readonly kind: 'unschedulable';
+      readonly rejections: ReadonlyMap<string, Rejection>;
+      readonly rejectedBy: ReadonlySet<string>;
+      readonly message: string;
+    };
 
 interface NamedFilter {
   readonly plugin: string;
@@ -49,7 +54,12 @@ export function schedulePod(pod: PodInfo, cluster: ClusterView, options: Schedul
   }
   const prepared = prepareFilters(plugins, pod, cluster);
   if (prepared.kind === 'reject') {
-    return { kind: 'unschedulable', rejections, rejectedBy: new Set([prepared.plugin]), message: `0/${cluster.nodeCount} nodes are available: ${prepared.reason}.` };
+    return {
+      kind: 'unschedulable',
+      rejections,
+      rejectedBy: new Set([prepared.plugin]),
+      message: `0/${cluster.nodeCount} nodes are available: ${prepared.reason}.`,
+    };
   }
   const feasible: NodeInfo[] = [];
   for (const node of cluster.nodes()) {
@@ -61,11 +71,15 @@ export function schedulePod(pod: PodInfo, cluster: ClusterView, options: Schedul
       rejectedBy.add(failed.plugin);
     }
   }
-  if (feasible.length === 0) return { kind: 'unschedulable', rejections, rejectedBy, message: fitMessage(cluster.nodeCount, rejections) };
+  if (feasible.length === 0)
+    return { kind: 'unschedulable', rejections, rejectedBy, message: fitMessage(cluster.nodeCount, rejections) };
   return { kind: 'placed', node: best(pod, cluster, { feasible, plugins, random }), feasible: feasible.length };
 }
 
-function firstRejection(filters: readonly NamedFilter[], node: NodeInfo): { plugin: string; rejection: Rejection } | undefined {
+function firstRejection(
+  filters: readonly NamedFilter[],
+  node: NodeInfo,
+): { plugin: string; rejection: Rejection } | undefined {
   for (const { plugin, filter } of filters) {
     const rejection = filter(node);
     if (rejection !== undefined) return { plugin, rejection };
@@ -76,7 +90,8 @@ function firstRejection(filters: readonly NamedFilter[], node: NodeInfo): { plug
 /** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.` */
 export function fitMessage(nodeCount: number, rejections: ReadonlyMap<string, Rejection>): string {
   const counts = new Map<string, number>();
-  for (const { reasons } of rejections.values()) for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  for (const { reasons } of rejections.values())
+    for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   const parts = [...counts].map(([reason, count]) => `${count} ${reason}`).sort((a, b) => (a < b ? -1 : 1));
   return `0/${nodeCount} nodes are available${parts.length === 0 ? '' : `: ${parts.join(', ')}`}.`;
 }
@@ -107,7 +122,11 @@ function best(pod: PodInfo, cluster: ClusterView, { feasible, plugins, random }:
 }
 
 /** Weighted sums of the normalized scores, in the order of the candidates. */
-export function totalScores(pod: PodInfo, cluster: ClusterView, { feasible, plugins }: Omit<Choice, 'random'>): number[] {
+export function totalScores(
+  pod: PodInfo,
+  cluster: ClusterView,
+  { feasible, plugins }: Omit<Choice, 'random'>,
+): number[] {
   const totals = feasible.map(() => 0);
   for (const plugin of plugins) {
     const scorer: NodeScorer | undefined = plugin.preScore?.(pod, cluster, feasible);

@@ -13,8 +13,16 @@ import { taintToleration } from './taints.js';
 /** Cheap filters first: the first one that rejects a node ends its examination. */
 export function defaultPlugins(groupSelector: GroupSelector): Plugin[] {
   return [
-    prioritySort, nodeUnschedulable, nodeName, taintToleration, nodeAffinity, nodePorts, nodeResourcesFit,
-    podTopologySpread(groupSelector), interPodAffinity, balancedAllocation,
+    prioritySort,
+    nodeUnschedulable,
+    nodeName,
+    taintToleration,
+    nodeAffinity,
+    nodePorts,
+    nodeResourcesFit,
+    podTopologySpread(groupSelector),
+    interPodAffinity,
+    balancedAllocation,
     defaultPreemption,
   ];
 }

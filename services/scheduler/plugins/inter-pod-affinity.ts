@@ -1,4 +1,6 @@
-/** InterPodAffinity: pods that want to be near others, or away from them; required terms filter, preferred ones score. */
+/**
+ * InterPodAffinity: pods that want to be near others, or away from them; required terms filter, preferred ones score.
+ */
 import type { NodeInfo } from '../framework/node-info.js';
 import { SCORE_MAX, busy, unfit } from '../framework/plugin.js';
 import type { ClusterEvent, ClusterView, NodeScorer, Plugin, PreFilterResult } from '../framework/plugin.js';
@@ -53,11 +55,16 @@ interface Counts {
 
 function countAll(pod: PodInfo, cluster: ClusterView): Counts {
   const labelsOf = (namespace: string) => cluster.namespaceLabels(namespace);
-  const counts = { refused: new TopologyCounts(), wanted: new TopologyCounts(), avoided: pod.requiredAntiAffinity.map(() => new TopologyCounts()) };
+  const counts = {
+    refused: new TopologyCounts(),
+    wanted: new TopologyCounts(),
+    avoided: pod.requiredAntiAffinity.map(() => new TopologyCounts()),
+  };
   const looksAround = pod.requiredAffinity.length > 0 || pod.requiredAntiAffinity.length > 0;
   for (const node of cluster.nodes()) {
     for (const other of node.podsWithAntiAffinity) {
-      for (const term of other.requiredAntiAffinity) if (termMatches(term, pod, labelsOf)) counts.refused.add(node, term.topologyKey, 1);
+      for (const term of other.requiredAntiAffinity)
+        if (termMatches(term, pod, labelsOf)) counts.refused.add(node, term.topologyKey, 1);
     }
     if (!looksAround) continue;
     for (const other of node.pods) {
@@ -76,9 +83,13 @@ function preFilter(pod: PodInfo, cluster: ClusterView): PreFilterResult {
   const { refused, wanted, avoided } = countAll(pod, cluster);
   if (refused.isEmpty && pod.requiredAffinity.length === 0 && avoided.every((counts) => counts.isEmpty)) return 'skip';
   // The first pod of a group that wants to be together may go anywhere.
-  const isFirst = wanted.isEmpty && pod.requiredAffinity.every((term) => termMatches(term, pod, (namespace) => cluster.namespaceLabels(namespace)));
-  const affine = (node: NodeInfo) => pod.requiredAffinity.every(({ topologyKey }) => node.topology(topologyKey) !== undefined
-    && (isFirst || wanted.at(node, topologyKey) > 0));
+  const isFirst =
+    wanted.isEmpty &&
+    pod.requiredAffinity.every((term) => termMatches(term, pod, (namespace) => cluster.namespaceLabels(namespace)));
+  const affine = (node: NodeInfo) =>
+    pod.requiredAffinity.every(
+      ({ topologyKey }) => node.topology(topologyKey) !== undefined && (isFirst || wanted.at(node, topologyKey) > 0),
+    );
   return {
     kind: 'filter',
     filter(node) {

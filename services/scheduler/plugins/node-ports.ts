@@ -8,10 +8,14 @@ export const nodePorts: Plugin = {
     if (pod.hostPorts.length === 0) return 'skip';
     return {
       kind: 'filter',
-      filter: (node) => (pod.hostPorts.some((port) => node.isPortTaken(port)) ? busy("node(s) didn't have free ports for the requested pod ports") : undefined),
+      filter: (node) =>
+        pod.hostPorts.some((port) => node.isPortTaken(port))
+          ? busy("node(s) didn't have free ports for the requested pod ports")
+          : undefined,
     };
   },
-  mayHelp: (event, pod) => event.kind === 'node-added' || (event.kind === 'pod-removed' && sharesPort(event.pod.hostPorts, pod.hostPorts)),
+  mayHelp: (event, pod) =>
+    event.kind === 'node-added' || (event.kind === 'pod-removed' && sharesPort(event.pod.hostPorts, pod.hostPorts)),
 };
 
 function sharesPort(a: readonly { readonly port: number }[], b: readonly { readonly port: number }[]): boolean {

@@ -40,11 +40,15 @@ export const nodeResourcesFit: Plugin = {
       const short = shortOf(pod, node);
       if (short.length === 0) return undefined;
       // What the empty node could not hold, preemption cannot make room for.
-      const possible = short.every((name) => name === 'pods' || (pod.requests.get(name) ?? 0) <= node.allocatable(name));
+      const possible = short.every(
+        (name) => name === 'pods' || (pod.requests.get(name) ?? 0) <= node.allocatable(name),
+      );
       return possible ? busy(...short.map(reasonOf)) : unfit(...short.map(reasonOf));
     },
   }),
   preScore: (pod) => ({ score: (node) => leastAllocated(pod, node) }),
-  mayHelp: (event: ClusterEvent) => event.kind === 'node-added' || event.kind === 'pod-removed'
-    || (event.kind === 'node-changed' && event.changes.has('allocatable')),
+  mayHelp: (event: ClusterEvent) =>
+    event.kind === 'node-added' ||
+    event.kind === 'pod-removed' ||
+    (event.kind === 'node-changed' && event.changes.has('allocatable')),
 };

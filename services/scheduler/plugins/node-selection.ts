@@ -11,7 +11,10 @@ export const nodeName: Plugin = {
   preFilter(pod) {
     const wanted = pod.pod.spec?.nodeName ?? '';
     if (wanted === '') return 'skip';
-    return { kind: 'filter', filter: (node) => (node.name === wanted ? undefined : unfit("node(s) didn't match the requested node name")) };
+    return {
+      kind: 'filter',
+      filter: (node) => (node.name === wanted ? undefined : unfit("node(s) didn't match the requested node name")),
+    };
   },
   mayHelp: (event) => event.kind === 'node-added',
 };
@@ -22,10 +25,13 @@ export const nodeUnschedulable: Plugin = {
   name: 'NodeUnschedulable',
   preFilter: (pod) => ({
     kind: 'filter',
-    filter: (node) => (node.node?.spec?.unschedulable === true && !tolerates(pod.pod.spec?.tolerations, UNSCHEDULABLE)
-      ? unfit('node(s) were unschedulable') : undefined),
+    filter: (node) =>
+      node.node?.spec?.unschedulable === true && !tolerates(pod.pod.spec?.tolerations, UNSCHEDULABLE)
+        ? unfit('node(s) were unschedulable')
+        : undefined,
   }),
-  mayHelp: (event) => event.kind === 'node-added' || (event.kind === 'node-changed' && event.changes.has('unschedulable')),
+  mayHelp: (event) =>
+    event.kind === 'node-added' || (event.kind === 'node-changed' && event.changes.has('unschedulable')),
 };
 
 export const nodeAffinity: Plugin = {
@@ -36,14 +42,16 @@ export const nodeAffinity: Plugin = {
     if (required === undefined && Object.keys(pod.spec?.nodeSelector ?? {}).length === 0) return 'skip';
     return {
       kind: 'filter',
-      filter: (node) => (requiredNodeMatches(pod, node) ? undefined : unfit("node(s) didn't match Pod's node affinity/selector")),
+      filter: (node) =>
+        requiredNodeMatches(pod, node) ? undefined : unfit("node(s) didn't match Pod's node affinity/selector"),
     };
   },
   preScore({ pod }) {
     const preferred = pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
     if (preferred.length === 0) return undefined;
     return {
-      score: (node) => preferred.reduce((sum, { weight, preference }) => sum + (termSelects(preference, node) ? weight : 0), 0),
+      score: (node) =>
+        preferred.reduce((sum, { weight, preference }) => sum + (termSelects(preference, node) ? weight : 0), 0),
       normalize: (scores) => scaleByMax(scores, false),
     };
   },

@@ -1,8 +1,8 @@
 /**
  * PodTopologySpread: keeps the pods of one group even over zones, hosts or any other label of nodes.
  *
- * Constraints with DoNotSchedule filter, those with ScheduleAnyway score. A pod without constraints of its own, but with
- * an owner or a Service, is spread by score over zones and hosts, as kube-scheduler's defaults do.
+ * Constraints with DoNotSchedule filter, those with ScheduleAnyway score. A pod without constraints of its own, but
+ * with an owner or a Service, is spread by score over zones and hosts, as kube-scheduler's defaults do.
  */
 import { assert } from '../../../platform/assert.js';
 import type { TopologySpreadConstraint } from '../../../apimachinery/gen/types.js';
@@ -12,7 +12,14 @@ import type { LabelSelector } from '../../../apimachinery/selector/labels.js';
 import { HOSTNAME_LABEL } from '../../../apimachinery/well-known.js';
 import type { NodeInfo } from '../framework/node-info.js';
 import { SCORE_MAX, busy, unfit } from '../framework/plugin.js';
-import type { ClusterEvent, ClusterView, GroupSelector, NodeScorer, Plugin, PreFilterResult } from '../framework/plugin.js';
+import type {
+  ClusterEvent,
+  ClusterView,
+  GroupSelector,
+  NodeScorer,
+  Plugin,
+  PreFilterResult,
+} from '../framework/plugin.js';
 import { withOwnLabels } from '../framework/pod-info.js';
 import type { PodInfo } from '../framework/pod-info.js';
 import { untolerated } from './taints.js';
@@ -34,7 +41,10 @@ function constraintOf(raw: TopologySpreadConstraint, pod: PodInfo): Constraint {
     topologyKey: raw.topologyKey,
     maxSkew: raw.maxSkew,
     minDomains: raw.minDomains ?? 1,
-    selector: withOwnLabels(labelSelectorOf(raw.labelSelector), pod.labels, { match: raw.matchLabelKeys ?? [], mismatch: [] }),
+    selector: withOwnLabels(labelSelectorOf(raw.labelSelector), pod.labels, {
+      match: raw.matchLabelKeys ?? [],
+      mismatch: [],
+    }),
     honorsAffinity: (raw.nodeAffinityPolicy ?? 'Honor') === 'Honor',
     honorsTaints: (raw.nodeTaintsPolicy ?? 'Ignore') === 'Honor',
   };
@@ -46,8 +56,14 @@ function constraintsOf(pod: PodInfo, whenUnsatisfiable: 'DoNotSchedule' | 'Sched
     .map((constraint) => constraintOf(constraint, pod));
 }
 
-const defaultConstraint = (topologyKey: string, maxSkew: number, selector: LabelSelector): Constraint =>
-  ({ topologyKey, maxSkew, minDomains: 1, selector, honorsAffinity: true, honorsTaints: false });
+const defaultConstraint = (topologyKey: string, maxSkew: number, selector: LabelSelector): Constraint => ({
+  topologyKey,
+  maxSkew,
+  minDomains: 1,
+  selector,
+  honorsAffinity: true,
+  honorsTaints: false,
+});
 
 /** Nodes that the pod could never go to do not count as domains. */
 function counts(constraint: Constraint, pod: PodInfo, node: NodeInfo): boolean {
@@ -67,7 +83,12 @@ const hasAllKeys = (node: NodeInfo, constraints: readonly Constraint[]): boolean
   constraints.every(({ topologyKey }) => node.topology(topologyKey) !== undefined);
 
 /** For each constraint: domain -> matching pods. */
-function countDomains(constraints: readonly Constraint[], pod: PodInfo, nodes: Iterable<NodeInfo>, requireAllKeys: boolean): Map<string, number>[] {
+function countDomains(
+  constraints: readonly Constraint[],
+  pod: PodInfo,
+  nodes: Iterable<NodeInfo>,
+  requireAllKeys: boolean,
+): Map<string, number>[] {
   const domains = constraints.map(() => new Map<string, number>());
   for (const node of nodes) {
     if (requireAllKeys && !hasAllKeys(node, constraints)) continue;
@@ -106,17 +127,27 @@ function preFilter(pod: PodInfo, cluster: ClusterView): PreFilterResult {
 }
 
 /** Scores by how many pods of the group are near; domains weigh less the more of them there are. */
-function scorer(constraints: readonly Constraint[], pod: PodInfo, context: { cluster: ClusterView; nodes: readonly NodeInfo[]; requireAllKeys: boolean }): NodeScorer {
+function scorer(
+  constraints: readonly Constraint[],
+  pod: PodInfo,
+  context: { cluster: ClusterView; nodes: readonly NodeInfo[]; requireAllKeys: boolean },
+): NodeScorer {
   const { cluster, nodes, requireAllKeys } = context;
   const candidates = requireAllKeys ? nodes.filter((node) => hasAllKeys(node, constraints)) : nodes;
   const ignored = new Set(requireAllKeys ? nodes.filter((node) => !hasAllKeys(node, constraints)) : []);
   // A host is a domain of its own: its pods are counted when it is scored.
   const counted = constraints.map((constraint) => (constraint.topologyKey === HOSTNAME_LABEL ? undefined : constraint));
   const wide = counted.filter((constraint) => constraint !== undefined);
-  const domains = new Map(countDomains(wide, pod, cluster.nodes(), requireAllKeys).map((byDomain, i) => [wide[i], byDomain]));
+  const domains = new Map(
+    countDomains(wide, pod, cluster.nodes(), requireAllKeys).map((byDomain, i) => [wide[i], byDomain]),
+  );
   const weights = constraints.map((constraint) => {
-    const size = constraint.topologyKey === HOSTNAME_LABEL ? candidates.length
-      : new Set(candidates.map((node) => node.topology(constraint.topologyKey)).filter((domain) => domain !== undefined)).size;
+    const size =
+      constraint.topologyKey === HOSTNAME_LABEL
+        ? candidates.length
+        : new Set(
+            candidates.map((node) => node.topology(constraint.topologyKey)).filter((domain) => domain !== undefined),
+          ).size;
     return Math.log(size + 2);
   });
   const scored: NodeInfo[] = [];
@@ -124,12 +155,16 @@ function scorer(constraints: readonly Constraint[], pod: PodInfo, context: { clu
     score(node) {
       scored.push(node);
       if (ignored.has(node)) return 0;
-      return Math.round(constraints.reduce((sum, constraint, i) => {
-        const domain = node.topology(constraint.topologyKey);
-        if (domain === undefined) return sum;
-        const near = domains.get(constraint)?.get(domain) ?? (constraint.topologyKey === HOSTNAME_LABEL ? matchingOn(node, pod, constraint.selector) : 0);
-        return sum + near * (weights[i] ?? 0) + (constraint.maxSkew - 1);
-      }, 0));
+      return Math.round(
+        constraints.reduce((sum, constraint, i) => {
+          const domain = node.topology(constraint.topologyKey);
+          if (domain === undefined) return sum;
+          const near =
+            domains.get(constraint)?.get(domain) ??
+            (constraint.topologyKey === HOSTNAME_LABEL ? matchingOn(node, pod, constraint.selector) : 0);
+          return sum + near * (weights[i] ?? 0) + (constraint.maxSkew - 1);
+        }, 0),
+      );
     },
     normalize(scores) {
       const relevant = scores.filter((_, i) => !ignored.has(scored[i] as NodeInfo));
@@ -145,13 +180,18 @@ function scorer(constraints: readonly Constraint[], pod: PodInfo, context: { clu
 
 function mayHelp(event: ClusterEvent, pod: PodInfo): boolean {
   switch (event.kind) {
-    case 'node-added': return true;
-    case 'node-changed': return event.changes.has('labels') || event.changes.has('taints');
+    case 'node-added':
+      return true;
+    case 'node-changed':
+      return event.changes.has('labels') || event.changes.has('taints');
     case 'pod-assigned':
     case 'pod-relabelled':
-    case 'pod-removed': return event.pod.namespace === pod.namespace;
-    case 'namespace-changed': return false;
-    default: return event satisfies never;
+    case 'pod-removed':
+      return event.pod.namespace === pod.namespace;
+    case 'namespace-changed':
+      return false;
+    default:
+      return event satisfies never;
   }
 }
 

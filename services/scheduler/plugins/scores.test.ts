@@ -19,39 +19,75 @@ const scores = (plugin: Plugin, pod: PodInfo, cluster: ClusterState): number[] =
 
 describe('scores from 0 to 100', () => {
   it('LeastAllocated prefers the emptier node; pods that say nothing count for something', () => {
-    const nodes = [nodeOf('a', { allocatable: { cpu: '1', memory: '1000Mi' } }), nodeOf('b', { allocatable: { cpu: '1', memory: '1000Mi' } })];
+    const nodes = [
+      nodeOf('a', { allocatable: { cpu: '1', memory: '1000Mi' } }),
+      nodeOf('b', { allocatable: { cpu: '1', memory: '1000Mi' } }),
+    ];
     const busy = infoOf('busy', { requests: { cpu: '500m', memory: '500Mi' } });
-    expect(scores(nodeResourcesFit, infoOf('p', { requests: { cpu: '250m', memory: '250Mi' } }), clusterOf(nodes, { a: [busy] }))).toEqual([25, 75]);
+    expect(
+      scores(
+        nodeResourcesFit,
+        infoOf('p', { requests: { cpu: '250m', memory: '250Mi' } }),
+        clusterOf(nodes, { a: [busy] }),
+      ),
+    ).toEqual([25, 75]);
     expect(scores(nodeResourcesFit, infoOf('p'), clusterOf(nodes, { a: [infoOf('silent')] }))).toEqual([70, 85]);
   });
 
   it('BalancedAllocation prefers even use, and has no opinion on pods that ask for nothing', () => {
-    const nodes = [nodeOf('a', { allocatable: { cpu: '1', memory: '1000Mi' } }), nodeOf('b', { allocatable: { cpu: '1', memory: '1000Mi' } })];
+    const nodes = [
+      nodeOf('a', { allocatable: { cpu: '1', memory: '1000Mi' } }),
+      nodeOf('b', { allocatable: { cpu: '1', memory: '1000Mi' } }),
+    ];
     const lean = infoOf('lean', { requests: { cpu: '800m' } });
     const cluster = clusterOf(nodes, { a: [lean] });
-    expect(scores(balancedAllocation, infoOf('p', { requests: { cpu: '100m', memory: '100Mi' } }), cluster)).toEqual([60, 100]);
+    expect(scores(balancedAllocation, infoOf('p', { requests: { cpu: '100m', memory: '100Mi' } }), cluster)).toEqual([
+      60, 100,
+    ]);
     expect(scores(balancedAllocation, infoOf('p'), cluster)).toEqual([0, 0]);
   });
 
   it('TaintToleration prefers nodes that mind least', () => {
     const soft = (key: string) => ({ key, effect: 'PreferNoSchedule' });
-    const cluster = clusterOf([nodeOf('a', { spec: { taints: [soft('x'), soft('y')] } }), nodeOf('b', { spec: { taints: [soft('x')] } }), nodeOf('c')]);
+    const cluster = clusterOf([
+      nodeOf('a', { spec: { taints: [soft('x'), soft('y')] } }),
+      nodeOf('b', { spec: { taints: [soft('x')] } }),
+      nodeOf('c'),
+    ]);
     expect(scores(taintToleration, infoOf('p'), cluster)).toEqual([0, 50, 100]);
-    expect(scores(taintToleration, infoOf('p', { spec: { tolerations: [{ operator: 'Exists' }] } }), cluster)).toEqual([100, 100, 100]);
+    expect(scores(taintToleration, infoOf('p', { spec: { tolerations: [{ operator: 'Exists' }] } }), cluster)).toEqual([
+      100, 100, 100,
+    ]);
   });
 
   it('NodeAffinity adds the weights of preferred terms', () => {
-    const prefer = (weight: number, zone: string) => ({ weight, preference: { matchExpressions: [{ key: 'zone', operator: 'In', values: [zone] }] } });
-    const spec = { affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [prefer(80, 'a'), prefer(20, 'b')] } } };
+    const prefer = (weight: number, zone: string) => ({
+      weight,
+      preference: { matchExpressions: [{ key: 'zone', operator: 'In', values: [zone] }] },
+    });
+    const spec = {
+      affinity: {
+        nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [prefer(80, 'a'), prefer(20, 'b')] },
+      },
+    };
     const cluster = clusterOf(['a', 'b', 'c'].map((zone) => nodeOf(zone, { labels: { zone } })));
     expect(scores(nodeAffinity, infoOf('p', { spec }), cluster)).toEqual([100, 25, 0]);
   });
 
   it('InterPodAffinity draws to friends and from foes, in both directions', () => {
-    const weighted = (app: string) => [{ weight: 50, podAffinityTerm: { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app } } } }];
-    const cluster = clusterOf([nodeOf('a'), nodeOf('b'), nodeOf('c')], { a: [infoOf('db', { labels: { app: 'db' } })] });
+    const weighted = (app: string) => [
+      {
+        weight: 50,
+        podAffinityTerm: { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app } } },
+      },
+    ];
+    const cluster = clusterOf([nodeOf('a'), nodeOf('b'), nodeOf('c')], {
+      a: [infoOf('db', { labels: { app: 'db' } })],
+    });
     const affinity = { affinity: { podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: weighted('db') } } };
-    const aversion = { affinity: { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: weighted('web') } } };
+    const aversion = {
+      affinity: { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: weighted('web') } },
+    };
     expect(scores(interPodAffinity, infoOf('p', { spec: affinity }), cluster)).toEqual([100, 0, 0]);
     cluster.setPod(infoOf('loner', { spec: aversion }), 'b');
     expect(scores(interPodAffinity, infoOf('p', { labels: { app: 'web' } }), cluster)).toEqual([100, 0, 100]);
@@ -64,13 +100,29 @@ describe('scores from 0 to 100', () => {
     const byDefault = podTopologySpread(() => labelSelectorOfMap({ app: 'web' }));
     const [a = 0, b = 0, c = 0] = scores(byDefault, web('p'), cluster);
     expect([c, b < c, a < b]).toEqual([100, true, true]);
-    expect(scores(podTopologySpread(() => undefined), web('p'), cluster)).toEqual([0, 0, 0]);
+    expect(
+      scores(
+        podTopologySpread(() => undefined),
+        web('p'),
+        cluster,
+      ),
+    ).toEqual([0, 0, 0]);
   });
 
   it('PodTopologySpread gives nothing to nodes that lack a label which the pod names', () => {
-    const spec = { topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'ScheduleAnyway', labelSelector: {} }] };
+    const spec = {
+      topologySpreadConstraints: [
+        { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'ScheduleAnyway', labelSelector: {} },
+      ],
+    };
     const cluster = clusterOf([nodeOf('a', { labels: { zone: 'a' } }), nodeOf('plain')]);
-    expect(scores(podTopologySpread(() => undefined), infoOf('p', { spec }), cluster)).toEqual([100, 0]);
+    expect(
+      scores(
+        podTopologySpread(() => undefined),
+        infoOf('p', { spec }),
+        cluster,
+      ),
+    ).toEqual([100, 0]);
   });
 });
 
@@ -93,7 +145,10 @@ describe('the choice', () => {
     const choose = (seed: number) => {
       const random = seededRandom(seed);
       return Array.from({ length: 30 }, () => {
-        const decision = schedulePod(infoOf('p'), clusterOf([nodeOf('a'), nodeOf('b'), nodeOf('c')]), { plugins: defaultPlugins(() => undefined), random });
+        const decision = schedulePod(infoOf('p'), clusterOf([nodeOf('a'), nodeOf('b'), nodeOf('c')]), {
+          plugins: defaultPlugins(() => undefined),
+          random,
+        });
         return decision.kind === 'placed' ? decision.node.name : decision.message;
       });
     };

@@ -5,8 +5,13 @@ import { scaleByMax, unfit } from '../framework/plugin.js';
 import type { Plugin } from '../framework/plugin.js';
 
 /** The first taint that keeps the pod off. */
-export function untolerated(tolerations: readonly Toleration[] | undefined, taints: readonly Taint[]): Taint | undefined {
-  return taints.find((taint) => (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') && !tolerates(tolerations, taint));
+export function untolerated(
+  tolerations: readonly Toleration[] | undefined,
+  taints: readonly Taint[],
+): Taint | undefined {
+  return taints.find(
+    (taint) => (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') && !tolerates(tolerations, taint),
+  );
 }
 
 export const taintToleration: Plugin = {
@@ -17,14 +22,17 @@ export const taintToleration: Plugin = {
       kind: 'filter',
       filter(node) {
         const taint = untolerated(pod.spec?.tolerations, node.taints);
-        return taint === undefined ? undefined : unfit(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`);
+        return taint === undefined
+          ? undefined
+          : unfit(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`);
       },
     };
   },
   preScore({ pod }) {
     const tolerations = pod.spec?.tolerations;
     return {
-      score: (node) => node.taints.filter((taint) => taint.effect === 'PreferNoSchedule' && !tolerates(tolerations, taint)).length,
+      score: (node) =>
+        node.taints.filter((taint) => taint.effect === 'PreferNoSchedule' && !tolerates(tolerations, taint)).length,
       normalize: (scores) => scaleByMax(scores, true),
     };
   },

@@ -1,6 +1,7 @@
 /**
- * DefaultPreemption: when no node has room for a pod, finds the node where the fewest and least important pods would have
- * to go. Pure: it names the victims, the driver deletes them. PodDisruptionBudgets are broken only where nothing else would do.
+ * DefaultPreemption: when no node has room for a pod, finds the node where the fewest and least important pods would
+ * have to go. Pure: it names the victims, the driver deletes them. PodDisruptionBudgets are broken only where nothing
+ * else would do.
  */
 import type { NodeInfo } from '../framework/node-info.js';
 import { fitMessage } from '../framework/schedule-pod.js';
@@ -20,11 +21,15 @@ interface Candidate {
 /** Nodes examined at most: the search costs as much as a filter run for each. */
 const CANDIDATES_MAX = 100;
 
-const byImportance = (a: PodInfo, b: PodInfo): number => b.priority - a.priority || started(a).localeCompare(started(b));
+const byImportance = (a: PodInfo, b: PodInfo): number =>
+  b.priority - a.priority || started(a).localeCompare(started(b));
 
 const started = ({ pod }: PodInfo): string => pod.status?.startTime ?? pod.metadata?.creationTimestamp ?? '';
 
-/** The least set of pods, by sparing those first that a budget protects, then the most important ones; undefined when even all would not do. */
+/**
+ * The least set of pods, by sparing those first that a budget protects, then the most important ones; undefined when
+ * even all would not do.
+ */
 function victimsOn(node: NodeInfo, pod: PodInfo, { cluster, budgets, fits }: PostFilterContext): Candidate | undefined {
   const lesser = [...node.pods].filter((other) => other.priority < pod.priority).sort(byImportance);
   if (lesser.length === 0) return undefined;
@@ -47,19 +52,34 @@ function victimsOn(node: NodeInfo, pod: PodInfo, { cluster, budgets, fits }: Pos
 /** Makes every priority positive, so that of two sums the one of fewer victims tends to be less. */
 const PRIORITY_OFFSET = 2 ** 31;
 
-/** Fewer broken budgets, then fewer important victims, less importance in sum, fewer victims, the youngest of the most important ones. */
+/**
+ * Fewer broken budgets, then fewer important victims, less importance in sum, fewer victims, the youngest of the most
+ * important ones.
+ */
 function isBetter(a: Candidate, b: Candidate): boolean {
   const highest = ({ victims }: Candidate) => Math.max(...victims.map(({ priority }) => priority));
-  const sum = ({ victims }: Candidate) => victims.reduce((total, { priority }) => total + priority + PRIORITY_OFFSET, 0);
-  const earliest = ({ victims }: Candidate) => victims.filter(({ priority }) => priority === victims[0]?.priority).map(started).sort()[0] ?? '';
-  return (a.violations - b.violations || highest(a) - highest(b) || sum(a) - sum(b) || a.victims.length - b.victims.length
-    || earliest(b).localeCompare(earliest(a))) < 0;
+  const sum = ({ victims }: Candidate) =>
+    victims.reduce((total, { priority }) => total + priority + PRIORITY_OFFSET, 0);
+  const earliest = ({ victims }: Candidate) =>
+    victims
+      .filter(({ priority }) => priority === victims[0]?.priority)
+      .map(started)
+      .sort()[0] ?? '';
+  return (
+    (a.violations - b.violations ||
+      highest(a) - highest(b) ||
+      sum(a) - sum(b) ||
+      a.victims.length - b.victims.length ||
+      earliest(b).localeCompare(earliest(a))) < 0
+  );
 }
 
 function postFilter(pod: PodInfo, context: PostFilterContext): PostFilterResult {
   const { cluster, rejections } = context;
-  const nothing = (reasons: ReadonlyMap<string, Rejection>): PostFilterResult =>
-    ({ kind: 'nothing', message: `preemption: ${fitMessage(cluster.nodeCount, reasons)}` });
+  const nothing = (reasons: ReadonlyMap<string, Rejection>): PostFilterResult => ({
+    kind: 'nothing',
+    message: `preemption: ${fitMessage(cluster.nodeCount, reasons)}`,
+  });
   const hopeless = unfit('Preemption is not helpful for scheduling');
   const whyNot = new Map<string, Rejection>([...rejections.keys()].map((name) => [name, hopeless]));
   if (pod.pod.spec?.preemptionPolicy === 'Never') {
@@ -67,7 +87,11 @@ function postFilter(pod: PodInfo, context: PostFilterContext): PostFilterResult 
   }
   const { nominatedNodeName = '' } = pod.pod.status ?? {};
   if (isMakingRoom(pod, cluster, nominatedNodeName)) {
-    return { kind: 'wait', node: nominatedNodeName, message: 'preemption: not eligible due to a terminating pod on the nominated node.' };
+    return {
+      kind: 'wait',
+      node: nominatedNodeName,
+      message: 'preemption: not eligible due to a terminating pod on the nominated node.',
+    };
   }
   let best: Candidate | undefined;
   let examined = 0;

@@ -32,7 +32,11 @@ describe('SchedulingQueue', () => {
     await clock.advance(1);
     queue.set(infoOf('young'));
     queue.set(infoOf('important', { spec: { priority: 10 } }));
-    expect([(await take()).pod.key, (await take()).pod.key, (await take()).pod.key]).toEqual(['default/important', 'default/old', 'default/young']);
+    expect([(await take()).pod.key, (await take()).pod.key, (await take()).pod.key]).toEqual([
+      'default/important',
+      'default/old',
+      'default/young',
+    ]);
   });
 
   it('frees a parked pod only by an event that speaks to what rejected it, and not before its pause is over', async () => {
@@ -102,22 +106,31 @@ describe('SchedulingQueue', () => {
 
 describe('KeyedHeap', () => {
   it('gives what a sorted list would, through any sets and deletes', () => {
-    const command = fc.record({ key: fc.integer({ min: 0, max: 12 }), rank: fc.integer({ min: 0, max: 50 }), gone: fc.boolean() });
-    fc.assert(fc.property(fc.array(command), (commands) => {
-      const heap = new KeyedHeap<{ key: string; rank: number }>((a, b) => a.rank - b.rank, ({ key }) => key);
-      const model = new Map<string, number>();
-      for (const { key, rank, gone } of commands) {
-        if (gone) {
-          heap.delete(String(key));
-          model.delete(String(key));
-        } else {
-          heap.set({ key: String(key), rank });
-          model.set(String(key), rank);
+    const command = fc.record({
+      key: fc.integer({ min: 0, max: 12 }),
+      rank: fc.integer({ min: 0, max: 50 }),
+      gone: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(command), (commands) => {
+        const heap = new KeyedHeap<{ key: string; rank: number }>(
+          (a, b) => a.rank - b.rank,
+          ({ key }) => key,
+        );
+        const model = new Map<string, number>();
+        for (const { key, rank, gone } of commands) {
+          if (gone) {
+            heap.delete(String(key));
+            model.delete(String(key));
+          } else {
+            heap.set({ key: String(key), rank });
+            model.set(String(key), rank);
+          }
         }
-      }
-      const taken: number[] = [];
-      for (let next = heap.pop(); next !== undefined; next = heap.pop()) taken.push(next.rank);
-      expect(taken).toEqual([...model.values()].sort((a, b) => a - b));
-    }));
+        const taken: number[] = [];
+        for (let next = heap.pop(); next !== undefined; next = heap.pop()) taken.push(next.rank);
+        expect(taken).toEqual([...model.values()].sort((a, b) => a - b));
+      }),
+    );
   });
 });

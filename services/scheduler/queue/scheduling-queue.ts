@@ -33,7 +33,9 @@ const keyOf = ({ pod }: QueuedPod): string => pod.key;
 
 /** 1 s, doubling, up to 10 s, from the end of the last attempt. */
 function readyAt({ attempts, since_ms }: QueuedPod): number {
-  return attempts === 0 ? since_ms : since_ms + Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** Math.min(attempts - 1, 10));
+  return attempts === 0
+    ? since_ms
+    : since_ms + Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** Math.min(attempts - 1, 10));
 }
 
 export class SchedulingQueue {
@@ -57,17 +59,28 @@ export class SchedulingQueue {
     this.#flush = clock.every(FLUSH_INTERVAL_MS, () => this.#flushUnschedulable());
   }
 
-  get counts(): { readonly active: number; readonly backoff: number; readonly unschedulable: number; readonly gated: number } {
-    return { active: this.#active.size, backoff: this.#backoff.size, unschedulable: this.#unschedulable.size, gated: this.#gated.size };
+  get counts(): {
+    readonly active: number;
+    readonly backoff: number;
+    readonly unschedulable: number;
+    readonly gated: number;
+  } {
+    return {
+      active: this.#active.size,
+      backoff: this.#backoff.size,
+      unschedulable: this.#unschedulable.size,
+      gated: this.#gated.size,
+    };
   }
 
   /** A pod without a node: new, or changed. A change of what it asks may be what it waited for. */
   set(pod: PodInfo): void {
     const now_ms = this.#clock.monotonic();
     const known = this.#remove(pod.key);
-    const queued: QueuedPod = known === undefined
-      ? { pod, attempts: 0, added_ms: now_ms, rejectedBy: new Set(), since_ms: now_ms }
-      : { ...known.queued, pod };
+    const queued: QueuedPod =
+      known === undefined
+        ? { pod, attempts: 0, added_ms: now_ms, rejectedBy: new Set(), since_ms: now_ms }
+        : { ...known.queued, pod };
     if ((pod.pod.spec?.schedulingGates ?? []).length > 0) this.#gated.set(pod.key, queued);
     else if (known?.place === 'backoff') this.#toBackoff(queued);
     else if (known?.place !== 'unschedulable') this.#activate(queued);
@@ -76,7 +89,12 @@ export class SchedulingQueue {
   }
 
   has(key: string): boolean {
-    return this.#active.get(key) !== undefined || this.#backoff.get(key) !== undefined || this.#unschedulable.has(key) || this.#gated.has(key);
+    return (
+      this.#active.get(key) !== undefined ||
+      this.#backoff.get(key) !== undefined ||
+      this.#unschedulable.has(key) ||
+      this.#gated.has(key)
+    );
   }
 
   delete(key: string): void {
@@ -149,7 +167,11 @@ export class SchedulingQueue {
     if (first === undefined || this.#closed) return;
     this.#backoffTimer = this.#clock.after(Math.max(0, readyAt(first) - this.#clock.monotonic()), () => {
       const now_ms = this.#clock.monotonic();
-      for (let next = this.#backoff.peek(); next !== undefined && readyAt(next) <= now_ms; next = this.#backoff.peek()) {
+      for (
+        let next = this.#backoff.peek();
+        next !== undefined && readyAt(next) <= now_ms;
+        next = this.#backoff.peek()
+      ) {
         this.#backoff.pop();
         this.#activate(next);
       }
@@ -162,12 +184,17 @@ export class SchedulingQueue {
     for (const queued of this.#unschedulable.values()) if (queued.since_ms <= limit_ms) this.#release(queued);
   }
 
-  #remove(key: string): { readonly place: 'active' | 'backoff' | 'unschedulable' | 'gated'; readonly queued: QueuedPod } | undefined {
+  #remove(
+    key: string,
+  ): { readonly place: 'active' | 'backoff' | 'unschedulable' | 'gated'; readonly queued: QueuedPod } | undefined {
     const active = this.#active.delete(key);
     if (active !== undefined) return { place: 'active', queued: active };
     const backoff = this.#backoff.delete(key);
     if (backoff !== undefined) return { place: 'backoff', queued: backoff };
-    for (const [place, map] of [['unschedulable', this.#unschedulable], ['gated', this.#gated]] as const) {
+    for (const [place, map] of [
+      ['unschedulable', this.#unschedulable],
+      ['gated', this.#gated],
+    ] as const) {
       const queued = map.get(key);
       if (queued !== undefined) {
         map.delete(key);

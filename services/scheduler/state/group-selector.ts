@@ -1,4 +1,6 @@
-/** The group a pod belongs to, by the Services that select it and the owner that made it: what default spreading counts. */
+/**
+ * The group a pod belongs to, by the Services that select it and the owner that made it: what default spreading counts.
+ */
 import { LabelSelector, labelSelectorOf, labelSelectorOfMap } from '../../../apimachinery/selector/labels.js';
 import type { LabelRequirement } from '../../../apimachinery/selector/labels.js';
 import type { KubeObject } from '../../../apimachinery/object.js';
@@ -32,7 +34,11 @@ function ownerRequirements(pod: PodInfo, listers: GroupListers): readonly LabelR
   const owner = pod.pod.metadata?.ownerReferences?.find((reference) => reference.controller === true);
   if (owner === undefined) return [];
   const ref = { namespace: pod.namespace, name: owner.name };
-  const found = owner.kind === 'ReplicaSet' ? listers.replicaSets.getByRef(ref)
-    : owner.kind === 'StatefulSet' ? listers.statefulSets.getByRef(ref) : undefined;
+  const found =
+    owner.kind === 'ReplicaSet'
+      ? listers.replicaSets.getByRef(ref)
+      : owner.kind === 'StatefulSet'
+        ? listers.statefulSets.getByRef(ref)
+        : undefined;
   return found?.metadata?.uid === owner.uid ? labelSelectorOf(found.spec?.selector).requirements : [];
 }

@@ -29,19 +29,29 @@ export interface PodWish {
 
 export function podOf(name: string, wish: PodWish = {}): Pod {
   const container = {
-    name: 'c', image: 'i',
+    name: 'c',
+    image: 'i',
     ...(wish.requests === undefined ? {} : { resources: { requests: wish.requests } }),
     ...(wish.hostPort === undefined ? {} : { ports: [{ containerPort: 80, hostPort: wish.hostPort }] }),
   };
   return {
-    metadata: { name, namespace: wish.namespace ?? 'default', labels: wish.labels ?? {}, ...(wish.uid === undefined ? {} : { uid: wish.uid }) },
+    metadata: {
+      name,
+      namespace: wish.namespace ?? 'default',
+      labels: wish.labels ?? {},
+      ...(wish.uid === undefined ? {} : { uid: wish.uid }),
+    },
     spec: { containers: [container], schedulerName: 'default-scheduler', ...wish.spec },
   };
 }
 
-export const infoOf = (name: string, wish: PodWish = {}): PodInfo => podInfoOf(podOf(name, { uid: `uid-${name}`, ...wish }));
+export const infoOf = (name: string, wish: PodWish = {}): PodInfo =>
+  podInfoOf(podOf(name, { uid: `uid-${name}`, ...wish }));
 
-export function clusterOf(nodes: readonly Node[], placed: Readonly<Record<string, readonly PodInfo[]>> = {}): ClusterState {
+export function clusterOf(
+  nodes: readonly Node[],
+  placed: Readonly<Record<string, readonly PodInfo[]>> = {},
+): ClusterState {
   const state = new ClusterState((namespace) => ({ 'kubernetes.io/metadata.name': namespace }));
   for (const node of nodes) state.setNode(node);
   for (const [node, pods] of Object.entries(placed)) for (const pod of pods) state.setPod(pod, node);

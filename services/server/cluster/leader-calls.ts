@@ -27,12 +27,17 @@ export class LeaderCalls {
     if (endpoint === undefined) throw new EtcdError(14, 'etcdserver: no leader');
     const { certificate, privateKey } = await this.#ownCertificate(this.#context.clock);
     const ca = Buffer.from(this.#pki.clusterAuthority.certificate);
-    const client = new ClusterClient(endpoint, credentials.createSsl(ca, Buffer.from(privateKey), Buffer.from(certificate)), serverNameOptions(endpoint));
+    const client = new ClusterClient(
+      endpoint,
+      credentials.createSsl(ca, Buffer.from(privateKey), Buffer.from(certificate)),
+      serverNameOptions(endpoint),
+    );
     const request = { ID: BigInt(change.id) };
     const options = { deadline: this.#context.clock.now() + CALL_MS };
     try {
       await new Promise<void>((resolve, reject) => {
-        const done = (error: ServiceError | null) => (error === null ? resolve() : reject(new EtcdError(error.code, error.details)));
+        const done = (error: ServiceError | null) =>
+          error === null ? resolve() : reject(new EtcdError(error.code, error.details));
         if (change.kind === 'remove') client.memberRemove(request, new Metadata(), options, done);
         else client.memberPromote(request, new Metadata(), options, done);
       });
@@ -44,8 +49,15 @@ export class LeaderCalls {
   /** Short-lived: made when it is needed. */
   async #ownCertificate(clock: Clock): Promise<KeyPair> {
     if (this.#certificate === undefined || this.#certificate.end_ms < clock.now()) {
-      const request = { subject: { commonName: 'navarch:member', organizations: ['navarch:etcd-admin'] }, usages: ['client'] as const, lifetime_ms: LIFETIME_MS };
-      this.#certificate = { pair: await issueCertificate(this.#pki.clusterAuthority, request, this.#context), end_ms: clock.now() + LIFETIME_MS / 2 };
+      const request = {
+        subject: { commonName: 'navarch:member', organizations: ['navarch:etcd-admin'] },
+        usages: ['client'] as const,
+        lifetime_ms: LIFETIME_MS,
+      };
+      this.#certificate = {
+        pair: await issueCertificate(this.#pki.clusterAuthority, request, this.#context),
+        end_ms: clock.now() + LIFETIME_MS / 2,
+      };
     }
     return this.#certificate.pair;
   }

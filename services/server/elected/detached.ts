@@ -1,6 +1,6 @@
 /**
- * Scheduler and controllers in a process without an API server: clients of members, each under the certificate of its own user, which
- * the cluster's authority in the secrets' folder signs. Members that are away are waited for.
+ * Scheduler and controllers in a process without an API server: clients of members, each under the certificate of its
+ * own user, which the cluster's authority in the secrets' folder signs. Members that are away are waited for.
  */
 import { setMaxListeners } from 'node:events';
 import type { UserInfo } from '../../../apimachinery/object-service.js';
@@ -79,7 +79,11 @@ class Detached implements Service {
     const certificate = await RotatingCertificate.issue(pki.clusterAuthority, request, { clock, random });
     this.#certificates.push(certificate);
     const tls = {
-      current: () => ({ ca: pki.clusterAuthority.certificate, certificate: certificate.current.certificate, privateKey: certificate.current.privateKey }),
+      current: () => ({
+        ca: pki.clusterAuthority.certificate,
+        certificate: certificate.current.certificate,
+        privateKey: certificate.current.privateKey,
+      }),
       onChange: (callback: () => void) => certificate.onChange(callback),
     };
     for (;;) {

@@ -37,7 +37,11 @@ export interface ElectedOptions {
 // A member that dies is followed within seconds: nothing here is so dear that it must not be done twice for a moment.
 const LEASE = { leaseDuration_ms: 6_000, renewDeadline_ms: 4_000, retryPeriod_ms: 1_000 } as const;
 
-type Duty = (parts: { readonly client: Client; readonly informers: InformerFactory; readonly events: EventRecorder }) => Service;
+type Duty = (parts: {
+  readonly client: Client;
+  readonly informers: InformerFactory;
+  readonly events: EventRecorder;
+}) => Service;
 
 interface Office {
   readonly lease: string;
@@ -51,7 +55,13 @@ function elector(options: ElectedOptions, { lease, component, user, duty }: Offi
   const logger = options.logger.child({ component });
   const client = options.clientFor(user);
   return new LeaderElector({
-    client, identity: options.identity, lease: { namespace: 'kube-system', name: lease }, clock, random, logger, ...LEASE,
+    client,
+    identity: options.identity,
+    lease: { namespace: 'kube-system', name: lease },
+    clock,
+    random,
+    logger,
+    ...LEASE,
     async lead(signal) {
       const informers = new InformerFactory({ client, clock, random, logger });
       const events = new EventRecorder({ client, clock, logger, component });
@@ -71,7 +81,9 @@ function elector(options: ElectedOptions, { lease, component, user, duty }: Offi
 
 function schedulerOffice({ clock, random, logger }: ElectedOptions): Office {
   return {
-    lease: 'kube-scheduler', component: 'default-scheduler', user: COMPONENTS.scheduler,
+    lease: 'kube-scheduler',
+    component: 'default-scheduler',
+    user: COMPONENTS.scheduler,
     duty: (parts) => new Scheduler({ ...parts, clock, random, logger: logger.child({ component: 'scheduler' }) }),
   };
 }
@@ -79,15 +91,19 @@ function schedulerOffice({ clock, random, logger }: ElectedOptions): Office {
 function controllersOffice(options: ElectedOptions, rows: readonly ControllerRow[]): Office {
   const { clock, random, network, logger } = options;
   return {
-    lease: 'kube-controller-manager', component: 'controller-manager', user: COMPONENTS.controllers,
-    duty: (parts) => createControllers({
-      context: { ...parts, clock, random, logger: logger.child({ component: 'controllers' }) },
-      clientOf: (account) => options.clientFor(accountUser(account)), rows,
-      clusterAuthority: options.clusterAuthority,
-      clusterCidr: network.clusterCidr,
-      nodeBits: network.nodeBits,
-      nodeGrace_ms: options.nodeGrace_ms,
-    }),
+    lease: 'kube-controller-manager',
+    component: 'controller-manager',
+    user: COMPONENTS.controllers,
+    duty: (parts) =>
+      createControllers({
+        context: { ...parts, clock, random, logger: logger.child({ component: 'controllers' }) },
+        clientOf: (account) => options.clientFor(accountUser(account)),
+        rows,
+        clusterAuthority: options.clusterAuthority,
+        clusterCidr: network.clusterCidr,
+        nodeBits: network.nodeBits,
+        nodeGrace_ms: options.nodeGrace_ms,
+      }),
   };
 }
 
@@ -95,6 +111,8 @@ export function createElected(options: ElectedOptions): Service[] {
   const { scheduler, controllers } = options.parts;
   return [
     ...(scheduler ? [elector(options, schedulerOffice(options))] : []),
-    ...(controllers === undefined || controllers.length === 0 ? [] : [elector(options, controllersOffice(options, controllers))]),
+    ...(controllers === undefined || controllers.length === 0
+      ? []
+      : [elector(options, controllersOffice(options, controllers))]),
   ];
 }

@@ -1,4 +1,6 @@
-/** Issue 6, row 8: LevelDB's files are 0600 in directories of 0700, new ones, rotated ones, and those that were there. */
+/**
+ * Issue 6, row 8: LevelDB's files are 0600 in directories of 0700, new ones, rotated ones, and those that were there.
+ */
 import { chmod, lstat, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

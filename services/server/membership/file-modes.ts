@@ -9,8 +9,8 @@ export function makeFilesPrivate(): void {
 }
 
 /**
- * What the process makes from now on, LevelDB's files too, is readable by nobody else; what lies in the directory already, from
- * earlier versions or a copy, is made so. Links are left alone: what they point to is not ours.
+ * What the process makes from now on, LevelDB's files too, is readable by nobody else; what lies in the directory
+ * already, from earlier versions or a copy, is made so. Links are left alone: what they point to is not ours.
  */
 export async function keepPrivate(directory: string): Promise<void> {
   makeFilesPrivate();

@@ -1,6 +1,6 @@
 /**
- * `member.json` in a member's data directory: who it is, in which cluster, and where the others are. What a member must know before it
- * has spoken to anybody; the replicated membership is the authority on everything else.
+ * `member.json` in a member's data directory: who it is, in which cluster, and where the others are. What a member must
+ * know before it has spoken to anybody; the replicated membership is the authority on everything else.
  */
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -52,14 +52,21 @@ export async function readMemberFile(dataDir: string): Promise<MemberFile | unde
   } catch {
     // Falls through.
   }
-  throw new UserError(`${path} cannot be read; put it back from a backup, or empty the data directory and let the member join anew`);
+  throw new UserError(
+    `${path} cannot be read; put it back from a backup, or empty the data directory and let the member join anew`,
+  );
 }
 
 export async function writeMemberFile(dataDir: string, file: MemberFile): Promise<void> {
   await writeFileAtomic(pathOf(dataDir), `${JSON.stringify(file, null, 2)}\n`, 0o600);
 }
 
-export const knownMember = ({ id, name, peerAddress, clientAddresses }: PeerInfo): KnownMember => ({ id, name, peerAddress, clientAddresses });
+export const knownMember = ({ id, name, peerAddress, clientAddresses }: PeerInfo): KnownMember => ({
+  id,
+  name,
+  peerAddress,
+  clientAddresses,
+});
 
 export const peerOfKnown = (member: KnownMember): PeerInfo => ({ ...member, learner: false });
 
@@ -71,7 +78,10 @@ const RECOVERED_FILE = 'recovered.json';
 
 /** The cluster of these secrets began from a survivor: nobody may found it again from an empty directory. */
 export async function wasRecovered(pkiDir: string): Promise<boolean> {
-  return access(join(pkiDir, RECOVERED_FILE)).then(() => true, () => false);
+  return access(join(pkiDir, RECOVERED_FILE)).then(
+    () => true,
+    () => false,
+  );
 }
 
 export async function markRecovered(pkiDir: string, formerClusterId: string): Promise<void> {
@@ -119,7 +129,9 @@ export class MemberFileKeeper implements Service {
     const { joining, ...rest } = file;
     const isMember = raft.membership.peers.some((peer) => peer.id === raft.id);
     const next: MemberFile = {
-      ...rest, members: raft.membership.peers.map(knownMember), ...(joining === true && !isMember ? { joining } : {}),
+      ...rest,
+      members: raft.membership.peers.map(knownMember),
+      ...(joining === true && !isMember ? { joining } : {}),
     };
     if (JSON.stringify(next) !== JSON.stringify(file)) await writeMemberFile(dataDir, next).catch(() => undefined);
   }

@@ -1,4 +1,7 @@
-/** Members as processes: join, hand over, remove, replace, wipe, repair, recover. Needs the build output and three ports for each member. */
+/**
+ * Members as processes: join, hand over, remove, replace, wipe, repair, recover. Needs the build output and three ports
+ * for each member.
+ */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -34,10 +37,18 @@ const STEP_MS_MAX = 60_000;
 
 function navarch(...args: string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { timeout: STEP_MS_MAX, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
-      const late = error?.killed === true ? `navarch ${args[0] ?? ''} ${args[1] ?? ''} did not end within ${STEP_MS_MAX} ms\n` : '';
-      resolve({ code: error === null ? 0 : Number(error.code ?? -1), out: late + stdout + stderr });
-    });
+    execFile(
+      process.execPath,
+      [MAIN, ...args],
+      { timeout: STEP_MS_MAX, killSignal: 'SIGKILL' },
+      (error, stdout, stderr) => {
+        const late =
+          error?.killed === true
+            ? `navarch ${args[0] ?? ''} ${args[1] ?? ''} did not end within ${STEP_MS_MAX} ms\n`
+            : '';
+        resolve({ code: error === null ? 0 : Number(error.code ?? -1), out: late + stdout + stderr });
+      },
+    );
   });
 }
 
@@ -76,10 +87,31 @@ class Seat {
 
   start(...more: string[]): void {
     this.#output = '';
-    this.#child = spawn(process.execPath, [
-      MAIN, 'server', '--name', this.name, '--data-dir', this.dataDir, '--pki-dir', this.pkiDir, '--advertise-address', '127.0.0.1',
-      '--listen-address', '127.0.0.1', '--api-port', String(this.ports.api), '--grpc-port', String(this.ports.grpc), '--peer-port', String(this.ports.peer), ...more,
-    ], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(
+      process.execPath,
+      [
+        MAIN,
+        'server',
+        '--name',
+        this.name,
+        '--data-dir',
+        this.dataDir,
+        '--pki-dir',
+        this.pkiDir,
+        '--advertise-address',
+        '127.0.0.1',
+        '--listen-address',
+        '127.0.0.1',
+        '--api-port',
+        String(this.ports.api),
+        '--grpc-port',
+        String(this.ports.grpc),
+        '--peer-port',
+        String(this.ports.peer),
+        ...more,
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
     this.#child.stdout?.on('data', (text: Buffer) => (this.#output += text.toString()));
     this.#child.stderr?.on('data', (text: Buffer) => (this.#output += text.toString()));
   }
@@ -88,7 +120,11 @@ class Seat {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     child.kill(signal);
-    await until(`${this.name} ends by ${signal}`, () => child.exitCode !== null || child.signalCode !== null, this.#told).catch((error: unknown) => {
+    await until(
+      `${this.name} ends by ${signal}`,
+      () => child.exitCode !== null || child.signalCode !== null,
+      this.#told,
+    ).catch((error: unknown) => {
       child.kill('SIGKILL');
       throw error;
     });
@@ -109,7 +145,8 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
   beforeEach(({ onTestFailed }) => {
     root = mkdtempSync(join(tmpdir(), 'navarch-members-'));
     onTestFailed(() => {
-      for (const one of seats) process.stderr.write(`== ${one.name} (exit code ${String(one.code)})\n${one.output.slice(-6_000)}\n`);
+      for (const one of seats)
+        process.stderr.write(`== ${one.name} (exit code ${String(one.code)})\n${one.output.slice(-6_000)}\n`);
     });
   });
 
@@ -126,14 +163,23 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
 
   const rows = async (of: Seat): Promise<Row[]> => {
     const { code, out } = await navarch('member', 'list', '--data-dir', of.dataDir, '-o', 'json');
-    return code === 0 ? JSON.parse(out) as Row[] : [];
+    return code === 0 ? (JSON.parse(out) as Row[]) : [];
   };
-  const told = (): Promise<string> => Promise.resolve(seats.map(({ name, output }) => `== ${name}\n${output.slice(-400)}`).join('\n'));
-  const rolesAre = (of: Seat, wanted: readonly string[]) => until(`members ${wanted.join()}, as ${of.name} lists them`, async () => {
-    const found = await rows(of);
-    const voters = found.filter(({ role }) => role === 'leader' || role === 'follower').map(({ name }) => name).toSorted();
-    return found.some(({ role }) => role === 'leader') && voters.join() === wanted.join() ? found : undefined;
-  }, { show: told });
+  const told = (): Promise<string> =>
+    Promise.resolve(seats.map(({ name, output }) => `== ${name}\n${output.slice(-400)}`).join('\n'));
+  const rolesAre = (of: Seat, wanted: readonly string[]) =>
+    until(
+      `members ${wanted.join()}, as ${of.name} lists them`,
+      async () => {
+        const found = await rows(of);
+        const voters = found
+          .filter(({ role }) => role === 'leader' || role === 'follower')
+          .map(({ name }) => name)
+          .toSorted();
+        return found.some(({ role }) => role === 'leader') && voters.join() === wanted.join() ? found : undefined;
+      },
+      { show: told },
+    );
   const leaderOf = async (among: readonly Seat[], asked: Seat): Promise<Seat> => {
     const name = await until('a leader', async () => (await rows(asked)).find(({ role }) => role === 'leader')?.name);
     return among.find((one) => one.name === name) as Seat;
@@ -142,19 +188,30 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
     const pki = await readClusterPki(at.pkiDir);
     if (pki === undefined) throw new Error('no secrets');
     const admin = await issueAdminCertificate(pki, { clock: systemClock, random: systemRandom });
-    const channel = credentials.createSsl(Buffer.from(pki.clusterAuthority.certificate), Buffer.from(admin.privateKey), Buffer.from(admin.certificate));
+    const channel = credentials.createSsl(
+      Buffer.from(pki.clusterAuthority.certificate),
+      Buffer.from(admin.privateKey),
+      Buffer.from(admin.certificate),
+    );
     return new KVClient(at.endpoint, channel, serverNameOptions(at.endpoint));
   };
   const within = () => ({ deadline: systemClock.now() + STEP_MS_MAX });
   const put = async (at: Seat, key: string): Promise<void> => {
     const client = await kv(at);
     const request = { ...PutRequest.decode(Buffer.alloc(0)), key: Buffer.from(key), value: Buffer.from(key) };
-    await new Promise<void>((resolve, reject) => client.put(request, new Metadata(), within(), (error) => (error === null ? resolve() : reject(error)))).finally(() => client.close());
+    await new Promise<void>((resolve, reject) =>
+      client.put(request, new Metadata(), within(), (error) => (error === null ? resolve() : reject(error))),
+    ).finally(() => client.close());
   };
   const get = async (at: Seat, key: string): Promise<RangeResponse> => {
     const client = await kv(at);
     return new Promise<RangeResponse>((resolve, reject) => {
-      client.range({ ...RangeRequest.decode(Buffer.alloc(0)), key: Buffer.from(key) }, new Metadata(), within(), (error, answer) => (error === null ? resolve(answer) : reject(error)));
+      client.range(
+        { ...RangeRequest.decode(Buffer.alloc(0)), key: Buffer.from(key) },
+        new Metadata(),
+        within(),
+        (error, answer) => (error === null ? resolve(answer) : reject(error)),
+      );
     }).finally(() => client.close());
   };
 
@@ -165,13 +222,16 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
     for (const one of three.slice(1)) {
       cpSync(three[0].pkiDir, one.pkiDir, { recursive: true });
     }
-    const initial = three.map(({ name, ports }) => `${name}=127.0.0.1:${ports.peer}:${ports.grpc}:${ports.api}`).join(',');
+    const initial = three
+      .map(({ name, ports }) => `${name}=127.0.0.1:${ports.peer}:${ports.grpc}:${ports.api}`)
+      .join(',');
     for (const one of three) one.start('--initial-cluster', initial);
     await rolesAre(three[0], ['a', 'b', 'c']);
     return three;
   }
 
-  const tokenOf = async (member: Seat): Promise<string> => (await navarch('token', '--member', '--pki-dir', member.pkiDir)).out.trim();
+  const tokenOf = async (member: Seat): Promise<string> =>
+    (await navarch('token', '--member', '--pki-dir', member.pkiDir)).out.trim();
 
   it('join, lead, hand over when they stop, and are removed for good', async () => {
     const [a, b] = await startThree();
@@ -201,7 +261,7 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
     await put(b, 'third');
   });
 
-  it('are replaced when they are dead, and a name in use, a wrong token and a worker\'s token are refused', async () => {
+  it("are replaced when they are dead, and a name in use, a wrong token and a worker's token are refused", async () => {
     const [a, b, c] = await startThree();
     await c.end('SIGKILL');
     const token = await tokenOf(a);
@@ -216,7 +276,12 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
     expect(await wrong.ends()).toBe(1);
     expect(wrong.output).toContain('the member token is wrong');
     const worker = await seat('v');
-    worker.start('--join', a.endpoint, '--token', `${token.slice(0, token.indexOf('.'))}.worker.abcdef.0123456789abcdef`);
+    worker.start(
+      '--join',
+      a.endpoint,
+      '--token',
+      `${token.slice(0, token.indexOf('.'))}.worker.abcdef.0123456789abcdef`,
+    );
     expect(await worker.ends()).toBe(2);
     // Two of three are alive: without one of those there would be no majority.
     expect((await navarch('member', 'remove', 'b', '--data-dir', a.dataDir)).out).toContain('which is no majority');
@@ -230,7 +295,10 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
   it('do not come back after they were wiped, and are rebuilt by repair, which needs a quorum', async () => {
     const [a, b, c] = await startThree();
     await put(a, 'kept');
-    const flags = ['--initial-cluster', [a, b, c].map(({ name, ports }) => `${name}=127.0.0.1:${ports.peer}:${ports.grpc}:${ports.api}`).join(',')];
+    const flags = [
+      '--initial-cluster',
+      [a, b, c].map(({ name, ports }) => `${name}=127.0.0.1:${ports.peer}:${ports.grpc}:${ports.api}`).join(','),
+    ];
     expect((await navarch('member', 'repair', '--data-dir', c.dataDir)).out).toContain('stop it first');
     await c.end('SIGKILL');
     rmSync(join(c.dataDir, 'raft'), { recursive: true });
@@ -246,11 +314,18 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
     await c.end('SIGKILL');
     // As if it had been killed before it wrote down that it has joined.
     const file = join(c.dataDir, 'member.json');
-    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')) as object, joining: true }));
+    writeFileSync(file, JSON.stringify({ ...(JSON.parse(readFileSync(file, 'utf8')) as object), joining: true }));
     const folder = join(c.dataDir, 'raft', 'log');
     for (const name of readdirSync(folder).filter((one) => /\.(log|ldb)$/.test(one))) {
       const bytes = readFileSync(join(folder, name));
-      writeFileSync(join(folder, name), Buffer.concat([bytes.subarray(0, bytes.length / 3), randomBytes(4096), bytes.subarray(bytes.length / 3 + 4096)]));
+      writeFileSync(
+        join(folder, name),
+        Buffer.concat([
+          bytes.subarray(0, bytes.length / 3),
+          randomBytes(4096),
+          bytes.subarray(bytes.length / 3 + 4096),
+        ]),
+      );
     }
     c.start(...flags);
     expect(await c.ends()).toBe(1);
@@ -262,7 +337,10 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
     // b answers, too: what a knows of the leader may be older than b's death.
     await until('a quorum', async () => {
       const found = await rows(a);
-      return found.some(({ role }) => role === 'leader') && found.some(({ name, role }) => name === 'b' && !role.includes('unreachable')) ? true : undefined;
+      return found.some(({ role }) => role === 'leader') &&
+        found.some(({ name, role }) => name === 'b' && !role.includes('unreachable'))
+        ? true
+        : undefined;
     });
     const repaired = await navarch('member', 'repair', '--data-dir', c.dataDir);
     expect([repaired.code, repaired.out]).toEqual([0, expect.stringContaining('removing the old identity')]);
@@ -276,14 +354,19 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
     await put(a, 'kept');
     const before = (await get(a, 'kept')).header?.revision ?? 0n;
     expect((await navarch('cluster', 'recover', '--data-dir', a.dataDir)).out).toContain('stop it first');
-    const flags = ['--initial-cluster', [a, b, c].map(({ name, ports }) => `${name}=127.0.0.1:${ports.peer}:${ports.grpc}:${ports.api}`).join(',')];
+    const flags = [
+      '--initial-cluster',
+      [a, b, c].map(({ name, ports }) => `${name}=127.0.0.1:${ports.peer}:${ports.grpc}:${ports.api}`).join(','),
+    ];
     await a.end('SIGTERM');
     await put(b, 'only on b and c');
     expect((await navarch('cluster', 'recover', '--data-dir', a.dataDir)).out).toContain('the cluster lives');
     await b.end('SIGKILL');
     await c.end('SIGKILL');
     // b knows more than a.
-    expect((await navarch('cluster', 'recover', '--data-dir', a.dataDir, '--compare', b.dataDir)).out).toContain('is newer');
+    expect((await navarch('cluster', 'recover', '--data-dir', a.dataDir, '--compare', b.dataDir)).out).toContain(
+      'is newer',
+    );
     const recovered = await navarch('cluster', 'recover', '--data-dir', b.dataDir, '--compare', a.dataDir);
     expect([recovered.code, recovered.out]).toEqual([0, expect.stringContaining('are refused')]);
     b.start(...flags);
@@ -295,7 +378,9 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
     await until('c is refused', () => (c.output.includes('this is cluster') ? true : undefined));
     await rolesAre(b, ['b']);
     await c.end('SIGKILL');
-    expect(await navarch('member', 'repair', '--data-dir', c.dataDir, '--endpoints', b.endpoint)).toMatchObject({ code: 0 });
+    expect(await navarch('member', 'repair', '--data-dir', c.dataDir, '--endpoints', b.endpoint)).toMatchObject({
+      code: 0,
+    });
     c.start(...flags);
     await rolesAre(b, ['b', 'c']);
     expect((await get(c, 'only on b and c')).kvs).toHaveLength(1);
@@ -309,7 +394,8 @@ describe.skipIf(!existsSync(MAIN))('members as processes', () => {
 
   it('elect nobody while their peer ports are flooded with garbage', async () => {
     const [a, b, c] = await startThree();
-    const term = async () => /"term":\s*(\d+)/.exec(a.output.split('\n').findLast((line) => line.includes('"leadership"')) ?? '')?.[1];
+    const term = async () =>
+      /"term":\s*(\d+)/.exec(a.output.split('\n').findLast((line) => line.includes('"leadership"')) ?? '')?.[1];
     const before = await term();
     const end_ms = systemClock.monotonic() + 5_000;
     const flood = async (port: number) => {

@@ -1,6 +1,7 @@
 /**
- * When a majority of the members is gone for good: one survivor becomes a new cluster, under a new cluster id that shuts the old members
- * out. The work is done in a copy; the old log and state are kept aside, and the switch comes last.
+ * When a majority of the members is gone for good: one survivor becomes a new cluster, under a new cluster id that
+ * shuts the old members out. The work is done in a copy; the old log and state are kept aside, and the switch comes
+ * last.
  */
 import { cp, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -14,7 +15,14 @@ import { issueAdminCertificate } from '../certificates.js';
 import { memberIdOf } from '../identity.js';
 import { randomMemberId } from './join.js';
 import { askMembers } from '../cluster/member-calls.js';
-import { endpointsOf, knownMember, markRecovered, readMemberFile, writeMemberFile, type MemberFile } from './member-file.js';
+import {
+  endpointsOf,
+  knownMember,
+  markRecovered,
+  readMemberFile,
+  writeMemberFile,
+  type MemberFile,
+} from './member-file.js';
 import { freshFolder, moveState, stamp, STATE_FOLDERS } from './repair.js';
 import { requireStopped } from './running.js';
 
@@ -31,7 +39,14 @@ export interface RecoverOptions {
 export interface Recovered {
   readonly survivor: Survivor;
   /** Undefined after a dry run. */
-  readonly founded: { readonly clusterId: string; readonly formerClusterId: string; readonly revision: number; readonly aside: string } | undefined;
+  readonly founded:
+    | {
+        readonly clusterId: string;
+        readonly formerClusterId: string;
+        readonly revision: number;
+        readonly aside: string;
+      }
+    | undefined;
 }
 
 /** Throws UserError before anything is changed: the member runs, the cluster lives, another survivor is newer. */
@@ -57,24 +72,36 @@ export async function recoverCluster(options: RecoverOptions): Promise<Recovered
 async function ownerOf(dataDir: string): Promise<MemberFile> {
   const file = await readMemberFile(dataDir);
   if (file === undefined) throw new UserError(`${dataDir} is no member's data directory: it has no member.json`);
-  if (file.joining === true) throw new UserError(`the member of ${dataDir} had not joined yet: it has nothing to recover from`);
+  if (file.joining === true)
+    throw new UserError(`the member of ${dataDir} had not joined yet: it has nothing to recover from`);
   return file;
 }
 
 async function settle(dataDir: string, work: string, file: MemberFile, clock: Clock): Promise<Survivor> {
   await freshFolder(work);
   for (const folder of STATE_FOLDERS) await cp(join(dataDir, folder), join(work, folder), { recursive: true });
-  return settleSurvivor(work, { clusterId: file.clusterId, nodeId: file.id ?? memberIdOf(file.clusterId, file.name) }, clock);
+  return settleSurvivor(
+    work,
+    { clusterId: file.clusterId, nodeId: file.id ?? memberIdOf(file.clusterId, file.name) },
+    clock,
+  );
 }
 
 async function requireNoLeader(options: RecoverOptions, file: MemberFile, pki: ClusterPki): Promise<void> {
   const endpoints = endpointsOf((file.members ?? []).filter((member) => member.name !== file.name));
   const admin = await issueAdminCertificate(pki, options);
-  const views = await askMembers({ endpoints, ca: pki.clusterAuthority.certificate, certificate: admin.certificate, privateKey: admin.privateKey });
+  const views = await askMembers({
+    endpoints,
+    ca: pki.clusterAuthority.certificate,
+    certificate: admin.certificate,
+    privateKey: admin.privateKey,
+  });
   const led = views.find((view) => view.status !== undefined && view.status.leaderId !== 0);
   if (led !== undefined) {
-    throw new UserError(`the cluster lives: ${led.endpoint} knows a leader. Recovery would give up what it has acknowledged; `
-      + 'to bring this member back: navarch member repair');
+    throw new UserError(
+      `the cluster lives: ${led.endpoint} knows a leader. Recovery would give up what it has acknowledged; ` +
+        'to bring this member back: navarch member repair',
+    );
   }
 }
 
@@ -95,7 +122,9 @@ async function requireNewest(options: RecoverOptions, dataDir: string): Promise<
   for (const directory of options.compare) {
     const other = await survey(resolve(directory));
     if (isNewer(other, own)) {
-      throw new UserError(`${directory} is newer (term ${other.term}, entry ${other.lastIndex}; here term ${own.term}, entry ${own.lastIndex}): recover from it instead`);
+      throw new UserError(
+        `${directory} is newer (term ${other.term}, entry ${other.lastIndex}; here term ${own.term}, entry ${own.lastIndex}): recover from it instead`,
+      );
     }
   }
 }
@@ -108,11 +137,19 @@ interface Founding {
   readonly survivor: Survivor;
 }
 
-async function found(options: RecoverOptions, { file, pki, pkiDir, work, survivor }: Founding): Promise<NonNullable<Recovered['founded']>> {
+async function found(
+  options: RecoverOptions,
+  { file, pki, pkiDir, work, survivor }: Founding,
+): Promise<NonNullable<Recovered['founded']>> {
   const { dataDir, clock, random } = options;
   const clusterId = random.bytes(8).toString('hex');
-  const self = survivor.membership?.peers.find((peer) => peer.name === file.name) ?? file.members?.find((member) => member.name === file.name);
-  if (self === undefined) throw new UserError(`neither the state nor member.json tells the addresses of ${file.name}; start it once with its usual flags, stop it, and try again`);
+  const self =
+    survivor.membership?.peers.find((peer) => peer.name === file.name) ??
+    file.members?.find((member) => member.name === file.name);
+  if (self === undefined)
+    throw new UserError(
+      `neither the state nor member.json tells the addresses of ${file.name}; start it once with its usual flags, stop it, and try again`,
+    );
   const peer: PeerInfo = { ...knownMember({ ...self, learner: false }), id: randomMemberId(random), learner: false };
   const revision = await foundFrom(work, survivor, { clusterId, peer, clock });
   const aside = await freshFolder(join(dataDir, `aside-${stamp(clock)}`));

@@ -1,7 +1,7 @@
 /**
- * Rebuilds one member whose log or state is lost or corrupt from its peers. It does not come back under its old id, since it may have
- * forgotten what it promised: the old identity is removed from the cluster, and a new one joins with an empty directory at the next
- * start. Each step can be repeated, so that a repair that was interrupted is run again.
+ * Rebuilds one member whose log or state is lost or corrupt from its peers. It does not come back under its old id,
+ * since it may have forgotten what it promised: the old identity is removed from the cluster, and a new one joins with
+ * an empty directory at the next start. Each step can be repeated, so that a repair that was interrupted is run again.
  */
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -29,18 +29,25 @@ export interface RepairOptions {
 /** What a member's data directory holds besides its member file and secrets. */
 export const STATE_FOLDERS = ['raft', 'state'] as const;
 
-/** Returns where the old directory was put. Throws UserError, before anything is changed, when the others have no quorum. */
+/**
+ * Returns where the old directory was put. Throws UserError, before anything is changed, when the others have no
+ * quorum.
+ */
 export async function repairMember(options: RepairOptions): Promise<string> {
   const { dataDir, random, clock, say } = options;
   await requireStopped(dataDir);
   const file = await readMemberFile(dataDir);
-  if (file === undefined) throw new UserError(`${dataDir} is no member's data directory: it has no member.json. A new member needs no repair: navarch server --join`);
+  if (file === undefined)
+    throw new UserError(
+      `${dataDir} is no member's data directory: it has no member.json. A new member needs no repair: navarch server --join`,
+    );
   const pkiDir = resolve(options.pkiDir ?? file.pkiDir ?? pkiDirIn(dataDir));
   const old = file.joining === true ? await diskIdentity(dataDir) : (file.id ?? memberIdOf(file.clusterId, file.name));
   const access = await accessTo(options, file, pkiDir);
   if (old !== undefined) await takeOut(access, old, say);
   const aside = await freshFolder(join(dataDir, `aside-${stamp(clock)}`));
-  // An id that this directory was not made for yet is still good: a repair was interrupted, or a member never came to join.
+  // An id that this directory was not made for yet is still good: a repair was interrupted, or a member never came to
+  // join.
   if (file.joining !== true || old === file.id) {
     const { removed: _removed, ...rest } = file;
     await writeMemberFile(aside, file);
@@ -53,12 +60,29 @@ export async function repairMember(options: RepairOptions): Promise<string> {
 
 async function accessTo(options: RepairOptions, file: MemberFile, pkiDir: string): Promise<Access> {
   const pki = await readClusterPki(pkiDir);
-  if (pki === undefined) throw new UserError(`${pkiDir} holds no cluster secrets; copy the folder from another member, or name it with --pki-dir`);
+  if (pki === undefined)
+    throw new UserError(
+      `${pkiDir} holds no cluster secrets; copy the folder from another member, or name it with --pki-dir`,
+    );
   const self = file.id ?? memberIdOf(file.clusterId, file.name);
-  const endpoints = options.endpoints.length > 0 ? options.endpoints : endpointsOf((file.members ?? []).filter((member) => member.name !== file.name), self);
-  if (endpoints.length === 0) throw new UserError('a member is rebuilt from its peers, and none is known here; give --endpoints host:port[,host:port] of their gRPC listeners');
+  const endpoints =
+    options.endpoints.length > 0
+      ? options.endpoints
+      : endpointsOf(
+          (file.members ?? []).filter((member) => member.name !== file.name),
+          self,
+        );
+  if (endpoints.length === 0)
+    throw new UserError(
+      'a member is rebuilt from its peers, and none is known here; give --endpoints host:port[,host:port] of their gRPC listeners',
+    );
   const admin = await issueAdminCertificate(pki, options);
-  return { endpoints, ca: pki.clusterAuthority.certificate, certificate: admin.certificate, privateKey: admin.privateKey };
+  return {
+    endpoints,
+    ca: pki.clusterAuthority.certificate,
+    certificate: admin.certificate,
+    privateKey: admin.privateKey,
+  };
 }
 
 /** Removes the identity, unless that has been done; refuses unless the others are a majority of all without it. */
@@ -66,12 +90,17 @@ async function takeOut(access: Access, old: number, say: (text: string) => void)
   const { members } = await listMembers(access);
   const voters = members.filter((member) => !member.learner);
   const rest = voters.filter((member) => member.id !== old);
-  const views = await askMembers({ ...access, endpoints: rest.flatMap((member) => member.clientAddresses.slice(0, 1)) });
+  const views = await askMembers({
+    ...access,
+    endpoints: rest.flatMap((member) => member.clientAddresses.slice(0, 1)),
+  });
   const alive = views.filter((view) => view.status !== undefined && view.status.leaderId !== 0);
   const needed = Math.floor(voters.length / 2) + 1;
   if (alive.length < needed) {
-    throw new UserError(`the other members have no quorum: ${alive.length} of ${rest.length} answer and know a leader, ${needed} are needed. Nothing was changed. `
-      + 'Start them first; if they are gone for good: navarch cluster recover');
+    throw new UserError(
+      `the other members have no quorum: ${alive.length} of ${rest.length} answer and know a leader, ${needed} are needed. Nothing was changed. ` +
+        'Start them first; if they are gone for good: navarch cluster recover',
+    );
   }
   if (!members.some((member) => member.id === old)) return;
   say('the others have a quorum; removing the old identity');
@@ -81,7 +110,9 @@ async function takeOut(access: Access, old: number, say: (text: string) => void)
 /** The id that the Raft directory was made for; undefined: there is none, or it cannot be told. */
 async function diskIdentity(dataDir: string): Promise<number | undefined> {
   try {
-    const { nodeId } = JSON.parse(await readFile(join(dataDir, 'raft', 'identity.json'), 'utf8')) as { nodeId?: number };
+    const { nodeId } = JSON.parse(await readFile(join(dataDir, 'raft', 'identity.json'), 'utf8')) as {
+      nodeId?: number;
+    };
     return nodeId;
   } catch {
     return undefined;

@@ -20,7 +20,8 @@ async function ownerOf(dataDir: string): Promise<ProcessId | undefined> {
 /** Throws UserError while another process runs from the directory. */
 export async function requireStopped(dataDir: string): Promise<void> {
   const owner = await ownerOf(dataDir);
-  if (owner !== undefined) throw new UserError(`${dataDir} is in use by another process, the member ${owner.pid}; stop it first`);
+  if (owner !== undefined)
+    throw new UserError(`${dataDir} is in use by another process, the member ${owner.pid}; stop it first`);
 }
 
 /** Notes that this process works here. LevelDB's lock is what keeps two apart; this tells others before they try. */

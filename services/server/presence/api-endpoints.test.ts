@@ -15,14 +15,27 @@ function setUp() {
   const service = new FakeObjectService({ clock, random: seededRandom(1), withoutStatus: ['endpointslices'] });
   const client = clientOf(service);
   const warnings: string[] = [];
-  const logger = { ...silentLogger, warn: (fields: object) => void warnings.push(String((fields as { error?: unknown }).error)) };
-  const endpoints = new ApiEndpoints({ client, member: undefined, presence: { servers: () => [] }, name: 'm1', host: '192.0.2.1', port: 6443, clock, logger });
+  const logger = {
+    ...silentLogger,
+    warn: (fields: object) => void warnings.push(String((fields as { error?: unknown }).error)),
+  };
+  const endpoints = new ApiEndpoints({
+    client,
+    member: undefined,
+    presence: { servers: () => [] },
+    name: 'm1',
+    host: '192.0.2.1',
+    port: 6443,
+    clock,
+    logger,
+  });
   return { clock, service, client, warnings, endpoints };
 }
 
 it('a server names its own address, and a refusal of it is said once, and again when it changes', async () => {
   const { clock, service, client, warnings, endpoints } = setUp();
-  const refuse = (why: string, times: number) => service.failNext('create', 'endpointslices', apiErrors.forbidden(endpointSlices, 'kubernetes-m1', why), times);
+  const refuse = (why: string, times: number) =>
+    service.failNext('create', 'endpointslices', apiErrors.forbidden(endpointSlices, 'kubernetes-m1', why), times);
   refuse('the address is a loopback address', 3);
   await endpoints.start();
   await clock.advance(2 * LOOK_MS);

@@ -1,6 +1,7 @@
 /**
- * The endpoints of the Service `kubernetes`: each server keeps an EndpointSlice that names its own REST address. The member that
- * leads the store takes away those of servers that are gone; where the store is elsewhere, every server does.
+ * The endpoints of the Service `kubernetes`: each server keeps an EndpointSlice that names its own REST address. The
+ * member that leads the store takes away those of servers that are gone; where the store is elsewhere, every server
+ * does.
  */
 import { endpointSlices } from '../../../apimachinery/gen/resources.js';
 import type { EndpointSlice } from '../../../apimachinery/gen/types.js';
@@ -67,11 +68,18 @@ export class ApiEndpoints implements Service {
     this.#refusal = '';
   }
 
-  /** Until there is a leader, and while others write, attempts fail as a matter of course. A refusal lasts: it is said once, and when it changes. */
+  /**
+   * Until there is a leader, and while others write, attempts fail as a matter of course. A refusal lasts: it is said
+   * once, and when it changes.
+   */
   #report(error: unknown): void {
     const { logger } = this.#options;
     const refusal = isRefusal(error) ? String(error) : '';
-    if (refusal !== '' && refusal !== this.#refusal) logger.warn({ error: refusal }, 'the endpoints of the API are refused: the Service "kubernetes" may lead nowhere; trying again');
+    if (refusal !== '' && refusal !== this.#refusal)
+      logger.warn(
+        { error: refusal },
+        'the endpoints of the API are refused: the Service "kubernetes" may lead nowhere; trying again',
+      );
     else logger.debug({ error: String(error) }, 'the endpoints of the API could not be written; trying again');
     if (refusal !== '') this.#refusal = refusal;
   }
@@ -80,7 +88,8 @@ export class ApiEndpoints implements Service {
     const { client, name, host, port } = this.#options;
     const wanted: EndpointSlice = {
       metadata: {
-        name: sliceName(name), namespace: NAMESPACE,
+        name: sliceName(name),
+        namespace: NAMESPACE,
         labels: { [SERVICE_NAME_LABEL]: SERVICE, [SLICE_MANAGER_LABEL]: MANAGED_BY, 'navarch.dev/member': name },
       },
       addressType: 'IPv4',
@@ -105,7 +114,11 @@ export class ApiEndpoints implements Service {
       this.#misses.clear();
       return;
     }
-    const { items } = await client.list(endpointSlices, { namespace: NAMESPACE, labelSelector: `${SERVICE_NAME_LABEL}=${SERVICE}`, resourceVersion: '0' });
+    const { items } = await client.list(endpointSlices, {
+      namespace: NAMESPACE,
+      labelSelector: `${SERVICE_NAME_LABEL}=${SERVICE}`,
+      resourceVersion: '0',
+    });
     for (const slice of items) {
       const owner = slice.metadata?.labels?.['navarch.dev/member'];
       if (owner === undefined || owner === name || alive.has(owner)) {
@@ -115,20 +128,27 @@ export class ApiEndpoints implements Service {
       const misses = (this.#misses.get(owner) ?? 0) + 1;
       this.#misses.set(owner, misses);
       if (misses < MISSES_MAX) continue;
-      await client.delete(endpointSlices, { namespace: NAMESPACE, name: slice.metadata?.name ?? '' }).catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
-      });
+      await client
+        .delete(endpointSlices, { namespace: NAMESPACE, name: slice.metadata?.name ?? '' })
+        .catch((error: unknown) => {
+          if (!isApiError(error, 'NotFound')) throw error;
+        });
     }
   }
   /** As far as this server can judge; undefined when it is another's business. */
   async #alive(): Promise<ReadonlySet<string> | undefined> {
     const { member, presence } = this.#options;
-    const others = presence.servers().filter((server) => server.alive).map((server) => server.name);
+    const others = presence
+      .servers()
+      .filter((server) => server.alive)
+      .map((server) => server.name);
     if (member === undefined) return new Set(others);
     const { role, membership, progress, id } = await member.raftStatus();
     if (role !== 'leader') return undefined;
     const peers = new Set(membership.peers.map((peer) => peer.name));
-    const heard = membership.peers.filter((peer) => peer.id === id || progress[peer.id]?.active === true).map((peer) => peer.name);
+    const heard = membership.peers
+      .filter((peer) => peer.id === id || progress[peer.id]?.active === true)
+      .map((peer) => peer.name);
     // Raft knows its own sooner than their leases do.
     return new Set([...heard, ...others.filter((server) => !peers.has(server))]);
   }

@@ -1,6 +1,6 @@
 /**
- * The gRPC addresses of all servers, as workers are told them: from the store's membership, where this server holds a member of it, and
- * from the leases of those that are alive. Looked at now and then.
+ * The gRPC addresses of all servers, as workers are told them: from the store's membership, where this server holds a
+ * member of it, and from the leases of those that are alive. Looked at now and then.
  */
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { Service } from '../../../platform/service.js';
@@ -58,10 +58,16 @@ export class MemberDirectory implements Directory, Service {
     // A member that is stopping answers no more; what was known stays.
     const members = member === undefined ? [] : await member.members().catch(() => undefined);
     if (members === undefined) return;
-    const endpoints = [...new Set([
-      hostPort(address.host, address.grpcPort), ...members.flatMap((peer) => peer.clientAddresses.slice(0, 1)),
-      ...presence.servers().filter((server) => server.alive && server.grpcAddress !== '').map((server) => server.grpcAddress),
-    ])].toSorted();
+    const endpoints = [
+      ...new Set([
+        hostPort(address.host, address.grpcPort),
+        ...members.flatMap((peer) => peer.clientAddresses.slice(0, 1)),
+        ...presence
+          .servers()
+          .filter((server) => server.alive && server.grpcAddress !== '')
+          .map((server) => server.grpcAddress),
+      ]),
+    ].toSorted();
     if (endpoints.join() === this.#endpoints.join()) return;
     this.#endpoints = endpoints;
     for (const listener of this.#listeners) listener();

@@ -12,10 +12,22 @@ const RENEWAL_MS = 2_000;
 function setUp() {
   const clock = new VirtualClock();
   const client = clientOf(new FakeObjectService({ clock, random: seededRandom(1), withoutStatus: ['leases'] }));
-  const server = (name: string, saysGoodbye = true) => new Presence({
-    client, name, identity: `${name}_${clock.monotonic()}`, grpcAddress: `${name}:2379`, renewal_ms: RENEWAL_MS, saysGoodbye, clock, logger: silentLogger,
-  });
-  const seen = (presence: Presence) => presence.servers().map(({ name, grpcAddress, alive }) => `${name} ${grpcAddress} ${alive ? 'alive' : 'silent'}`).toSorted();
+  const server = (name: string, saysGoodbye = true) =>
+    new Presence({
+      client,
+      name,
+      identity: `${name}_${clock.monotonic()}`,
+      grpcAddress: `${name}:2379`,
+      renewal_ms: RENEWAL_MS,
+      saysGoodbye,
+      clock,
+      logger: silentLogger,
+    });
+  const seen = (presence: Presence) =>
+    presence
+      .servers()
+      .map(({ name, grpcAddress, alive }) => `${name} ${grpcAddress} ${alive ? 'alive' : 'silent'}`)
+      .toSorted();
   return { clock, client, server, seen };
 }
 

@@ -1,6 +1,7 @@
 /**
- * Which servers there are and which of them are alive: each keeps a Lease of its own in kube-system, with its addresses, and watches
- * everybody's. For those that hold no store there is no other way; members know each other by Raft too, and renew theirs seldom.
+ * Which servers there are and which of them are alive: each keeps a Lease of its own in kube-system, with its
+ * addresses, and watches everybody's. For those that hold no store there is no other way; members know each other by
+ * Raft too, and renew theirs seldom.
  */
 import { leases } from '../../../apimachinery/gen/resources.js';
 import type { Lease } from '../../../apimachinery/gen/types.js';
@@ -66,7 +67,11 @@ export class Presence implements Service {
     const now_ms = this.#options.clock.monotonic();
     return [...this.#observed.values()].map((observation) => {
       const { metadata } = observation.lease;
-      return { name: metadata?.labels?.[SERVER_LABEL] ?? '', grpcAddress: metadata?.annotations?.[GRPC_ANNOTATION] ?? '', alive: silence(observation, now_ms) < 1 };
+      return {
+        name: metadata?.labels?.[SERVER_LABEL] ?? '',
+        grpcAddress: metadata?.annotations?.[GRPC_ANNOTATION] ?? '',
+        alive: silence(observation, now_ms) < 1,
+      };
     });
   }
 
@@ -78,7 +83,10 @@ export class Presence implements Service {
     const { clock, renewal_ms } = this.#options;
     // Not awaited: a store that cannot be written now must not hold up the rest.
     this.#work(() => this.#renew());
-    this.#timers = [clock.every(renewal_ms, () => this.#work(() => this.#renew())), clock.every(LOOK_MS, () => this.#work(() => this.#look()))];
+    this.#timers = [
+      clock.every(renewal_ms, () => this.#work(() => this.#renew())),
+      clock.every(LOOK_MS, () => this.#work(() => this.#look())),
+    ];
     return Promise.resolve();
   }
 
@@ -91,13 +99,18 @@ export class Presence implements Service {
     const { client, name, saysGoodbye } = this.#options;
     if (!saysGoodbye) return;
     await this.#working;
-    await client.delete(leases, { namespace: NAMESPACE, name: leaseName(name) }, { signal: AbortSignal.timeout(GOODBYE_MS) }).catch(() => undefined);
+    await client
+      .delete(leases, { namespace: NAMESPACE, name: leaseName(name) }, { signal: AbortSignal.timeout(GOODBYE_MS) })
+      .catch(() => undefined);
   }
 
   /** One thing after the other; what fails is tried again at the next tick. */
   #work(task: () => Promise<void>): void {
     this.#working = this.#working.then(task).catch((error: unknown) => {
-      this.#options.logger.debug({ error: String(error) }, 'the leases of the servers could not be read or written; trying again');
+      this.#options.logger.debug(
+        { error: String(error) },
+        'the leases of the servers could not be read or written; trying again',
+      );
     });
   }
 
@@ -105,20 +118,28 @@ export class Presence implements Service {
     const { client, name, identity, grpcAddress, renewal_ms, clock, logger } = this.#options;
     const { signal } = this.#abort;
     const now = toMicroTime(clock.now());
-    const stored = await client.get(leases, { namespace: NAMESPACE, name: leaseName(name) }, { signal }).catch((error: unknown) => {
-      if (isApiError(error, 'NotFound')) return undefined;
-      throw error;
-    });
+    const stored = await client
+      .get(leases, { namespace: NAMESPACE, name: leaseName(name) }, { signal })
+      .catch((error: unknown) => {
+        if (isApiError(error, 'NotFound')) return undefined;
+        throw error;
+      });
     const holder = stored?.spec?.holderIdentity;
     const own = holder === identity;
-    if (stored !== undefined && !own && this.#held) logger.warn({ holder }, 'another server uses this one\'s name: give each its own --name');
+    if (stored !== undefined && !own && this.#held)
+      logger.warn({ holder }, "another server uses this one's name: give each its own --name");
     const wanted: Lease = {
       metadata: {
-        ...stored?.metadata, name: leaseName(name), namespace: NAMESPACE,
-        labels: { ...LABELS, [SERVER_LABEL]: name }, annotations: { [GRPC_ANNOTATION]: grpcAddress },
+        ...stored?.metadata,
+        name: leaseName(name),
+        namespace: NAMESPACE,
+        labels: { ...LABELS, [SERVER_LABEL]: name },
+        annotations: { [GRPC_ANNOTATION]: grpcAddress },
       },
       spec: {
-        holderIdentity: identity, leaseDurationSeconds: Math.ceil((renewal_ms * RENEWALS_IN_LEASE) / 1000), renewTime: now,
+        holderIdentity: identity,
+        leaseDurationSeconds: Math.ceil((renewal_ms * RENEWALS_IN_LEASE) / 1000),
+        renewTime: now,
         acquireTime: own ? (stored?.spec?.acquireTime ?? now) : now,
       },
     };
@@ -133,7 +154,12 @@ export class Presence implements Service {
   async #look(): Promise<void> {
     const { client, clock, name } = this.#options;
     const { signal } = this.#abort;
-    const { items } = await client.list(leases, { namespace: NAMESPACE, labelSelector: `${IDENTITY_LABEL}=${LABELS[IDENTITY_LABEL]}`, resourceVersion: '0', signal });
+    const { items } = await client.list(leases, {
+      namespace: NAMESPACE,
+      labelSelector: `${IDENTITY_LABEL}=${LABELS[IDENTITY_LABEL]}`,
+      resourceVersion: '0',
+      signal,
+    });
     const now_ms = clock.monotonic();
     const names = new Set(items.map((lease) => lease.metadata?.name ?? ''));
     for (const gone of [...this.#observed.keys()].filter((one) => !names.has(one))) this.#observed.delete(gone);

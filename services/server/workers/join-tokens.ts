@@ -1,5 +1,11 @@
 /** Which tokens let a host join as a worker: bootstrap tokens of the group for nodes, each as often as it says. */
-import { BOOTSTRAP_TOKEN_NAMESPACE, NODE_JOINERS_GROUP, parseTokenText, spendUse, tokenSecretName } from '../../../apimachinery/bootstrap-token.js';
+import {
+  BOOTSTRAP_TOKEN_NAMESPACE,
+  NODE_JOINERS_GROUP,
+  parseTokenText,
+  spendUse,
+  tokenSecretName,
+} from '../../../apimachinery/bootstrap-token.js';
 import { secrets } from '../../../apimachinery/gen/resources.js';
 import type { Secret } from '../../../apimachinery/gen/types.js';
 import { isApiError } from '../../../apimachinery/status.js';
@@ -44,7 +50,9 @@ export class BootstrapJoinTokens implements JoinTokens {
     if (shown === undefined) return undefined;
     const secret = await this.#read(tokenSecretName(shown.id));
     const token = judgeToken(secret, text, this.#clock.now());
-    return secret === undefined || token === undefined || !token.extraGroups.includes(NODE_JOINERS_GROUP) ? undefined : { secret, uses: token.uses };
+    return secret === undefined || token === undefined || !token.extraGroups.includes(NODE_JOINERS_GROUP)
+      ? undefined
+      : { secret, uses: token.uses };
   }
 
   async #read(name: string): Promise<Secret | undefined> {

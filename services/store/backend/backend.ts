@@ -1,4 +1,7 @@
-/** What the etcd front needs beyond the Store interface. The in-memory store and the member give it; every request is etcd's. */
+/**
+ * What the etcd front needs beyond the Store interface. The in-memory store and the member give it; every request is
+ * etcd's.
+ */
 import type { EncodedRange, EncodedTxn } from '../mvcc/encoded-kvs.js';
 import type { Alarm } from '../mvcc/alarms.js';
 import type { HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';

@@ -1,8 +1,9 @@
 /**
- * When leases end. Every replica keeps the time of every lease by its own monotonic clock, from the commands it applies;
- * only the leader acts on it, and what it proposes carries its term. A new leader gives each lease its full time again:
- * the TTL is a minimum. So the leader may renew a lease in its memory alone, as long as nothing in the log, or on its way there,
- * would let this or the next leader end it earlier: neither its end, nor a checkpoint since it was last renewed through the log.
+ * When leases end. Every replica keeps the time of every lease by its own monotonic clock, from the commands it
+ * applies; only the leader acts on it, and what it proposes carries its term. A new leader gives each lease its full
+ * time again: the TTL is a minimum. So the leader may renew a lease in its memory alone, as long as nothing in the log,
+ * or on its way there, would let this or the next leader end it earlier: neither its end, nor a checkpoint since it was
+ * last renewed through the log.
  */
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { Lease, LeaseListener, Leases } from '../mvcc/leases.js';
@@ -11,7 +12,10 @@ import type { EndedLease } from '../mvcc/operations.js';
 export interface LeaseExpiryOptions {
   readonly clock: Clock;
   readonly leases: Leases;
-  /** Proposes the end of leases, of each unless it is renewed once more before that. A rejection means: try again at the next look. */
+  /**
+   * Proposes the end of leases, of each unless it is renewed once more before that. A rejection means: try again at the
+   * next look.
+   */
   readonly expire: (ended: readonly EndedLease[]) => Promise<unknown>;
   /** How many may end by one proposal. Absent: one. */
   readonly expireMax?: () => number;
@@ -28,7 +32,10 @@ export class LeaseExpiry implements LeaseListener {
   #leases: Leases;
   readonly #deadlines = new Map<bigint, number>();
   readonly #ending = new Set<bigint>();
-  /** Of which an end or a checkpoint was proposed in this leadership: it may come to pass, whatever was heard of it, until a renewal in the log has passed it. */
+  /**
+   * Of which an end or a checkpoint was proposed in this leadership: it may come to pass, whatever was heard of it,
+   * until a renewal in the log has passed it.
+   */
   readonly #doomed = new Set<bigint>();
   #timer: Timer | undefined;
   #looked_ms = 0;
@@ -66,8 +73,8 @@ export class LeaseExpiry implements LeaseListener {
   }
 
   /**
-   * Gives a lease its whole time again, here alone. Only for a leader that was confirmed to be one since it was asked. Undefined: it must
-   * be renewed through the log.
+   * Gives a lease its whole time again, here alone. Only for a leader that was confirmed to be one since it was asked.
+   * Undefined: it must be renewed through the log.
    */
   renew(lease: Lease): number | undefined {
     if (!this.isLeading || this.#doomed.has(lease.id) || lease.remaining_s < lease.ttl_s) return undefined;
@@ -124,9 +131,12 @@ export class LeaseExpiry implements LeaseListener {
     }
     const ended = ids.map((id) => ({ id, renewals: this.#leases.get(id)?.renewals ?? 0 }));
     // Whatever came of it: if a lease is still there when its time is over, it is tried again.
-    void this.#options.expire(ended).catch(() => undefined).then(() => {
-      for (const id of ids) this.#ending.delete(id);
-    });
+    void this.#options
+      .expire(ended)
+      .catch(() => undefined)
+      .then(() => {
+        for (const id of ids) this.#ending.delete(id);
+      });
   }
 
   #checkpoint(now_ms: number): void {

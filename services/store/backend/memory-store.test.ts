@@ -46,7 +46,10 @@ describe('MemoryStore', () => {
     };
     await expect(drain()).rejects.toMatchObject({ code: 'overflow' });
     expect(seen.length).toBeLessThan(200);
-    for await (const batch of store.watch({ key: bytes('k'), startRevision: (last + 1) as Revision }, { signal: controller.signal })) {
+    for await (const batch of store.watch(
+      { key: bytes('k'), startRevision: (last + 1) as Revision },
+      { signal: controller.signal },
+    )) {
       for (const event of batch.events) if (event.kind === 'put') seen.push(event.kv.value.toString());
       if (seen.length >= 200) controller.abort();
     }

@@ -12,9 +12,26 @@ import { closedError, revisionOf } from '../errors.js';
 import { LeaseExpiry } from './lease-expiry.js';
 import type { Alarm } from '../mvcc/alarms.js';
 import { KvState } from '../mvcc/kv-state.js';
-import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
+import type {
+  Command,
+  CommandResult,
+  HashResult,
+  KvPut,
+  KvRange,
+  KvTxn,
+  KvTxnResult,
+  LeaseInfo,
+} from '../mvcc/operations.js';
 import { StoreError } from '../store.js';
-import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
+import type {
+  RangeResult,
+  Revision,
+  StoreCallOptions,
+  StoreStatus,
+  TxnRequest,
+  TxnResult,
+  WatchBatch,
+} from '../store.js';
 import { newLeaseId } from '../lease-id.js';
 import { WatchHub } from '../watch/hub.js';
 import { iterateWatch } from '../watch/iterate.js';
@@ -87,7 +104,10 @@ export class MemoryStore implements KvBackend {
   async put(put: KvPut, options?: StoreCallOptions): Promise<PutResult> {
     this.#check(options);
     const result = this.#apply({ kind: 'put', put });
-    return { revision: result.kind === 'put' ? result.revision : this.revision, prevKv: result.kind === 'put' ? result.prevKv : undefined };
+    return {
+      revision: result.kind === 'put' ? result.revision : this.revision,
+      prevKv: result.kind === 'put' ? result.prevKv : undefined,
+    };
   }
 
   async alarms(options?: StoreCallOptions): Promise<readonly Alarm[]> {
@@ -118,7 +138,10 @@ export class MemoryStore implements KvBackend {
     return this.#hub.watch(request, sink);
   }
 
-  async leaseGrant(request: { readonly id?: bigint; readonly ttl_s: number }, options?: StoreCallOptions): Promise<{ id: bigint; ttl_s: number }> {
+  async leaseGrant(
+    request: { readonly id?: bigint; readonly ttl_s: number },
+    options?: StoreCallOptions,
+  ): Promise<{ id: bigint; ttl_s: number }> {
     this.#check(options);
     const id = request.id === undefined || request.id === 0n ? newLeaseId(this.#random) : request.id;
     return this.#applyLease({ kind: 'lease-grant', id, ttl_s: Math.max(0, Math.ceil(request.ttl_s)) });

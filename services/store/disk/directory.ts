@@ -7,8 +7,8 @@ import type { DiskFolder, KeyValueDisk } from '../../../platform/disk/disk.js';
 const CURRENT = 'CURRENT';
 const NAME = /^state-(\d+)$/;
 /**
- * Rows come in the order of revisions, so LevelDB has little to merge and a small buffer serves. Files are mapped while they are
- * open, two MiB each: all of them would make the whole state resident after a start.
+ * Rows come in the order of revisions, so LevelDB has little to merge and a small buffer serves. Files are mapped while
+ * they are open, two MiB each: all of them would make the whole state resident after a start.
  */
 const TUNING = { writeBuffer_bytes: 4 * 1024 * 1024, cache_bytes: 8 * 1024 * 1024, openFiles_max: 128 };
 
@@ -23,7 +23,10 @@ export class StateDirectory {
     this.#last = last;
   }
 
-  /** Opens or makes the directory. What else lies in it may be another process's, until the current state is locked: see `tidy`. */
+  /**
+   * Opens or makes the directory. What else lies in it may be another process's, until the current state is locked: see
+   * `tidy`.
+   */
   static async open(folder: DiskFolder): Promise<StateDirectory> {
     const current = await readCurrent(folder);
     const names = (await folder.list()).filter((name) => NAME.test(name));
@@ -69,6 +72,7 @@ const numberOf = (name: string) => Number(NAME.exec(name)?.[1] ?? 0);
 
 async function readCurrent(folder: DiskFolder): Promise<string | undefined> {
   const name = (await folder.readText(CURRENT))?.trim();
-  if (name !== undefined && !NAME.test(name)) throw new Error(`${folder.path}/${CURRENT} names no state: ${JSON.stringify(name)}`);
+  if (name !== undefined && !NAME.test(name))
+    throw new Error(`${folder.path}/${CURRENT} names no state: ${JSON.stringify(name)}`);
   return name;
 }

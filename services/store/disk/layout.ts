@@ -1,6 +1,6 @@
 /**
- * What lies where in the state's LevelDB. One key for the facts about the whole (applied index, revisions, membership), one
- * for each lease, one for each version of a key, in order of revisions. Each value starts with its own checksum.
+ * What lies where in the state's LevelDB. One key for the facts about the whole (applied index, revisions, membership),
+ * one for each lease, one for each version of a key, in order of revisions. Each value starts with its own checksum.
  */
 import type { LogIndex, Membership, Term } from '../../../raft/contract.js';
 import { ByteReader, ByteWriter } from '../bytes.js';
@@ -41,7 +41,10 @@ export function recordKey(main: number, sub: number): Buffer {
   return key;
 }
 
-export const recordPlace = (key: Buffer): { main: number; sub: number } => ({ main: key.readUIntBE(1, 6), sub: key.readUInt32BE(7) });
+export const recordPlace = (key: Buffer): { main: number; sub: number } => ({
+  main: key.readUIntBE(1, 6),
+  sub: key.readUInt32BE(7),
+});
 
 export function leaseKey(id: bigint): Buffer {
   const key = Buffer.allocUnsafe(9);
@@ -69,12 +72,17 @@ const membershipTexts = new WeakMap<Membership, string>();
 
 function membershipText(membership: Membership): string {
   let text = membershipTexts.get(membership);
-  if (text === undefined) membershipTexts.set(membership, text = JSON.stringify(membership));
+  if (text === undefined) membershipTexts.set(membership, (text = JSON.stringify(membership)));
   return text;
 }
 
 export function encodeMeta(meta: Meta): Buffer {
-  const writer = new ByteWriter().varint(SCHEMA_VERSION).varint(meta.index).varint(meta.term).varint(meta.revision).varint(meta.compactRevision);
+  const writer = new ByteWriter()
+    .varint(SCHEMA_VERSION)
+    .varint(meta.index)
+    .varint(meta.term)
+    .varint(meta.revision)
+    .varint(meta.compactRevision);
   writer.u32(meta.digests.records).u32(meta.digests.leases);
   writer.text(membershipText(meta.membership));
   for (const alarm of meta.alarms) writeAlarm(writer, alarm);
@@ -82,10 +90,13 @@ export function encodeMeta(meta: Meta): Buffer {
 }
 
 export function decodeMeta(data: Uint8Array): Meta {
-  const reader = new ByteReader(unsealed(data, 'the state\'s head'));
+  const reader = new ByteReader(unsealed(data, "the state's head"));
   const version = reader.varint();
   if (version !== SCHEMA_VERSION) {
-    throw new StoreError('unsupported', `the state on disk has version ${version}, this program reads ${SCHEMA_VERSION}: use the program that wrote it`);
+    throw new StoreError(
+      'unsupported',
+      `the state on disk has version ${version}, this program reads ${SCHEMA_VERSION}: use the program that wrote it`,
+    );
   }
   const head = {
     index: reader.varint() as LogIndex,

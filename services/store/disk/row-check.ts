@@ -1,6 +1,6 @@
 /**
- * Checks a state row by row, as it passes by: every row against its own checksum, all of them against the digests in the
- * head. So neither does a member send a state that its disk has spoiled, nor take one in (PAR, FAST 2018).
+ * Checks a state row by row, as it passes by: every row against its own checksum, all of them against the digests in
+ * the head. So neither does a member send a state that its disk has spoiled, nor take one in (PAR, FAST 2018).
  */
 import { digestOf } from '../mvcc/mvcc.js';
 import { decodeRecord } from '../mvcc/record.js';
@@ -31,8 +31,15 @@ export class RowCheck {
   /** Throws unless what passed by was a whole state. */
   finish(): Meta {
     const meta = this.#meta;
-    if (meta === undefined || meta.digests.records !== this.#records >>> 0 || meta.digests.leases !== this.#leases >>> 0) {
-      throw new StoreError('corrupt', 'the state is not whole: something that was written is missing, or something that was removed is back; repair this member from its peers');
+    if (
+      meta === undefined ||
+      meta.digests.records !== this.#records >>> 0 ||
+      meta.digests.leases !== this.#leases >>> 0
+    ) {
+      throw new StoreError(
+        'corrupt',
+        'the state is not whole: something that was written is missing, or something that was removed is back; repair this member from its peers',
+      );
     }
     return meta;
   }

@@ -23,7 +23,12 @@ export async function openView(disk: KeyValueDisk): Promise<DiskSnapshot & { rea
     await snapshot.close();
     throw new StoreError('invalid', 'there is no state to take a snapshot of yet');
   }
-  return { meta: decodeMeta(data), get: (key) => snapshot.get(key), pages: (range) => snapshot.pages(range), close: () => snapshot.close() };
+  return {
+    meta: decodeMeta(data),
+    get: (key) => snapshot.get(key),
+    pages: (range) => snapshot.pages(range),
+    close: () => snapshot.close(),
+  };
 }
 
 /** The same as a stream. */
@@ -99,7 +104,8 @@ export class StateRows {
     const rows = tryVarint(reader);
     if (rows === undefined || reader.remaining < 4) return undefined;
     const checksum = reader.u32();
-    if (rows !== this.#rows || checksum !== this.#checksum >>> 0) throw new StoreError('corrupt', 'the snapshot does not match its checksum');
+    if (rows !== this.#rows || checksum !== this.#checksum >>> 0)
+      throw new StoreError('corrupt', 'the snapshot does not match its checksum');
     this.#isComplete = true;
     return reader.offset;
   }
@@ -117,7 +123,12 @@ export class StateReceiver implements SnapshotWriter {
   readonly #check = new RowCheck();
   #open = true;
 
-  constructor(options: { meta: SnapshotMeta; disk: StateDisk; adopt: () => Promise<void>; discard: () => Promise<void> }) {
+  constructor(options: {
+    meta: SnapshotMeta;
+    disk: StateDisk;
+    adopt: () => Promise<void>;
+    discard: () => Promise<void>;
+  }) {
     this.#meta = options.meta;
     this.#disk = options.disk;
     this.#adopt = options.adopt;
@@ -134,7 +145,8 @@ export class StateReceiver implements SnapshotWriter {
   }
 
   async commit(): Promise<void> {
-    if (!this.#rows.isComplete || this.#rows.rest_bytes > 0) throw new StoreError('corrupt', 'the snapshot ends before its last row');
+    if (!this.#rows.isComplete || this.#rows.rest_bytes > 0)
+      throw new StoreError('corrupt', 'the snapshot ends before its last row');
     const meta = this.#check.finish();
     if (meta.index !== this.#meta.index || meta.term !== this.#meta.term) {
       throw new StoreError('corrupt', `the snapshot holds index ${meta.index}, announced was ${this.#meta.index}`);

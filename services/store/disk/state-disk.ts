@@ -1,4 +1,6 @@
-/** The state on a key-value disk: written in durable atomic batches, read back record by record, loaded whole at start. */
+/**
+ * The state on a key-value disk: written in durable atomic batches, read back record by record, loaded whole at start.
+ */
 import type { DiskOperation, KeyValueDisk } from '../../../platform/disk/disk.js';
 import type { Clock } from '../../../platform/clock.js';
 import { Turns } from '../../../platform/slices.js';
@@ -9,7 +11,18 @@ import type { RecordChanges } from '../mvcc/mvcc.js';
 import type { Record, RecordSource } from '../mvcc/record.js';
 import { StoreError } from '../store.js';
 import {
-  decodeLease, decodeMeta, encodeLease, encodeMeta, leaseChecksum, leaseIdOf, leaseKey, LEASES, META_KEY, recordKey, recordPlace, RECORDS,
+  decodeLease,
+  decodeMeta,
+  encodeLease,
+  encodeMeta,
+  leaseChecksum,
+  leaseIdOf,
+  leaseKey,
+  LEASES,
+  META_KEY,
+  recordKey,
+  recordPlace,
+  RECORDS,
 } from './layout.js';
 import type { Meta } from './layout.js';
 
@@ -63,7 +76,15 @@ export class StateDisk implements RecordSource {
     }
     const digests = { records: mvcc.digest, leases: leases.digest };
     const { index, term, membership } = applied;
-    const meta = { index, term, membership, revision: mvcc.revision, compactRevision: mvcc.compactRevision, digests, alarms: alarms.all };
+    const meta = {
+      index,
+      term,
+      membership,
+      revision: mvcc.revision,
+      compactRevision: mvcc.compactRevision,
+      digests,
+      alarms: alarms.all,
+    };
     facts.push({ type: 'put', key: META_KEY, value: encodeMeta(meta) });
     return { meta, records, facts };
   }
@@ -76,7 +97,10 @@ export class StateDisk implements RecordSource {
   /** Reads and checks everything; values stay on disk. */
   async loadState(meta: Meta | undefined, { hotValues_bytes, slice_keys, clock }: LoadOptions): Promise<KvState> {
     const state = new KvState({
-      source: this, durable: true, ...(hotValues_bytes === undefined ? {} : { hotValues_bytes }), ...(slice_keys === undefined ? {} : { slice_keys }),
+      source: this,
+      durable: true,
+      ...(hotValues_bytes === undefined ? {} : { hotValues_bytes }),
+      ...(slice_keys === undefined ? {} : { slice_keys }),
     });
     if (meta === undefined) return state;
     state.mvcc.restoreRevisions(meta.revision, meta.compactRevision);
@@ -96,14 +120,19 @@ export class StateDisk implements RecordSource {
     }
     const { records, leases } = meta.digests;
     if (state.mvcc.digest !== records || state.leases.digest !== leases) {
-      throw new StoreError('corrupt', 'the state on disk is not whole: something that was written is missing, or something that was removed is back');
+      throw new StoreError(
+        'corrupt',
+        'the state on disk is not whole: something that was written is missing, or something that was removed is back',
+      );
     }
     if (state.leases.size > 0) {
       const visit = (record: Record) => {
         if (record.lease !== 0n) state.leases.get(record.lease)?.keys.add(record.key);
         return true;
       };
-      await new Turns({ clock, turn_ms: LIMITS.turn_ms }).do(state.mvcc.scan('', undefined, { revision: meta.revision, visit }));
+      await new Turns({ clock, turn_ms: LIMITS.turn_ms }).do(
+        state.mvcc.scan('', undefined, { revision: meta.revision, visit }),
+      );
     }
     return state;
   }
@@ -112,7 +141,6 @@ export class StateDisk implements RecordSource {
     return this.disk.close();
   }
 }
-
 
 /** One after the other: there may be a million of them, and the disk takes them in turns with other work. */
 function* operationsOf({ records: { added, removed }, facts }: Checkpoint): Generator<DiskOperation, void, undefined> {

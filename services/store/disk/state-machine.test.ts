@@ -15,15 +15,30 @@ import { openSnapshot } from './snapshot.js';
 import { KvStateMachine } from './state-machine.js';
 
 const bytes = (text: string) => Buffer.from(text);
-const put = (key: string, value: string, lease = 0n): Command => ({ kind: 'put', put: { kind: 'put', key: bytes(key), value: bytes(value), lease } });
-const membership = { index: 0, voters: [1 as NodeId], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false, peers: [] } as unknown as Membership;
+const put = (key: string, value: string, lease = 0n): Command => ({
+  kind: 'put',
+  put: { kind: 'put', key: bytes(key), value: bytes(value), lease },
+});
+const membership = {
+  index: 0,
+  voters: [1 as NodeId],
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+  autoLeave: false,
+  peers: [],
+} as unknown as Membership;
 
 let root: string;
 beforeEach(async () => void (root = await mkdtemp(join(tmpdir(), 'store-'))));
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 const open = (name = 'a', hotValues_bytes?: number) =>
-  KvStateMachine.open({ directory: join(root, name), clock: systemClock, ...(hotValues_bytes === undefined ? {} : { hotValues_bytes }) });
+  KvStateMachine.open({
+    directory: join(root, name),
+    clock: systemClock,
+    ...(hotValues_bytes === undefined ? {} : { hotValues_bytes }),
+  });
 
 /** As much of a disk as a snapshot needs. */
 const diskOf = (level: Level<Buffer, Buffer>): KeyValueDisk => {
@@ -46,14 +61,19 @@ class Feed {
   }
 }
 
-const valueOf = (machine: KvStateMachine, key: string) => machine.state.range({ key: bytes(key) }).kvs[0]?.value.toString();
+const valueOf = (machine: KvStateMachine, key: string) =>
+  machine.state.range({ key: bytes(key) }).kvs[0]?.value.toString();
 const scrubbed = () => new Promise((resolve) => setTimeout(resolve, 20));
 
 describe('restart', () => {
   it('stands exactly at the last durable index, and is the same again after replay', async () => {
     const feed = new Feed();
     let machine = await open();
-    machine.apply([feed.entry({ kind: 'lease-grant', id: 9n, ttl_s: 60 }), feed.entry(put('a', '1', 9n)), feed.entry(put('b', '2'))]);
+    machine.apply([
+      feed.entry({ kind: 'lease-grant', id: 9n, ttl_s: 60 }),
+      feed.entry(put('a', '1', 9n)),
+      feed.entry(put('b', '2')),
+    ]);
     await machine.persist(3 as LogIndex, membership);
     machine.apply([feed.entry(put('a', 'lost', 9n)), feed.entry({ kind: 'compact', revision: 3 })]);
     const hash = machine.state.hash(0);
@@ -72,7 +92,10 @@ describe('restart', () => {
     const machine = await open();
     // As of a snapshot that the first one is receiving.
     await mkdir(join(root, 'a', 'state-2'));
-    await expect(open()).rejects.toMatchObject({ code: 'invalid', message: expect.stringContaining('in use by another process') as string });
+    await expect(open()).rejects.toMatchObject({
+      code: 'invalid',
+      message: expect.stringContaining('in use by another process') as string,
+    });
     expect(await readdir(join(root, 'a'))).toContain('state-2');
     await machine.close();
     await (await open()).close();
@@ -93,7 +116,9 @@ describe('restart', () => {
     const feed = new Feed();
     let machine = await open();
     for (const value of ['1', '2', '3']) machine.apply([feed.entry(put('a', value))]);
-    machine.apply([feed.entry({ kind: 'txn', txn: { compare: [], failure: [], success: [{ kind: 'delete', key: bytes('a') }] } })]);
+    machine.apply([
+      feed.entry({ kind: 'txn', txn: { compare: [], failure: [], success: [{ kind: 'delete', key: bytes('a') }] } }),
+    ]);
     await machine.persist(4 as LogIndex, membership);
     machine.apply([feed.entry(put('b', '1')), feed.entry({ kind: 'compact', revision: 6 })]);
     await machine.persist(6 as LogIndex, membership);
@@ -105,7 +130,10 @@ describe('restart', () => {
     machine.apply([feed.entry(put('c', '1'))]);
     await machine.persist(7 as LogIndex, membership);
     await machine.close();
-    const level = new Level<Buffer, Buffer>(join(root, 'a', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+    const level = new Level<Buffer, Buffer>(join(root, 'a', 'state-1'), {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+    });
     const rows = (await level.keys().all()).filter((key) => key[0] === 0x72);
     expect(rows.map((key) => key.readUIntBE(1, 6))).toEqual([6, 7]);
     await level.close();
@@ -117,7 +145,10 @@ describe('restart', () => {
     machine.apply([feed.entry(put('a', '1')), feed.entry(put('b', '2'))]);
     await machine.persist(2 as LogIndex, membership);
     await machine.close();
-    const level = new Level<Buffer, Buffer>(join(root, 'a', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+    const level = new Level<Buffer, Buffer>(join(root, 'a', 'state-1'), {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+    });
     const row = (await level.get(recordKey(3, 0))) as Buffer;
     row[row.length - 1] = (row.at(-1) ?? 0) ^ 1;
     await level.put(recordKey(3, 0), row);
@@ -125,19 +156,30 @@ describe('restart', () => {
     await expect(open()).rejects.toMatchObject({ code: 'corrupt', message: expect.stringContaining('3.0') as string });
   });
 
-  // A disk that acknowledges a sync it did not do (google/leveldb #193 had the same effect): later batches are there, this one is not.
+  // A disk that acknowledges a sync it did not do (google/leveldb #193 had the same effect): later batches are there,
+  // this one is not.
   it.each([
     ['a record is missing', (level: Level<Buffer, Buffer>) => level.del(recordKey(2, 0))],
-    ['a removed record is back', async (level: Level<Buffer, Buffer>) => level.put(recordKey(9, 0), (await level.get(recordKey(3, 0))) as Buffer)],
+    [
+      'a removed record is back',
+      async (level: Level<Buffer, Buffer>) => level.put(recordKey(9, 0), (await level.get(recordKey(3, 0))) as Buffer),
+    ],
     ['a lease is missing', (level: Level<Buffer, Buffer>) => level.del(leaseKey(7n))],
   ])('refuses a state in which %s', async (_, damage) => {
     const feed = new Feed();
     const machine = await open();
-    machine.apply([feed.entry(put('a', '1')), feed.entry(put('b', '2')), feed.entry({ kind: 'lease-grant', id: 7n, ttl_s: 60 })]);
+    machine.apply([
+      feed.entry(put('a', '1')),
+      feed.entry(put('b', '2')),
+      feed.entry({ kind: 'lease-grant', id: 7n, ttl_s: 60 }),
+    ]);
     await machine.persist(3 as LogIndex, membership);
     await machine.close();
     await (await open()).close();
-    const level = new Level<Buffer, Buffer>(join(root, 'a', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+    const level = new Level<Buffer, Buffer>(join(root, 'a', 'state-1'), {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+    });
     await damage(level);
     await level.close();
     await expect(open()).rejects.toMatchObject({ code: 'corrupt' });
@@ -156,7 +198,10 @@ describe('restart', () => {
     const damaged = await readFile(table);
     damaged.fill(0xa5, damaged.length >> 2, damaged.length >> 1);
     await writeFile(table, damaged);
-    await expect(open()).rejects.toMatchObject({ code: 'corrupt', message: expect.stringMatching(/state-1 cannot be read .*navarch member repair/) as string });
+    await expect(open()).rejects.toMatchObject({
+      code: 'corrupt',
+      message: expect.stringMatching(/state-1 cannot be read .*navarch member repair/) as string,
+    });
   });
 });
 
@@ -186,7 +231,10 @@ describe('snapshots', () => {
     machine.apply([feed.entry(put('a', '1')), feed.entry(put('b', '2'))]);
     await machine.persist(2 as LogIndex, membership);
     await machine.close();
-    const level = new Level<Buffer, Buffer>(join(root, 'a', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+    const level = new Level<Buffer, Buffer>(join(root, 'a', 'state-1'), {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+    });
     await level.open();
     const row = (await level.get(recordKey(3, 0))) as Buffer;
     // Of all its rows, but with one bit turned: what a reader of the disk would send on.
@@ -213,11 +261,20 @@ describe('snapshots', () => {
   it('carries the state over, in chunks cut anywhere, and watches go on', async () => {
     const feed = new Feed();
     const [from, to] = [await open('a'), await open('b')];
-    from.apply([feed.entry({ kind: 'lease-grant', id: 5n, ttl_s: 60 }), feed.entry(put('a', '1', 5n)), feed.entry(put('b', '2'))]);
+    from.apply([
+      feed.entry({ kind: 'lease-grant', id: 5n, ttl_s: 60 }),
+      feed.entry(put('a', '1', 5n)),
+      feed.entry(put('b', '2')),
+    ]);
     to.apply(feed.log);
     await to.persist(3 as LogIndex, membership);
     const batches: WatchBatch[] = [];
-    to.hub.watch({ key: bytes('a') }, { onBatch: (batch) => void batches.push(batch), onEnd: () => expect.fail('the watch ended') }).grant(10);
+    to.hub
+      .watch(
+        { key: bytes('a') },
+        { onBatch: (batch) => void batches.push(batch), onEnd: () => expect.fail('the watch ended') },
+      )
+      .grant(10);
     for (let i = 0; i < 50; i++) from.apply([feed.entry(put('a', `x${i}`, 5n))]);
     await from.persist(53 as LogIndex, membership);
     await copy(from, to, 7);
@@ -284,7 +341,12 @@ describe('snapshots', () => {
     const feed = new Feed();
     const [from, to] = [await open('a'), await open('b')];
     const ended: string[] = [];
-    to.hub.watch({ key: bytes('a'), startRevision: 2 as Revision }, { onBatch: () => expect.fail('nothing to deliver'), onEnd: (e) => void ended.push(e.code) }).grant(1);
+    to.hub
+      .watch(
+        { key: bytes('a'), startRevision: 2 as Revision },
+        { onBatch: () => expect.fail('nothing to deliver'), onEnd: (e) => void ended.push(e.code) },
+      )
+      .grant(1);
     for (const value of ['1', '2', '3']) from.apply([feed.entry(put('a', value))]);
     from.apply([feed.entry({ kind: 'compact', revision: 4 })]);
     await from.persist(4 as LogIndex, membership);

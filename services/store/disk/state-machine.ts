@@ -1,6 +1,6 @@
 /**
- * The store's state machine as raft/ wants it: applies committed commands to the state, tells the watches, and keeps the
- * state on disk. Nothing here decides anything: what commands mean is `mvcc/`'s, when to write is the driver's.
+ * The store's state machine as raft/ wants it: applies committed commands to the state, tells the watches, and keeps
+ * the state on disk. Nothing here decides anything: what commands mean is `mvcc/`'s, when to write is the driver's.
  */
 import { assert } from '../../../platform/assert.js';
 import type { Clock } from '../../../platform/clock.js';
@@ -9,7 +9,14 @@ import type { Slices } from '../../../platform/slices.js';
 import type { DiskFolder, DiskSnapshot } from '../../../platform/disk/disk.js';
 import { systemFolder } from '../../../platform/disk/system-disk.js';
 import type {
-  CommittedEntry, LogIndex, Membership, SnapshotMeta, SnapshotReader, SnapshotWriter, StateMachine, Term,
+  CommittedEntry,
+  LogIndex,
+  Membership,
+  SnapshotMeta,
+  SnapshotReader,
+  SnapshotWriter,
+  StateMachine,
+  Term,
 } from '../../../raft/contract.js';
 import { isHash } from '../mvcc/commands.js';
 import type { KvState } from '../mvcc/kv-state.js';
@@ -59,7 +66,15 @@ export class KvStateMachine implements StateMachine {
   /** Writes and the switch to a snapshot follow one another. */
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(options: KvStateMachineOptions, parts: { directory: StateDirectory; disk: StateDisk; state: KvState; applied: { index: LogIndex; term: Term; membership: Membership | undefined } }) {
+  private constructor(
+    options: KvStateMachineOptions,
+    parts: {
+      directory: StateDirectory;
+      disk: StateDisk;
+      state: KvState;
+      applied: { index: LogIndex; term: Term; membership: Membership | undefined };
+    },
+  ) {
     this.#options = options;
     this.#directory = parts.directory;
     this.#disk = parts.disk;
@@ -79,7 +94,11 @@ export class KvStateMachine implements StateMachine {
       await directory.tidy();
       const meta = await disk.meta();
       const state = await disk.loadState(meta, options);
-      const applied = { index: meta?.index ?? (0 as LogIndex), term: meta?.term ?? (0 as Term), membership: meta?.membership };
+      const applied = {
+        index: meta?.index ?? (0 as LogIndex),
+        term: meta?.term ?? (0 as Term),
+        membership: meta?.membership,
+      };
       return new KvStateMachine(options, { directory, disk, state, applied });
     } catch (error) {
       await disk.close();
@@ -108,13 +127,23 @@ export class KvStateMachine implements StateMachine {
     return finish(this.applySlices(entries, () => true));
   }
 
-  *applySlices(entries: readonly CommittedEntry[], isAwaited: (entry: CommittedEntry) => boolean): Slices<readonly unknown[]> {
+  *applySlices(
+    entries: readonly CommittedEntry[],
+    isAwaited: (entry: CommittedEntry) => boolean,
+  ): Slices<readonly unknown[]> {
     const results: unknown[] = [];
     this.#isApplying = true;
     for (const entry of entries) {
       const { index, term, data } = entry;
       assert(index === this.#applied.index + 1, `entry ${index} does not follow ${this.#applied.index}`);
-      results.push(data.length === 0 ? undefined : yield* this.#state.runBytes(data, { term, form: isAwaited(entry) ? (this.#options.packs === true ? 'packed' : 'whole') : 'none' }));
+      results.push(
+        data.length === 0
+          ? undefined
+          : yield* this.#state.runBytes(data, {
+              term,
+              form: isAwaited(entry) ? (this.#options.packs === true ? 'packed' : 'whole') : 'none',
+            }),
+      );
       this.#applied = { index, term };
       this.#options.onEntry?.(entry, results.at(-1));
       if (data.length > 0 && isHash(data)) this.onHash?.(data, term);
@@ -127,13 +156,17 @@ export class KvStateMachine implements StateMachine {
 
   /** Resolves when no command is half applied: reads of versions need not wait for that, those of leases do. */
   async settled(): Promise<void> {
-    while (this.#isApplying && !this.#closed) await new Promise<void>((resolve) => this.#options.clock.immediate(resolve));
+    while (this.#isApplying && !this.#closed)
+      await new Promise<void>((resolve) => this.#options.clock.immediate(resolve));
   }
 
   persist(applied: LogIndex, membership: Membership): Promise<void> {
     // A cluster is founded as if by a snapshot of nothing, in the first term (raft/driver/recovery.ts).
     if (this.#applied.index === 0) this.#applied = { index: applied, term: FOUNDING_TERM };
-    assert(applied === this.#applied.index, `index ${applied} is to be made durable, ${this.#applied.index} is applied`);
+    assert(
+      applied === this.#applied.index,
+      `index ${applied} is to be made durable, ${this.#applied.index} is applied`,
+    );
     // Taken now, so that it holds what `applied` says and nothing newer, however long the disk is busy.
     const { state } = this;
     const { term } = this.#applied;
@@ -171,7 +204,8 @@ export class KvStateMachine implements StateMachine {
     const name = this.#directory.next();
     const disk = new StateDisk(await this.#directory.openDisk(name));
     return new StateReceiver({
-      meta, disk,
+      meta,
+      disk,
       adopt: () => this.#exclusive(() => this.#adopt(disk, name)),
       discard: () => this.#directory.remove(name),
     });
@@ -224,6 +258,7 @@ const REMEDY = 'rebuild this member from its peers with `navarch member repair`;
 /** What is damaged is never used, and whoever reads the message is told what to do. */
 function refuse(error: unknown): never {
   if (error instanceof DiskError && error.code === 'in-use') throw new StoreError('invalid', error.message);
-  if (error instanceof DiskError || (error instanceof StoreError && error.code === 'corrupt')) throw new StoreError('corrupt', `${error.message}: ${REMEDY}`);
+  if (error instanceof DiskError || (error instanceof StoreError && error.code === 'corrupt'))
+    throw new StoreError('corrupt', `${error.message}: ${REMEDY}`);
   throw error;
 }

@@ -10,6 +10,18 @@ export interface EtcdIdentity {
 export type EtcdOperation =
   | { readonly kind: 'read' | 'write'; readonly key: Uint8Array; readonly rangeEnd: Uint8Array }
   /** `use`: of requests that touch nothing, such as an empty transaction: whether the caller has any business here. */
-  | { readonly kind: 'use' | 'lease-grant' | 'lease-revoke' | 'lease-keep-alive' | 'lease-read' | 'compact' | 'status' | 'maintain' | 'members-read' | 'members-write' };
+  | {
+      readonly kind:
+        | 'use'
+        | 'lease-grant'
+        | 'lease-revoke'
+        | 'lease-keep-alive'
+        | 'lease-read'
+        | 'compact'
+        | 'status'
+        | 'maintain'
+        | 'members-read'
+        | 'members-write';
+    };
 
 export type EtcdAuthorizer = (identity: EtcdIdentity | undefined, operation: EtcdOperation) => boolean;

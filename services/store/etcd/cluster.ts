@@ -23,7 +23,8 @@ export function clusterService(context: EtcdContext): ClusterServer {
     return { header: context.header(), members: await members() };
   };
   const askLeader = async (raft: RaftStatus, wanted: { readonly kind: 'remove' | 'promote'; readonly id: NodeId }) => {
-    if (context.member?.askLeader === undefined) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: not leader');
+    if (context.member?.askLeader === undefined)
+      throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: not leader');
     await context.member.askLeader(raft, wanted);
     await membersUntil(wanted);
     return { header: context.header(), members: await members() };
@@ -34,12 +35,18 @@ export function clusterService(context: EtcdContext): ClusterServer {
     const { membership } = (await context.member?.raftStatus()) ?? { membership: undefined };
     if (membership === undefined) return;
     const isDone = kind === 'remove' ? !membership.peers.some((one) => one.id === id) : membership.voters.includes(id);
-    if (!isDone) throw new EtcdError(status.UNAVAILABLE, 'etcdserver: the leader has changed the members, this member has not heard of it yet');
+    if (!isDone)
+      throw new EtcdError(
+        status.UNAVAILABLE,
+        'etcdserver: the leader has changed the members, this member has not heard of it yet',
+      );
   };
   return {
     memberAdd: context.unary((_request, identity) => {
       context.require(identity, { kind: 'members-write' });
-      throw unimplemented('members are not added by URL: on the new host run `navarch server --join <member>:2379` with the token that `navarch token --member` prints on a member');
+      throw unimplemented(
+        'members are not added by URL: on the new host run `navarch server --join <member>:2379` with the token that `navarch token --member` prints on a member',
+      );
     }),
     memberRemove: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'members-write' });
@@ -47,24 +54,33 @@ export function clusterService(context: EtcdContext): ClusterServer {
       const raft = await context.member?.raftStatus();
       // Only the leader knows who is alive, and so whether the others could go on.
       if (raft !== undefined && raft.role !== 'leader') return askLeader(raft, { kind: 'remove', id });
-      if (raft !== undefined && !canLose(raft, id)) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: re-configuration failed due to not enough started members');
+      if (raft !== undefined && !canLose(raft, id))
+        throw new EtcdError(
+          status.FAILED_PRECONDITION,
+          'etcdserver: re-configuration failed due to not enough started members',
+        );
       return change({ kind: 'remove', id });
     }),
     memberUpdate: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'members-write' });
       const found = await peer(request.ID);
       const [, peerAddress] = PEER_URL.exec(request.peerURLs[0] ?? '') ?? [];
-      if (peerAddress === undefined) throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: given member URLs are invalid');
+      if (peerAddress === undefined)
+        throw new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: given member URLs are invalid');
       return change({ kind: 'update', peer: { ...found, peerAddress } });
     }),
     memberPromote: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'members-write' });
       const { id } = await peer(request.ID);
       const raft = await context.member?.raftStatus();
-      if (raft?.membership.voters.includes(id) === true) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: can only promote a learner member');
+      if (raft?.membership.voters.includes(id) === true)
+        throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: can only promote a learner member');
       if (raft !== undefined && raft.role !== 'leader') return askLeader(raft, { kind: 'promote', id });
       if (raft !== undefined && (raft.progress[id]?.match ?? 0) < raft.commitIndex * IN_SYNC) {
-        throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: can only promote a learner member which is in sync with leader');
+        throw new EtcdError(
+          status.FAILED_PRECONDITION,
+          'etcdserver: can only promote a learner member which is in sync with leader',
+        );
       }
       return change({ kind: 'promote', id });
     }),
@@ -101,4 +117,5 @@ function toMember(peer: PeerInfo, learner: boolean, scheme: string): Member {
 }
 
 /** A member's id as etcd's clients give it; undefined when no member can have it. */
-export const nodeIdOf = (id: bigint): NodeId | undefined => (id > 0n && id <= BigInt(Number.MAX_SAFE_INTEGER) ? (Number(id) as NodeId) : undefined);
+export const nodeIdOf = (id: bigint): NodeId | undefined =>
+  id > 0n && id <= BigInt(Number.MAX_SAFE_INTEGER) ? (Number(id) as NodeId) : undefined;

@@ -39,10 +39,22 @@ export class EtcdContext {
   readonly #authorize: EtcdAuthorizer;
   readonly #clock: Clock;
   /** By connection: to parse a certificate takes longer than to serve a put. */
-  readonly #identities = new WeakMap<object, { readonly identity: EtcdIdentity | undefined; readonly until_ms: number }>();
+  readonly #identities = new WeakMap<
+    object,
+    { readonly identity: EtcdIdentity | undefined; readonly until_ms: number }
+  >();
   #header: ResponseHeader = { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0 };
 
-  constructor(options: { backend: KvBackend; member: EtcdMember | undefined; authorize: EtcdAuthorizer; progressInterval_ms: number; scheme: string; txnOps_max?: number; clock?: Clock; onWork?: (work: string) => void }) {
+  constructor(options: {
+    backend: KvBackend;
+    member: EtcdMember | undefined;
+    authorize: EtcdAuthorizer;
+    progressInterval_ms: number;
+    scheme: string;
+    txnOps_max?: number;
+    clock?: Clock;
+    onWork?: (work: string) => void;
+  }) {
     this.backend = options.backend;
     this.member = options.member;
     this.progressInterval_ms = options.progressInterval_ms;
@@ -80,20 +92,26 @@ export class EtcdContext {
     return this.#authorize(identity, operation);
   }
 
-  /** Throws etcd's refusal unless the identity may do all of it. A request that does nothing is not answered to everybody either. */
+  /**
+   * Throws etcd's refusal unless the identity may do all of it. A request that does nothing is not answered to
+   * everybody either.
+   */
   require(identity: EtcdIdentity | undefined, ...operations: readonly EtcdOperation[]): void {
     for (const operation of operations.length === 0 ? [USE] : operations) {
-      if (!this.#authorize(identity, operation)) throw new EtcdError(status.PERMISSION_DENIED, 'etcdserver: permission denied');
+      if (!this.#authorize(identity, operation))
+        throw new EtcdError(status.PERMISSION_DENIED, 'etcdserver: permission denied');
     }
   }
 
   /** A unary handler whose answer may be long. */
   long<Q>(handle: (request: Q, identity: EtcdIdentity | undefined) => Promise<Answer>): handleUnaryCall<Q, Answer> {
     return (call, callback) => {
-      handle(call.request, this.identityOf(call)).then((answer) => {
-        this.onWork(`${call.getPath()}: answer`);
-        return sendAnswer(call, answer, callback, { clock: this.#clock });
-      }).catch((error: unknown) => callback(toEtcdError(error)));
+      handle(call.request, this.identityOf(call))
+        .then((answer) => {
+          this.onWork(`${call.getPath()}: answer`);
+          return sendAnswer(call, answer, callback, { clock: this.#clock });
+        })
+        .catch((error: unknown) => callback(toEtcdError(error)));
     };
   }
 
@@ -107,15 +125,19 @@ export class EtcdContext {
         callback(toEtcdError(error));
         return;
       }
-      if (answer instanceof Promise) answer.then((value) => callback(null, value), (error: unknown) => callback(toEtcdError(error)));
+      if (answer instanceof Promise)
+        answer.then(
+          (value) => callback(null, value),
+          (error: unknown) => callback(toEtcdError(error)),
+        );
       else callback(null, answer);
     };
   }
 }
 
 /**
- * The HTTP/2 session that a call came in on: its certificate cannot change. gRPC does not offer it; where its insides look
- * different, the certificate is read for each call.
+ * The HTTP/2 session that a call came in on: its certificate cannot change. gRPC does not offer it; where its insides
+ * look different, the certificate is read for each call.
  */
 function sessionOf(call: Call): object | undefined {
   const { session } = (call as { call?: { stream?: { session?: unknown } } }).call?.stream ?? {};
@@ -128,7 +150,11 @@ function readIdentity(call: Call): { readonly identity: EtcdIdentity | undefined
   const certificate = call.getAuthContext().sslPeerCertificate;
   const subject = certificate?.subject as { CN?: string | string[]; O?: string | string[] } | undefined;
   if (certificate === undefined || subject === undefined) return { identity: undefined, until_ms: Infinity };
-  return { identity: { name: list(subject.CN)[0] ?? '', roles: list(subject.O) }, until_ms: Date.parse(certificate.valid_to) };
+  return {
+    identity: { name: list(subject.CN)[0] ?? '', roles: list(subject.O) },
+    until_ms: Date.parse(certificate.valid_to),
+  };
 }
 
-const list = (value: string | string[] | undefined): string[] => (value === undefined ? [] : Array.isArray(value) ? value : [value]);
+const list = (value: string | string[] | undefined): string[] =>
+  value === undefined ? [] : Array.isArray(value) ? value : [value];

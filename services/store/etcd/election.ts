@@ -1,6 +1,11 @@
 /** v3electionpb.Election. */
 import { status } from '@grpc/grpc-js';
-import type { ElectionServer, LeaderKey, LeaderRequest, LeaderResponse } from '../../../proto/gen/etcd/v3electionpb/election.js';
+import type {
+  ElectionServer,
+  LeaderKey,
+  LeaderRequest,
+  LeaderResponse,
+} from '../../../proto/gen/etcd/v3electionpb/election.js';
 import { revisionOf } from '../errors.js';
 import type { Revision } from '../store.js';
 import { EtcdError, failStream } from './errors.js';
@@ -31,8 +36,14 @@ export function electionService(context: EtcdContext): ElectionServer {
           await leave(backend, place);
           throw error;
         }
-        return { header: context.header(place.storeRevision), leader: { name, key: place.key, rev: BigInt(place.revision), lease } };
-      })().then((answer) => callback(null, answer), (error: unknown) => callback(toQueueError(error)));
+        return {
+          header: context.header(place.storeRevision),
+          leader: { name, key: place.key, rev: BigInt(place.revision), lease },
+        };
+      })().then(
+        (answer) => callback(null, answer),
+        (error: unknown) => callback(toQueueError(error)),
+      );
     },
 
     proclaim: context.unary(async ({ leader, value }, identity) => {
@@ -77,7 +88,11 @@ export function electionService(context: EtcdContext): ElectionServer {
           return revision;
         };
         const start = (await tell()) + 1;
-        for await (const _ of backend.watch({ ...range(name), startRevision: revisionOf(start) }, { signal: aborter.signal })) await tell();
+        for await (const _ of backend.watch(
+          { ...range(name), startRevision: revisionOf(start) },
+          { signal: aborter.signal },
+        ))
+          await tell();
         call.end();
       })().catch((error: unknown) => failStream(call, error));
     },

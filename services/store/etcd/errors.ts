@@ -44,7 +44,10 @@ export function toEtcdError(error: unknown): EtcdError {
   return new EtcdError(status.INTERNAL, error instanceof Error ? error.message : String(error));
 }
 
-/** Ends a stream with a refusal. gRPC sends a status for an error that is emitted; a stream that is destroyed leaves its client waiting. */
+/**
+ * Ends a stream with a refusal. gRPC sends a status for an error that is emitted; a stream that is destroyed leaves its
+ * client waiting.
+ */
 export function failStream(call: { emit(event: 'error', error: Error): unknown }, error: unknown): void {
   call.emit('error', toEtcdError(error));
 }

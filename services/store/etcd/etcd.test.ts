@@ -2,8 +2,21 @@ import { ChannelCredentials, Metadata, Server, ServerCredentials, status } from 
 import type { CallOptions, ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
-  AuthClient, ClusterClient, Compare_CompareResult, Compare_CompareTarget, CompactionRequest, DeleteRangeRequest, KVClient, LeaseClient, MaintenanceClient,
-  PutRequest, PutResponse, RangeRequest, TxnRequest, WatchClient, WatchCreateRequest,
+  AuthClient,
+  ClusterClient,
+  Compare_CompareResult,
+  Compare_CompareTarget,
+  CompactionRequest,
+  DeleteRangeRequest,
+  KVClient,
+  LeaseClient,
+  MaintenanceClient,
+  PutRequest,
+  PutResponse,
+  RangeRequest,
+  TxnRequest,
+  WatchClient,
+  WatchCreateRequest,
 } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { WatchResponse } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { ElectionClient } from '../../../proto/gen/etcd/v3electionpb/election.js';
@@ -26,11 +39,17 @@ let forbidden: (operation: EtcdOperation) => boolean = () => false;
 beforeAll(async () => {
   store = new MemoryStore();
   server = new Server();
-  for (const { definition, implementation } of etcdServices({ backend: store, tls: false, authorize: (_, operation) => !forbidden(operation) })) {
+  for (const { definition, implementation } of etcdServices({
+    backend: store,
+    tls: false,
+    authorize: (_, operation) => !forbidden(operation),
+  })) {
     server.addService(definition, implementation);
   }
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
   });
   address = `127.0.0.1:${port}`;
 });
@@ -40,13 +59,24 @@ afterAll(async () => {
   await store.close();
 });
 
-type Unary<Q, R> = (request: Q, metadata: Metadata, options: Partial<CallOptions>, callback: (error: ServiceError | null, response: R) => void) => unknown;
+type Unary<Q, R> = (
+  request: Q,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, response: R) => void,
+) => unknown;
 function ask<Q, R>(client: object, method: Unary<Q, R>, request: Q): Promise<R> {
-  return new Promise((resolve, reject) => method.call(client, request, new Metadata(), {}, (error, response) => (error === null ? resolve(response) : reject(error))));
+  return new Promise((resolve, reject) =>
+    method.call(client, request, new Metadata(), {}, (error, response) =>
+      error === null ? resolve(response) : reject(error),
+    ),
+  );
 }
 
-const open = <C>(Client: new (address: string, credentials: ChannelCredentials) => C): C => new Client(address, ChannelCredentials.createInsecure());
-const put = (key: string, value: string, more: Partial<PutRequest> = {}) => PutRequest.fromPartial({ key: bytes(key), value: bytes(value), ...more });
+const open = <C>(Client: new (address: string, credentials: ChannelCredentials) => C): C =>
+  new Client(address, ChannelCredentials.createInsecure());
+const put = (key: string, value: string, more: Partial<PutRequest> = {}) =>
+  PutRequest.fromPartial({ key: bytes(key), value: bytes(value), ...more });
 
 describe('KV', () => {
   it('refuses with the codes and texts that clients match on', async () => {
@@ -54,20 +84,57 @@ describe('KV', () => {
     const { header } = await ask(kv, kv.put, put('err/a', '1'));
     await ask(kv, kv.put, put('err/a', '2'));
     await ask(kv, kv.compact, CompactionRequest.fromPartial({ revision: (header?.revision ?? 0) + 1 }));
-    const refused = (promise: Promise<unknown>) => promise.then(() => 'ok', (error: ServiceError) => [error.code, error.details]);
-    const range = (more: Partial<RangeRequest>) => ask(kv, kv.range, RangeRequest.fromPartial({ key: bytes('err/a'), ...more }));
-    expect(await refused(range({ revision: BigInt(header?.revision ?? 0) }))).toEqual([status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision has been compacted']);
-    expect(await refused(range({ revision: 2n ** 50n }))).toEqual([status.OUT_OF_RANGE, 'etcdserver: mvcc: required revision is a future revision']);
-    expect(await refused(range({ key: Buffer.alloc(0) }))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: key is not provided']);
-    expect(await refused(range({ sortTarget: 9 as never }))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: invalid sort option']);
-    expect(await refused(ask(kv, kv.put, put('err/b', '1', { lease: 99n })))).toEqual([status.NOT_FOUND, 'etcdserver: requested lease not found']);
-    expect(await refused(ask(kv, kv.put, put('err/b', '1', { ignoreValue: true })))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: value is provided']);
-    const twice = TxnRequest.fromPartial({ success: [1, 2].map(() => ({ request: { $case: 'requestPut', value: put('err/c', '1') } }) as const) });
-    expect(await refused(ask(kv, kv.txn, twice))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: duplicate key given in txn request']);
-    expect(await refused(ask(kv, kv.txn, TxnRequest.fromPartial({ success: [{}] })))).toEqual([status.INVALID_ARGUMENT, 'etcdserver: key not found']);
+    const refused = (promise: Promise<unknown>) =>
+      promise.then(
+        () => 'ok',
+        (error: ServiceError) => [error.code, error.details],
+      );
+    const range = (more: Partial<RangeRequest>) =>
+      ask(kv, kv.range, RangeRequest.fromPartial({ key: bytes('err/a'), ...more }));
+    expect(await refused(range({ revision: BigInt(header?.revision ?? 0) }))).toEqual([
+      status.OUT_OF_RANGE,
+      'etcdserver: mvcc: required revision has been compacted',
+    ]);
+    expect(await refused(range({ revision: 2n ** 50n }))).toEqual([
+      status.OUT_OF_RANGE,
+      'etcdserver: mvcc: required revision is a future revision',
+    ]);
+    expect(await refused(range({ key: Buffer.alloc(0) }))).toEqual([
+      status.INVALID_ARGUMENT,
+      'etcdserver: key is not provided',
+    ]);
+    expect(await refused(range({ sortTarget: 9 as never }))).toEqual([
+      status.INVALID_ARGUMENT,
+      'etcdserver: invalid sort option',
+    ]);
+    expect(await refused(ask(kv, kv.put, put('err/b', '1', { lease: 99n })))).toEqual([
+      status.NOT_FOUND,
+      'etcdserver: requested lease not found',
+    ]);
+    expect(await refused(ask(kv, kv.put, put('err/b', '1', { ignoreValue: true })))).toEqual([
+      status.INVALID_ARGUMENT,
+      'etcdserver: value is provided',
+    ]);
+    const twice = TxnRequest.fromPartial({
+      success: [1, 2].map(() => ({ request: { $case: 'requestPut', value: put('err/c', '1') } }) as const),
+    });
+    expect(await refused(ask(kv, kv.txn, twice))).toEqual([
+      status.INVALID_ARGUMENT,
+      'etcdserver: duplicate key given in txn request',
+    ]);
+    expect(await refused(ask(kv, kv.txn, TxnRequest.fromPartial({ success: [{}] })))).toEqual([
+      status.INVALID_ARGUMENT,
+      'etcdserver: key not found',
+    ]);
     const lease = open(LeaseClient);
-    expect(await refused(ask(lease, lease.leaseRevoke, { ID: 99n }))).toEqual([status.NOT_FOUND, 'etcdserver: requested lease not found']);
-    expect(await refused(ask(lease, lease.leaseGrant, { ID: 1n, TTL: 10_000_000_000n }))).toEqual([status.OUT_OF_RANGE, 'etcdserver: too large lease TTL']);
+    expect(await refused(ask(lease, lease.leaseRevoke, { ID: 99n }))).toEqual([
+      status.NOT_FOUND,
+      'etcdserver: requested lease not found',
+    ]);
+    expect(await refused(ask(lease, lease.leaseGrant, { ID: 1n, TTL: 10_000_000_000n }))).toEqual([
+      status.OUT_OF_RANGE,
+      'etcdserver: too large lease TTL',
+    ]);
     const auth = open(AuthClient);
     expect((await refused(ask(auth, auth.authEnable, {})))[0]).toBe(status.UNIMPLEMENTED);
     for (const client of [kv, lease, auth]) client.close();
@@ -76,10 +143,22 @@ describe('KV', () => {
   it('answers nested transactions in their shape', async () => {
     const kv = open(KVClient);
     const inner = TxnRequest.fromPartial({
-      compare: [{ key: bytes('nest/a'), target: Compare_CompareTarget.VERSION, result: Compare_CompareResult.EQUAL, targetUnion: { $case: 'version', value: 0n } }],
+      compare: [
+        {
+          key: bytes('nest/a'),
+          target: Compare_CompareTarget.VERSION,
+          result: Compare_CompareResult.EQUAL,
+          targetUnion: { $case: 'version', value: 0n },
+        },
+      ],
       success: [{ request: { $case: 'requestPut', value: put('nest/a', '1') } }],
     });
-    const request = TxnRequest.fromPartial({ success: [{ request: { $case: 'requestTxn', value: inner } }, { request: { $case: 'requestRange', value: RangeRequest.fromPartial({ key: bytes('nest/a') }) } }] });
+    const request = TxnRequest.fromPartial({
+      success: [
+        { request: { $case: 'requestTxn', value: inner } },
+        { request: { $case: 'requestRange', value: RangeRequest.fromPartial({ key: bytes('nest/a') }) } },
+      ],
+    });
     const response = await ask(kv, kv.txn, request);
     const [first, second] = response.responses.map(({ response: one }) => one);
     expect(first?.$case === 'responseTxn' && first.value.succeeded).toBe(true);
@@ -94,28 +173,55 @@ describe('KV', () => {
     const nested = TxnRequest.fromPartial({ failure: [{ request: { $case: 'requestRange', value: secret } }] });
     const attempts = [
       TxnRequest.fromPartial({ success: [{ request: { $case: 'requestTxn', value: nested } }] }),
-      TxnRequest.fromPartial({ compare: [{ key: bytes('secret/a'), target: Compare_CompareTarget.VALUE, targetUnion: { $case: 'value', value: bytes('x') } }] }),
-      TxnRequest.fromPartial({ failure: [{ request: { $case: 'requestDeleteRange', value: DeleteRangeRequest.fromPartial({ key: bytes('secret/a') }) } }] }),
+      TxnRequest.fromPartial({
+        compare: [
+          {
+            key: bytes('secret/a'),
+            target: Compare_CompareTarget.VALUE,
+            targetUnion: { $case: 'value', value: bytes('x') },
+          },
+        ],
+      }),
+      TxnRequest.fromPartial({
+        failure: [
+          {
+            request: { $case: 'requestDeleteRange', value: DeleteRangeRequest.fromPartial({ key: bytes('secret/a') }) },
+          },
+        ],
+      }),
     ];
-    for (const attempt of attempts) await expect(ask(kv, kv.txn, attempt)).rejects.toMatchObject({ code: status.PERMISSION_DENIED, details: 'etcdserver: permission denied' });
+    for (const attempt of attempts)
+      await expect(ask(kv, kv.txn, attempt)).rejects.toMatchObject({
+        code: status.PERMISSION_DENIED,
+        details: 'etcdserver: permission denied',
+      });
     await expect(ask(kv, kv.range, secret)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
     forbidden = (operation) => operation.kind === 'read';
     await ask(kv, kv.put, put('open', '1'));
-    await expect(ask(kv, kv.put, put('open', '2', { prevKv: true }))).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    await expect(ask(kv, kv.put, put('open', '2', { prevKv: true }))).rejects.toMatchObject({
+      code: status.PERMISSION_DENIED,
+    });
     kv.close();
   });
 
   it('refuses nesting without end, and lives', async () => {
     const kv = open(KVClient);
     let nested = TxnRequest.fromPartial({});
-    for (let i = 0; i < 25; i++) nested = { compare: [], failure: [], success: [{ request: { $case: 'requestTxn', value: nested } }] };
+    for (let i = 0; i < 25; i++)
+      nested = { compare: [], failure: [], success: [{ request: { $case: 'requestTxn', value: nested } }] };
     await expect(ask(kv, kv.txn, nested)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
     await ask(kv, kv.put, put('alive', '1'));
     kv.close();
   });
 
   it('writes the answer to a put as the generated code would', () => {
-    for (const [clusterId, revision, raftTerm] of [[1n, 1, 1], [2n ** 64n - 1n, 127, 128], [7n, 128, 2], [7n, 2 ** 40, 2 ** 33], [7n, 5, 0]] as const) {
+    for (const [clusterId, revision, raftTerm] of [
+      [1n, 1, 1],
+      [2n ** 64n - 1n, 127, 128],
+      [7n, 128, 2],
+      [7n, 2 ** 40, 2 ** 33],
+      [7n, 5, 0],
+    ] as const) {
       const response = { header: { clusterId, memberId: 3n, revision, raftTerm }, prevKv: undefined };
       expect(PutResponse.decode(serializePutResponse(response))).toEqual(response);
       expect(serializePutResponse(response)).toEqual(Buffer.from(PutResponse.encode(response).finish()));
@@ -127,7 +233,9 @@ describe('KV', () => {
     for (let i = 0; i < 1200; i++) await store.put({ kind: 'put', key: bytes(`many/${i}`), value: bytes('x') });
     const parts: number[] = [];
     let count = 0;
-    for await (const { rangeResponse } of kv.rangeStream(RangeRequest.fromPartial({ key: bytes('many/'), rangeEnd: bytes('many0') }))) {
+    for await (const { rangeResponse } of kv.rangeStream(
+      RangeRequest.fromPartial({ key: bytes('many/'), rangeEnd: bytes('many0') }),
+    )) {
       parts.push(rangeResponse?.kvs.length ?? 0);
       count = rangeResponse?.count ?? 0;
     }
@@ -143,7 +251,8 @@ function openStream() {
   const answers = stream[Symbol.asyncIterator]() as AsyncIterator<WatchResponse>;
   stream.on('error', () => undefined);
   return {
-    create: (request: Partial<WatchCreateRequest>) => void stream.write({ requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial(request) } }),
+    create: (request: Partial<WatchCreateRequest>) =>
+      void stream.write({ requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial(request) } }),
     cancel: (watchId: bigint) => void stream.write({ requestUnion: { $case: 'cancelRequest', value: { watchId } } }),
     progress: () => void stream.write({ requestUnion: { $case: 'progressRequest', value: {} } }),
     async next(): Promise<WatchResponse> {
@@ -169,7 +278,10 @@ describe('Watch', () => {
     expect(created.map((r) => `${r.watchId} ${r.created}`).sort()).toEqual(['0 true', '7 true']);
     const { revision } = await change('w/a', '1');
     const both = [await stream.next(), await stream.next()];
-    expect(both.map((r) => `${r.watchId} ${r.events[0]?.kv?.value.toString()} ${r.header?.revision}`).sort()).toEqual([`0 1 ${revision}`, `7 1 ${revision}`]);
+    expect(both.map((r) => `${r.watchId} ${r.events[0]?.kv?.value.toString()} ${r.header?.revision}`).sort()).toEqual([
+      `0 1 ${revision}`,
+      `7 1 ${revision}`,
+    ]);
     stream.cancel(0n);
     expect(await stream.next()).toMatchObject({ watchId: 0n, canceled: true });
     await change('w/a', '2');
@@ -185,13 +297,26 @@ describe('Watch', () => {
     stream.create({ key: bytes('w/x'), watchId: 5n });
     expect(await stream.next()).toMatchObject({ watchId: 5n, created: true, canceled: false });
     stream.create({ key: bytes('w/x'), watchId: 5n });
-    expect(await stream.next()).toMatchObject({ created: true, canceled: true, cancelReason: 'mvcc: duplicate watch ID provided on the WatchStream' });
+    expect(await stream.next()).toMatchObject({
+      created: true,
+      canceled: true,
+      cancelReason: 'mvcc: duplicate watch ID provided on the WatchStream',
+    });
     stream.create({ key: bytes('w/x'), watchId: 6n, startRevision: BigInt(revision) });
     expect(await stream.next()).toMatchObject({ watchId: 6n, created: true });
-    expect(await stream.next()).toMatchObject({ watchId: 6n, canceled: true, compactRevision: revision + 2, cancelReason: 'etcdserver: mvcc: required revision has been compacted' });
+    expect(await stream.next()).toMatchObject({
+      watchId: 6n,
+      canceled: true,
+      compactRevision: revision + 2,
+      cancelReason: 'etcdserver: mvcc: required revision has been compacted',
+    });
     forbidden = (operation) => operation.kind === 'read';
     stream.create({ key: bytes('w/x') });
-    expect(await stream.next()).toMatchObject({ created: true, canceled: true, cancelReason: expect.stringContaining('permission denied') as string });
+    expect(await stream.next()).toMatchObject({
+      created: true,
+      canceled: true,
+      cancelReason: expect.stringContaining('permission denied') as string,
+    });
     stream.close();
   });
 
@@ -212,7 +337,11 @@ describe('Watch', () => {
   it('filters, and splits what is too large for a message when asked', async () => {
     const stream = openStream();
     const { revision } = await change('w/f1', '1');
-    await store.kvTxn({ compare: [], failure: [], success: [1, 2, 3].map((i) => ({ kind: 'put', key: bytes(`w/f${i}`), value: Buffer.alloc(600_000) })) });
+    await store.kvTxn({
+      compare: [],
+      failure: [],
+      success: [1, 2, 3].map((i) => ({ kind: 'put', key: bytes(`w/f${i}`), value: Buffer.alloc(600_000) })),
+    });
     stream.create({ key: bytes('w/f'), rangeEnd: bytes('w/g'), startRevision: BigInt(revision), fragment: true });
     await stream.next();
     const sizes: [number, boolean][] = [];
@@ -242,8 +371,12 @@ describe('the rest', () => {
     stream.write({ ID: 12345n });
     stream.end();
     const answers: [bigint, number][] = [];
-    for await (const answer of stream as AsyncIterable<{ ID: bigint; TTL: number }>) answers.push([answer.ID, answer.TTL]);
-    expect(answers).toEqual([[ID, TTL], [12345n, 0]]);
+    for await (const answer of stream as AsyncIterable<{ ID: bigint; TTL: number }>)
+      answers.push([answer.ID, answer.TTL]);
+    expect(answers).toEqual([
+      [ID, TTL],
+      [12345n, 0],
+    ]);
     const info = await ask(lease, lease.leaseTimeToLive, { ID, keys: true });
     expect([info.grantedTTL, info.keys.map(String)]).toEqual([30, ['l/a']]);
     expect((await ask(lease, lease.leaseTimeToLive, { ID: 4n, keys: false })).TTL).toBe(-1);
@@ -259,18 +392,29 @@ describe('the rest', () => {
     const hash = await ask(maintenance, maintenance.hashKv, { revision: 0n });
     expect(hash.hash).toBe((await store.hash(0)).hash);
     expect((await ask(cluster, cluster.memberList, { linearizable: true })).members).toEqual([]);
-    await expect(ask(cluster, cluster.memberAdd, { peerURLs: [], isLearner: false })).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
+    await expect(ask(cluster, cluster.memberAdd, { peerURLs: [], isLearner: false })).rejects.toMatchObject({
+      code: status.UNIMPLEMENTED,
+    });
     maintenance.close();
     cluster.close();
   });
 
   it('tells why a stream ends, rather than leave its client waiting', async () => {
-    const [kv, maintenance, election, lease] = [open(KVClient), open(MaintenanceClient), open(ElectionClient), open(LeaseClient)];
+    const [kv, maintenance, election, lease] = [
+      open(KVClient),
+      open(MaintenanceClient),
+      open(ElectionClient),
+      open(LeaseClient),
+    ];
     forbidden = (operation) => operation.kind !== 'maintain' && operation.kind !== 'use';
-    const endOf = (stream: { once(event: 'error', listener: (error: ServiceError) => void): unknown; resume(): unknown }) => new Promise<[number, string]>((resolve) => {
-      stream.once('error', ({ code, details }) => resolve([code, details]));
-      stream.resume();
-    });
+    const endOf = (stream: {
+      once(event: 'error', listener: (error: ServiceError) => void): unknown;
+      resume(): unknown;
+    }) =>
+      new Promise<[number, string]>((resolve) => {
+        stream.once('error', ({ code, details }) => resolve([code, details]));
+        stream.resume();
+      });
     const refused = [status.PERMISSION_DENIED, 'etcdserver: permission denied'];
     expect(await endOf(kv.rangeStream(RangeRequest.fromPartial({ key: bytes('a') })))).toEqual(refused);
     expect(await endOf(election.observe({ name: bytes('chair') }))).toEqual(refused);
@@ -312,7 +456,10 @@ describe('the rest', () => {
     await store.leaseRevoke(a.id);
     await next;
     expect((await ask(election, election.leader, { name })).kv?.value.toString()).toBe('b');
-    await expect(ask(election, election.proclaim, { leader, value: bytes('late') })).rejects.toMatchObject({ code: status.UNKNOWN, details: 'election: not leader' });
+    await expect(ask(election, election.proclaim, { leader, value: bytes('late') })).rejects.toMatchObject({
+      code: status.UNKNOWN,
+      details: 'election: not leader',
+    });
     election.close();
   });
 });
@@ -325,23 +472,35 @@ it('knows a client by its certificate, one by one on a shared server', async () 
     return identity?.roles.includes('admins') === true;
   };
   const secure = new Server();
-  for (const { definition, implementation } of etcdServices({ backend: store, tls: true, authorize })) secure.addService(definition, implementation);
+  for (const { definition, implementation } of etcdServices({ backend: store, tls: true, authorize }))
+    secure.addService(definition, implementation);
   const own = await authority.issue('server');
   const pem = (text: string | Buffer) => Buffer.from(text);
   const port = await new Promise<number>((resolve, reject) => {
-    const credentials = ServerCredentials.createSsl(pem(own.ca), [{ cert_chain: pem(own.cert), private_key: pem(own.key) }], true);
+    const credentials = ServerCredentials.createSsl(
+      pem(own.ca),
+      [{ cert_chain: pem(own.cert), private_key: pem(own.key) }],
+      true,
+    );
     secure.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)));
   });
   const connect = async (subject: string) => {
     const { ca, cert, key } = await authority.issue(subject);
-    return new KVClient(`localhost:${port}`, ChannelCredentials.createSsl(pem(ca), pem(key), pem(cert), { checkServerIdentity: () => undefined }), { 'grpc.use_local_subchannel_pool': 1 });
+    return new KVClient(
+      `localhost:${port}`,
+      ChannelCredentials.createSsl(pem(ca), pem(key), pem(cert), { checkServerIdentity: () => undefined }),
+      { 'grpc.use_local_subchannel_pool': 1 },
+    );
   };
   const [alice, bob] = [await connect('alice, O=admins, O=others'), await connect('bob, O=workers')];
   for (let i = 0; i < 2; i++) {
     await ask(alice, alice.put, put('tls', '1'));
     await expect(ask(bob, bob.put, put('tls', '2'))).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
   }
-  const [a, b] = [{ name: 'alice', roles: ['admins', 'others'] }, { name: 'bob', roles: ['workers'] }];
+  const [a, b] = [
+    { name: 'alice', roles: ['admins', 'others'] },
+    { name: 'bob', roles: ['workers'] },
+  ];
   expect(seen).toEqual([a, b, a, b]);
   alice.close();
   bob.close();
@@ -351,10 +510,23 @@ it('knows a client by its certificate, one by one on a shared server', async () 
 it('tells a watcher that asked for a leader when there is none, with the code and text of etcd', async () => {
   const clock = new VirtualClock();
   const alone = new Server();
-  const member = { raftStatus: () => ({ leader: undefined }) as unknown as RaftStatus, transferLeadership: () => Promise.resolve(), changeMembership: () => Promise.reject(new Error('alone')) };
-  for (const { definition, implementation } of etcdServices({ backend: store, member, tls: false, authorize: () => true, clock })) alone.addService(definition, implementation);
+  const member = {
+    raftStatus: () => ({ leader: undefined }) as unknown as RaftStatus,
+    transferLeadership: () => Promise.resolve(),
+    changeMembership: () => Promise.reject(new Error('alone')),
+  };
+  for (const { definition, implementation } of etcdServices({
+    backend: store,
+    member,
+    tls: false,
+    authorize: () => true,
+    clock,
+  }))
+    alone.addService(definition, implementation);
   const port = await new Promise<number>((resolve, reject) => {
-    alone.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+    alone.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
   });
   const watch = new WatchClient(`127.0.0.1:${port}`, ChannelCredentials.createInsecure());
   const metadata = new Metadata();
@@ -363,7 +535,9 @@ it('tells a watcher that asked for a leader when there is none, with the code an
   const ended = new Promise<ServiceError>((resolve) => stream.once('error', resolve));
   await new Promise((resolve) => {
     stream.once('data', resolve);
-    stream.write({ requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial({ key: bytes('k') }) } });
+    stream.write({
+      requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial({ key: bytes('k') }) },
+    });
   });
   await clock.advance(5000);
   expect(await ended).toMatchObject({ code: status.UNAVAILABLE, details: 'etcdserver: no leader' });
@@ -374,9 +548,13 @@ it('tells a watcher that asked for a leader when there is none, with the code an
 describe('limits and answers of etcd (issue 6, rows 26 and 33)', () => {
   const op = (key: string) => ({ request: { $case: 'requestPut' as const, value: put(key, '') } });
   const ops = (count: number, name = 'n') => Array.from({ length: count }, (_, i) => op(`${name}${i}`));
-  const nested = (count: number, inner: number) => TxnRequest.fromPartial({
-    success: [...ops(count - 1, 'o'), { request: { $case: 'requestTxn' as const, value: TxnRequest.fromPartial({ success: ops(inner) }) } }],
-  });
+  const nested = (count: number, inner: number) =>
+    TxnRequest.fromPartial({
+      success: [
+        ...ops(count - 1, 'o'),
+        { request: { $case: 'requestTxn' as const, value: TxnRequest.fromPartial({ success: ops(inner) }) } },
+      ],
+    });
 
   it('a transaction has at most 128 operations, those of the levels above counted', async () => {
     const kv = open(KVClient);
@@ -389,7 +567,13 @@ describe('limits and answers of etcd (issue 6, rows 26 and 33)', () => {
     kv.close();
   });
 
-  it.each([[-1, 2], [0, 2], [1, 2], [2, 2], [3, 3]])('a lease that is asked for %i seconds gets %i', async (asked, granted) => {
+  it.each([
+    [-1, 2],
+    [0, 2],
+    [1, 2],
+    [2, 2],
+    [3, 3],
+  ])('a lease that is asked for %i seconds gets %i', async (asked, granted) => {
     const lease = open(LeaseClient);
     expect(await ask(lease, lease.leaseGrant, { TTL: BigInt(asked), ID: 0n })).toMatchObject({ TTL: granted });
     lease.close();
@@ -400,7 +584,10 @@ describe('limits and answers of etcd (issue 6, rows 26 and 33)', () => {
     expect(await ask(auth, auth.authStatus, {})).toMatchObject({ enabled: false, authRevision: 1 });
     await expect(ask(auth, auth.authEnable, {})).rejects.toMatchObject({ code: status.UNIMPLEMENTED });
     // Clients with a password take this for leave to go on without.
-    await expect(ask(auth, auth.authenticate, { name: 'root', password: 'secret' })).rejects.toMatchObject({ code: status.FAILED_PRECONDITION, details: 'etcdserver: authentication is not enabled' });
+    await expect(ask(auth, auth.authenticate, { name: 'root', password: 'secret' })).rejects.toMatchObject({
+      code: status.FAILED_PRECONDITION,
+      details: 'etcdserver: authentication is not enabled',
+    });
     expect(await ask(auth, auth.userList, {})).toMatchObject({ users: [] });
     auth.close();
   });
@@ -412,13 +599,22 @@ describe('limits and answers of etcd (issue 6, rows 26 and 33)', () => {
     const stream = client.watch();
     stream.on('error', () => undefined);
     const responses: WatchResponse[] = [];
-    const answered = new Promise<void>((resolve) => stream.on('data', (response: WatchResponse) => {
-      responses.push(response);
-      if (!response.created) resolve();
-    }));
+    const answered = new Promise<void>((resolve) =>
+      stream.on('data', (response: WatchResponse) => {
+        responses.push(response);
+        if (!response.created) resolve();
+      }),
+    );
     const startRevision = (header?.revision ?? 0) + 100;
-    stream.write({ requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial({ key: bytes('future/x'), startRevision }) } });
-    stream.write({ requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial({ key: bytes('future/x') }) } });
+    stream.write({
+      requestUnion: {
+        $case: 'createRequest',
+        value: WatchCreateRequest.fromPartial({ key: bytes('future/x'), startRevision }),
+      },
+    });
+    stream.write({
+      requestUnion: { $case: 'createRequest', value: WatchCreateRequest.fromPartial({ key: bytes('future/x') }) },
+    });
     stream.write({ requestUnion: { $case: 'progressRequest', value: {} } });
     await answered;
     expect(responses.at(-1)).toMatchObject({ watchId: -1n, header: { revision: header?.revision } });
@@ -428,29 +624,67 @@ describe('limits and answers of etcd (issue 6, rows 26 and 33)', () => {
   });
 
   it.each([
-    ['remove', 'a follower', { role: 'follower', leader: 2 }], ['promote', 'a follower', { role: 'follower', leader: 2 }],
+    ['remove', 'a follower', { role: 'follower', leader: 2 }],
+    ['promote', 'a follower', { role: 'follower', leader: 2 }],
   ] as const)('members are changed by the leader when %s comes to %s', async (kind, _, role) => {
     const asked: unknown[] = [];
-    const peers = [1, 2, 3].map((id) => ({ id, name: `m${id}`, peerAddress: '', clientAddresses: [], learner: id === 3 }));
+    const peers = [1, 2, 3].map((id) => ({
+      id,
+      name: `m${id}`,
+      peerAddress: '',
+      clientAddresses: [],
+      learner: id === 3,
+    }));
     let membership = { voters: [1, 2], learners: [3], learnersNext: [], peers };
     const raftStatus = () => ({ ...role, id: 1, commitIndex: 100, progress: {}, membership }) as unknown as RaftStatus;
     const member = {
-      raftStatus, transferLeadership: () => Promise.resolve(), changeMembership: () => Promise.reject(new Error('judged by nobody')),
+      raftStatus,
+      transferLeadership: () => Promise.resolve(),
+      changeMembership: () => Promise.reject(new Error('judged by nobody')),
       askLeader: async (_raft: RaftStatus, change: { kind: string; id: number }) => {
         asked.push(change);
-        if (change.id === 2) throw new EtcdError(status.FAILED_PRECONDITION, 'etcdserver: re-configuration failed due to not enough started members');
-        membership = change.kind === 'remove' ? { ...membership, peers: peers.slice(0, 2), learners: [] } : { ...membership, voters: [1, 2, 3], learners: [] };
+        if (change.id === 2)
+          throw new EtcdError(
+            status.FAILED_PRECONDITION,
+            'etcdserver: re-configuration failed due to not enough started members',
+          );
+        membership =
+          change.kind === 'remove'
+            ? { ...membership, peers: peers.slice(0, 2), learners: [] }
+            : { ...membership, voters: [1, 2, 3], learners: [] };
       },
     };
     const follower = new Server();
-    for (const { definition, implementation } of etcdServices({ backend: store, member, tls: false, authorize: () => true })) follower.addService(definition, implementation);
+    for (const { definition, implementation } of etcdServices({
+      backend: store,
+      member,
+      tls: false,
+      authorize: () => true,
+    }))
+      follower.addService(definition, implementation);
     const port = await new Promise<number>((resolve, reject) => {
-      follower.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+      follower.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      );
     });
     const cluster = new ClusterClient(`127.0.0.1:${port}`, ChannelCredentials.createInsecure());
-    const call = (id: bigint) => (kind === 'remove' ? ask(cluster, cluster.memberRemove, { ID: id }) : ask(cluster, cluster.memberPromote, { ID: id }));
+    const call = (id: bigint) =>
+      kind === 'remove'
+        ? ask(cluster, cluster.memberRemove, { ID: id })
+        : ask(cluster, cluster.memberPromote, { ID: id });
     const { members } = await call(3n);
-    expect(members.map(({ ID, isLearner }) => [ID, isLearner])).toEqual(kind === 'remove' ? [[1n, false], [2n, false]] : [[1n, false], [2n, false], [3n, false]]);
+    expect(members.map(({ ID, isLearner }) => [ID, isLearner])).toEqual(
+      kind === 'remove'
+        ? [
+            [1n, false],
+            [2n, false],
+          ]
+        : [
+            [1n, false],
+            [2n, false],
+            [3n, false],
+          ],
+    );
     expect(asked).toEqual([{ kind, id: 3 }]);
     if (kind === 'remove') await expect(call(2n)).rejects.toMatchObject({ code: status.FAILED_PRECONDITION });
     cluster.close();

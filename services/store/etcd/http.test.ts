@@ -10,14 +10,24 @@ const RAFT = { role: 'leader', leader: 1, commitIndex: 7, appliedIndex: 6 } as u
 
 function httpOf(changes: Partial<EtcdHttpOptions> = {}): EtcdHttp {
   return new EtcdHttp({
-    status: async () => STATUS, raftStatus: async () => RAFT, confirm: async () => undefined, resident_bytes: () => 12_345,
-    authorize: (identity) => identity?.roles.includes('system:monitoring') === true, ...changes,
+    status: async () => STATUS,
+    raftStatus: async () => RAFT,
+    confirm: async () => undefined,
+    resident_bytes: () => 12_345,
+    authorize: (identity) => identity?.roles.includes('system:monitoring') === true,
+    ...changes,
   });
 }
 
-const get = (http: EtcdHttp, url: string, roles?: string[]) => http.answer({ method: 'GET', url, identity: roles === undefined ? undefined : { name: 'x', roles } });
-const withAlarm = (kind: 'nospace' | 'corrupt') => ({ status: async () => ({ ...STATUS, alarms: [{ kind, member: 1n }] }) as StoreStatus });
-const noLeader = { raftStatus: async () => ({ ...RAFT, leader: undefined }) as RaftStatus, confirm: () => Promise.reject(new Error('etcdserver: no leader')) };
+const get = (http: EtcdHttp, url: string, roles?: string[]) =>
+  http.answer({ method: 'GET', url, identity: roles === undefined ? undefined : { name: 'x', roles } });
+const withAlarm = (kind: 'nospace' | 'corrupt') => ({
+  status: async () => ({ ...STATUS, alarms: [{ kind, member: 1n }] }) as StoreStatus,
+});
+const noLeader = {
+  raftStatus: async () => ({ ...RAFT, leader: undefined }) as RaftStatus,
+  confirm: () => Promise.reject(new Error('etcdserver: no leader')),
+};
 
 describe('over HTTP/1.1', () => {
   it.each([
@@ -26,12 +36,22 @@ describe('over HTTP/1.1', () => {
     ['/health?exclude=NOSPACE', withAlarm('nospace'), 200, '{"health":"true","reason":""}'],
     ['/health', noLeader, 503, '{"health":"false","reason":"RAFT NO LEADER"}'],
     ['/health?serializable=true', noLeader, 200, '{"health":"true","reason":""}'],
-    ['/health', { confirm: () => Promise.reject(new Error('timed out')) }, 503, '{"health":"false","reason":"RANGE ERROR:timed out"}'],
+    [
+      '/health',
+      { confirm: () => Promise.reject(new Error('timed out')) },
+      503,
+      '{"health":"false","reason":"RANGE ERROR:timed out"}',
+    ],
     ['/version', {}, 200, '{"etcdserver":"3.5.16","etcdcluster":"3.5.0"}'],
     ['/livez', noLeader, 200, 'ok\n'],
     ['/readyz', {}, 200, 'ok\n'],
     ['/readyz?verbose', {}, 200, '[+]data_corruption ok\n[+]serializable_read ok\n[+]linearizable_read ok\nok\n'],
-    ['/readyz', noLeader, 503, '[+]data_corruption ok\n[+]serializable_read ok\n[-]linearizable_read failed: etcdserver: no leader\n'],
+    [
+      '/readyz',
+      noLeader,
+      503,
+      '[+]data_corruption ok\n[+]serializable_read ok\n[-]linearizable_read failed: etcdserver: no leader\n',
+    ],
     ['/readyz/data_corruption', withAlarm('corrupt'), 503, '[-]data_corruption failed: alarm activated: CORRUPT\n'],
     ['/readyz?exclude=linearizable_read', noLeader, 200, 'ok\n'],
     ['/readyz/nonsense', {}, 404, '404 page not found\n'],

@@ -1,7 +1,7 @@
 /**
- * What etcd answers over HTTP/1.1 on its client port: health for load balancers, version, and metrics. In: a request's method, path
- * and caller. Out: status and body; no socket, so it is tested without one. Health says no more than whether the member can serve, and
- * is answered to everybody; metrics are for those who may ask for the member's state.
+ * What etcd answers over HTTP/1.1 on its client port: health for load balancers, version, and metrics. In: a request's
+ * method, path and caller. Out: status and body; no socket, so it is tested without one. Health says no more than
+ * whether the member can serve, and is answered to everybody; metrics are for those who may ask for the member's state.
  */
 import type { StoreStatus } from '../store.js';
 import type { RaftStatus } from '../../../raft/contract.js';
@@ -47,7 +47,10 @@ export class EtcdHttp {
   constructor(options: EtcdHttpOptions) {
     this.#options = options;
     this.#checks = {
-      data_corruption: async () => ((await options.status()).alarms?.some(({ kind }) => kind === 'corrupt') === true ? 'alarm activated: CORRUPT' : undefined),
+      data_corruption: async () =>
+        (await options.status()).alarms?.some(({ kind }) => kind === 'corrupt') === true
+          ? 'alarm activated: CORRUPT'
+          : undefined,
       serializable_read: () => reasonOf(options.status()),
       linearizable_read: () => reasonOf(options.confirm()),
     };
@@ -61,10 +64,18 @@ export class EtcdHttp {
     if (!isProbe && root !== 'health' && root !== 'version' && root !== 'metrics') return NOT_FOUND;
     if (method !== 'GET' && method !== 'HEAD') return NOT_ALLOWED;
     switch (root) {
-      case 'health': return this.#health(searchParams);
-      case 'version': return { status: 200, type: 'application/json', body: JSON.stringify({ etcdserver: ETCD_VERSION, etcdcluster: ETCD_VERSION.replace(/\d+$/, '0') }) };
-      case 'metrics': return this.#metrics(identity);
-      default: return this.#probe(root === 'livez' ? ['serializable_read'] : Object.keys(this.#checks), check, searchParams);
+      case 'health':
+        return this.#health(searchParams);
+      case 'version':
+        return {
+          status: 200,
+          type: 'application/json',
+          body: JSON.stringify({ etcdserver: ETCD_VERSION, etcdcluster: ETCD_VERSION.replace(/\d+$/, '0') }),
+        };
+      case 'metrics':
+        return this.#metrics(identity);
+      default:
+        return this.#probe(root === 'livez' ? ['serializable_read'] : Object.keys(this.#checks), check, searchParams);
     }
   }
 
@@ -80,7 +91,9 @@ export class EtcdHttp {
     const { status, raftStatus, confirm } = this.#options;
     try {
       const { alarms = [] } = await status();
-      const raised = alarms.map(({ kind }) => (kind === 'corrupt' ? 'CORRUPT' : 'NOSPACE')).find((name) => !excluded.has(name));
+      const raised = alarms
+        .map(({ kind }) => (kind === 'corrupt' ? 'CORRUPT' : 'NOSPACE'))
+        .find((name) => !excluded.has(name));
       if (raised !== undefined) return `ALARM ${raised}`;
       if ((await raftStatus()).leader === undefined && !isSerializable) return 'RAFT NO LEADER';
     } catch (error) {
@@ -92,26 +105,57 @@ export class EtcdHttp {
 
   async #probe(names: readonly string[], only: string | undefined, query: URLSearchParams): Promise<HttpAnswer> {
     const excluded = new Set(query.getAll('exclude'));
-    const wanted = only === undefined || only === '' ? names.filter((name) => !excluded.has(name)) : names.filter((name) => name === only);
+    const wanted =
+      only === undefined || only === ''
+        ? names.filter((name) => !excluded.has(name))
+        : names.filter((name) => name === only);
     if (wanted.length === 0 && only !== undefined && only !== '') return NOT_FOUND;
-    const found = await Promise.all(wanted.map(async (name) => ({ name, reason: await this.#checks[name]?.().catch((error: unknown) => (error as Error).message) })));
-    const lines = found.map(({ name, reason }) => (reason === undefined ? `[+]${name} ok\n` : `[-]${name} failed: ${reason}\n`)).join('');
+    const found = await Promise.all(
+      wanted.map(async (name) => ({
+        name,
+        reason: await this.#checks[name]?.().catch((error: unknown) => (error as Error).message),
+      })),
+    );
+    const lines = found
+      .map(({ name, reason }) => (reason === undefined ? `[+]${name} ok\n` : `[-]${name} failed: ${reason}\n`))
+      .join('');
     if (found.some(({ reason }) => reason !== undefined)) return { status: 503, type: TEXT, body: lines };
     return { status: 200, type: TEXT, body: query.has('verbose') ? `${lines}ok\n` : 'ok\n' };
   }
 
   async #metrics(identity: EtcdIdentity | undefined): Promise<HttpAnswer> {
     const { authorize, status, raftStatus, resident_bytes, metrics } = this.#options;
-    if (!authorize(identity, { kind: 'status' })) return { status: 403, type: TEXT, body: 'metrics are for certificates of the groups system:monitoring and system:masters\n' };
+    if (!authorize(identity, { kind: 'status' }))
+      return {
+        status: 403,
+        type: TEXT,
+        body: 'metrics are for certificates of the groups system:monitoring and system:masters\n',
+      };
     const [store, raft] = await Promise.all([status(), raftStatus()]);
     const lines = [
-      ...gauge('etcd_server_has_leader', 'Whether or not a leader exists. 1 is existence, 0 is not.', raft.leader === undefined ? 0 : 1),
-      ...gauge('etcd_server_is_leader', 'Whether or not this member is a leader. 1 if is, 0 otherwise.', raft.role === 'leader' ? 1 : 0),
-      ...gauge('etcd_server_is_learner', 'Whether or not this member is a learner. 1 if is, 0 otherwise.', raft.role === 'learner' ? 1 : 0),
+      ...gauge(
+        'etcd_server_has_leader',
+        'Whether or not a leader exists. 1 is existence, 0 is not.',
+        raft.leader === undefined ? 0 : 1,
+      ),
+      ...gauge(
+        'etcd_server_is_leader',
+        'Whether or not this member is a leader. 1 if is, 0 otherwise.',
+        raft.role === 'leader' ? 1 : 0,
+      ),
+      ...gauge(
+        'etcd_server_is_learner',
+        'Whether or not this member is a learner. 1 if is, 0 otherwise.',
+        raft.role === 'learner' ? 1 : 0,
+      ),
       ...gauge('etcd_server_proposals_committed_total', 'Entries known to be committed.', raft.commitIndex),
       ...gauge('etcd_server_proposals_applied_total', 'Entries applied.', raft.appliedIndex),
       ...gauge('etcd_server_quota_backend_bytes', 'Size at which the store takes no more.', store.quota_bytes ?? 0),
-      ...gauge('etcd_mvcc_db_total_size_in_bytes', 'Bytes that the store takes on disk.', store.dbAllocated_bytes ?? store.dbSize_bytes),
+      ...gauge(
+        'etcd_mvcc_db_total_size_in_bytes',
+        'Bytes that the store takes on disk.',
+        store.dbAllocated_bytes ?? store.dbSize_bytes,
+      ),
       ...gauge('etcd_mvcc_db_total_size_in_use_in_bytes', 'Bytes of all versions that are kept.', store.dbSize_bytes),
       ...gauge('process_resident_memory_bytes', 'Resident memory of the process.', resident_bytes()),
       '',
@@ -120,6 +164,14 @@ export class EtcdHttp {
   }
 }
 
-const gauge = (name: string, help: string, value: number): string[] => [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name} ${value}`];
+const gauge = (name: string, help: string, value: number): string[] => [
+  `# HELP ${name} ${help}`,
+  `# TYPE ${name} gauge`,
+  `${name} ${value}`,
+];
 
-const reasonOf = (done: Promise<unknown>): Promise<string | undefined> => done.then(() => undefined, (error: unknown) => (error as Error).message);
+const reasonOf = (done: Promise<unknown>): Promise<string | undefined> =>
+  done.then(
+    () => undefined,
+    (error: unknown) => (error as Error).message,
+  );

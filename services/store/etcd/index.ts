@@ -1,10 +1,15 @@
 /**
  * The etcd v3 API of a store: services to register on a gRPC server that others share. In: etcd's requests; each is
- * authorized, also operation by operation inside transactions, turned into the store's own operations, and answered with
- * etcd's codes and texts. It keeps no state but the watches of open streams.
+ * authorized, also operation by operation inside transactions, turned into the store's own operations, and answered
+ * with etcd's codes and texts. It keeps no state but the watches of open streams.
  */
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
-import { AuthService, ClusterService, LeaseService, MaintenanceService } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import {
+  AuthService,
+  ClusterService,
+  LeaseService,
+  MaintenanceService,
+} from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { ElectionService } from '../../../proto/gen/etcd/v3electionpb/election.js';
 import { LockService } from '../../../proto/gen/etcd/v3lockpb/lock.js';
 import { systemClock } from '../../../platform/clock.js';
@@ -78,24 +83,40 @@ export function etcdServices(options: EtcdServicesOptions): readonly GrpcService
     { definition: LockService, implementation: lockService(context) },
     { definition: ElectionService, implementation: electionService(context) },
   ];
-  return services.map(({ definition, implementation }) => ({ definition: withLimits(definition, limits), implementation: forSomebody(context, implementation) }));
+  return services.map(({ definition, implementation }) => ({
+    definition: withLimits(definition, limits),
+    implementation: forSomebody(context, implementation),
+  }));
 }
 
-type AnyHandler = (call: Parameters<EtcdContext['requireSomebody']>[0] & { readonly request?: unknown; getPath(): string; emit(event: 'error', error: Error): unknown }, callback?: (error: Error) => void) => void;
+type AnyHandler = (
+  call: Parameters<EtcdContext['requireSomebody']>[0] & {
+    readonly request?: unknown;
+    getPath(): string;
+    emit(event: 'error', error: Error): unknown;
+  },
+  callback?: (error: Error) => void,
+) => void;
 
 /** The services' methods, none of which is answered to nobody; what somebody may do each of them asks itself. */
-export function forSomebody(context: EtcdContext, implementation: UntypedServiceImplementation): UntypedServiceImplementation {
-  const guarded = Object.entries(implementation).map(([name, handler]): [string, AnyHandler] => [name, (call, callback) => {
-    try {
-      context.onWork(call.getPath());
-      context.requireSomebody(call);
-      if (call.request instanceof RefusedRequest) throw call.request.error;
-    } catch (error) {
-      if (callback === undefined) failStream(call, error);
-      else callback(toEtcdError(error));
-      return;
-    }
-    (handler as unknown as AnyHandler).call(implementation, call, callback);
-  }]);
+export function forSomebody(
+  context: EtcdContext,
+  implementation: UntypedServiceImplementation,
+): UntypedServiceImplementation {
+  const guarded = Object.entries(implementation).map(([name, handler]): [string, AnyHandler] => [
+    name,
+    (call, callback) => {
+      try {
+        context.onWork(call.getPath());
+        context.requireSomebody(call);
+        if (call.request instanceof RefusedRequest) throw call.request.error;
+      } catch (error) {
+        if (callback === undefined) failStream(call, error);
+        else callback(toEtcdError(error));
+        return;
+      }
+      (handler as unknown as AnyHandler).call(implementation, call, callback);
+    },
+  ]);
   return Object.fromEntries(guarded) as unknown as UntypedServiceImplementation;
 }

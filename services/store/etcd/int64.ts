@@ -1,6 +1,7 @@
 /**
- * Numbers of 64 bits that clients choose. The store counts in safe integers, and no revision, count or time of its own is beyond
- * them: whatever a client asks for out there compares with all that exists as the outermost safe integer does.
+ * Numbers of 64 bits that clients choose. The store counts in safe integers, and no revision, count or time of its own
+ * is beyond them: whatever a client asks for out there compares with all that exists as the outermost safe integer
+ * does.
  */
 export function nearestSafe(value: bigint): number {
   const number = Number(value);

@@ -1,7 +1,12 @@
 /** etcdserverpb.KV. */
 import type { handleServerStreamingCall, handleUnaryCall } from '@grpc/grpc-js';
 import { KVService } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
-import type { DeleteRangeRequest, KVServer, RangeRequest, TxnRequest } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import type {
+  DeleteRangeRequest,
+  KVServer,
+  RangeRequest,
+  TxnRequest,
+} from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { revisionOf } from '../errors.js';
 import { deleteAnswer, rangeAnswer, rangeAnswers, serializeAnswer, txnAnswer } from './answers.js';
 import type { Answer } from './answers.js';
@@ -39,12 +44,17 @@ export function kvService(context: EtcdContext): KvServer {
 
     rangeStream(call) {
       void (async () => {
-        context.require(context.identityOf(call), { kind: 'read', key: call.request.key, rangeEnd: call.request.rangeEnd });
+        context.require(context.identityOf(call), {
+          kind: 'read',
+          key: call.request.key,
+          rangeEnd: call.request.rangeEnd,
+        });
         const range = await backend.rangeEncoded(toRange(call.request));
         try {
           for (const answer of rangeAnswers(range, context.header(range.revision))) {
             const more = call.write(answer);
-            if (!more && !call.cancelled) await new Promise<void>((resolve) => void call.once('drain', resolve).once('cancelled', resolve));
+            if (!more && !call.cancelled)
+              await new Promise<void>((resolve) => void call.once('drain', resolve).once('cancelled', resolve));
             if (call.cancelled) return;
           }
           call.end();
@@ -66,7 +76,10 @@ export function kvService(context: EtcdContext): KvServer {
       context.require(identity, ...writeOperations(op));
       const txn = await backend.kvTxnEncoded({ compare: [], success: [op], failure: [] });
       const [result] = txn.results;
-      const answer = deleteAnswer(result?.kind === 'delete' ? result : { deleted: 0, prevKvs: [] }, context.header(txn.revision));
+      const answer = deleteAnswer(
+        result?.kind === 'delete' ? result : { deleted: 0, prevKvs: [] },
+        context.header(txn.revision),
+      );
       return { ...answer, release: txn.release };
     }),
 

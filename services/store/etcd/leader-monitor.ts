@@ -1,6 +1,6 @@
 /**
- * Ends the streams of clients that asked for a leader (`hasleader`, as clientv3.WithRequireLeader sends it) when this member has had none
- * for a while: cut off from the others, it would keep a watch open and say nothing.
+ * Ends the streams of clients that asked for a leader (`hasleader`, as clientv3.WithRequireLeader sends it) when this
+ * member has had none for a while: cut off from the others, it would keep a watch open and say nothing.
  */
 import { status } from '@grpc/grpc-js';
 import type { Metadata } from '@grpc/grpc-js';
@@ -48,7 +48,10 @@ export class LeaderMonitor {
   }
 
   async #look(): Promise<void> {
-    const leader = await Promise.resolve(this.#member?.raftStatus()).then((raft) => raft?.leader, () => undefined);
+    const leader = await Promise.resolve(this.#member?.raftStatus()).then(
+      (raft) => raft?.leader,
+      () => undefined,
+    );
     this.#misses = leader === undefined ? this.#misses + 1 : 0;
     if (this.#misses < MISSES_MAX) return;
     for (const stream of this.#streams) failStream(stream, new EtcdError(status.UNAVAILABLE, 'etcdserver: no leader'));

@@ -14,7 +14,10 @@ export function leaseService(context: EtcdContext, leader: LeaderMonitor): Lease
   return {
     leaseGrant: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'lease-grant' });
-      const { id, ttl_s } = await backend.leaseGrant({ id: request.ID, ttl_s: Math.max(nearestSafe(request.TTL), LIMITS.clientLeaseTtlMin_s) });
+      const { id, ttl_s } = await backend.leaseGrant({
+        id: request.ID,
+        ttl_s: Math.max(nearestSafe(request.TTL), LIMITS.clientLeaseTtlMin_s),
+      });
       return { header: context.header(), ID: id, TTL: ttl_s, error: '' };
     }),
 
@@ -29,7 +32,11 @@ export function leaseService(context: EtcdContext, leader: LeaderMonitor): Lease
       leader.follow(call);
       const identity = context.identityOf(call);
       // Renewals that were under way together are answered in one piece.
-      const writer = new StreamWriter({ call, serialize: LeaseService.leaseKeepAlive.responseSerialize, onDrain: () => undefined });
+      const writer = new StreamWriter({
+        call,
+        serialize: LeaseService.leaseKeepAlive.responseSerialize,
+        onDrain: () => undefined,
+      });
       let pending = 0;
       let ended = false;
       const finish = () => {
@@ -73,10 +80,15 @@ export function leaseService(context: EtcdContext, leader: LeaderMonitor): Lease
 }
 
 /** Revoking a lease deletes its keys: who does it must be allowed to write each of them. */
-async function revokeAllowed(context: EtcdContext, identity: Parameters<EtcdContext['allows']>[0], id: bigint): Promise<void> {
+async function revokeAllowed(
+  context: EtcdContext,
+  identity: Parameters<EtcdContext['allows']>[0],
+  id: bigint,
+): Promise<void> {
   const everything = { kind: 'write', key: Buffer.from([0]), rangeEnd: Buffer.from([0]) } as const;
   if (context.allows(identity, everything)) return;
-  for (const key of (await context.backend.leaseInfo(id)).keys) context.require(identity, { kind: 'write', key, rangeEnd: Buffer.alloc(0) });
+  for (const key of (await context.backend.leaseInfo(id)).keys)
+    context.require(identity, { kind: 'write', key, rangeEnd: Buffer.alloc(0) });
 }
 
 /** 0: there is no such lease. It is not an error on this stream. */

@@ -11,7 +11,11 @@ export function lockService(context: EtcdContext): LockServer {
       call.on('cancelled', () => aborter.abort());
       void (async () => {
         const prefix = prefixOf(call.request.name);
-        context.require(context.identityOf(call), { kind: 'write', key: prefix, rangeEnd: prefixEnd(prefix) }, { kind: 'read', key: prefix, rangeEnd: prefixEnd(prefix) });
+        context.require(
+          context.identityOf(call),
+          { kind: 'write', key: prefix, rangeEnd: prefixEnd(prefix) },
+          { kind: 'read', key: prefix, rangeEnd: prefixEnd(prefix) },
+        );
         const lease = call.request.lease === 0n ? (await backend.leaseGrant({ ttl_s: 60 })).id : call.request.lease;
         const place = await enqueue(backend, prefix, { lease, value: Buffer.alloc(0) });
         try {
@@ -21,13 +25,18 @@ export function lockService(context: EtcdContext): LockServer {
           throw error;
         }
         return place.key;
-      })().then((key) => callback(null, { header: context.header(), key }), (error: unknown) => callback(toQueueError(error)));
+      })().then(
+        (key) => callback(null, { header: context.header(), key }),
+        (error: unknown) => callback(toQueueError(error)),
+      );
     },
     unlock: context.unary(async (request, identity) => {
       context.require(identity, { kind: 'write', key: request.key, rangeEnd: Buffer.alloc(0) });
-      const { revision } = await backend.kvTxn({ compare: [], success: [{ kind: 'delete', key: request.key }], failure: [] }).catch((error: unknown) => {
-        throw toQueueError(error);
-      });
+      const { revision } = await backend
+        .kvTxn({ compare: [], success: [{ kind: 'delete', key: request.key }], failure: [] })
+        .catch((error: unknown) => {
+          throw toQueueError(error);
+        });
       return { header: context.header(revision) };
     }),
   };

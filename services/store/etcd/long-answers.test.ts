@@ -1,4 +1,7 @@
-/** Issue 6, "what must hold" of `make flood`: a long answer is written as its client takes it, and is one message all the same. */
+/**
+ * Issue 6, "what must hold" of `make flood`: a long answer is written as its client takes it, and is one message all
+ * the same.
+ */
 import { EventEmitter } from 'node:events';
 import { PassThrough, type Duplex } from 'node:stream';
 import { expect, it, vi } from 'vitest';
@@ -7,16 +10,26 @@ import type { Answer } from './answers.js';
 import { LONG_ANSWER_BYTES, sendAnswer } from './long-answers.js';
 
 const PART = 64 * 1024;
-const answerOf = (parts: number): Answer => ({ parts: Array.from({ length: parts }, (_, i) => Buffer.alloc(PART, i)), bytes: parts * PART });
+const answerOf = (parts: number): Answer => ({
+  parts: Array.from({ length: parts }, (_, i) => Buffer.alloc(PART, i)),
+  bytes: parts * PART,
+});
 
 /** A call on a stream that takes nothing until it is read. */
 function callOn(stream: Duplex | undefined) {
-  const call = Object.assign(new EventEmitter(), { call: stream === undefined ? {} : { stream: Object.assign(stream, { respond: () => undefined }) }, sendMetadata: vi.fn(), end: vi.fn() });
+  const call = Object.assign(new EventEmitter(), {
+    call: stream === undefined ? {} : { stream: Object.assign(stream, { respond: () => undefined }) },
+    sendMetadata: vi.fn(),
+    end: vi.fn(),
+  });
   return { call, callback: vi.fn() };
 }
 
-it('a short answer goes gRPC\'s own way, and so does a long one where gRPC looks different inside', async () => {
-  for (const [stream, answer] of [[new PassThrough(), answerOf(1)], [undefined, answerOf(LONG_ANSWER_BYTES / PART)]] as const) {
+it("a short answer goes gRPC's own way, and so does a long one where gRPC looks different inside", async () => {
+  for (const [stream, answer] of [
+    [new PassThrough(), answerOf(1)],
+    [undefined, answerOf(LONG_ANSWER_BYTES / PART)],
+  ] as const) {
     const { call, callback } = callOn(stream);
     await sendAnswer(call, answer, callback, { clock: systemClock });
     expect(callback.mock.calls).toEqual([[null, answer]]);
@@ -40,7 +53,9 @@ it('a long answer waits for its client between its parts, and ends the call behi
   const bytes = Buffer.concat(got);
   expect([bytes[0], bytes.readUInt32BE(1), bytes.length]).toEqual([0, answer.bytes, answer.bytes + 5]);
   expect(bytes.subarray(5).equals(Buffer.concat(answer.parts))).toBe(true);
-  expect([call.sendMetadata.mock.calls.length, call.end.mock.calls.length, callback.mock.calls.length]).toEqual([1, 1, 0]);
+  expect([call.sendMetadata.mock.calls.length, call.end.mock.calls.length, callback.mock.calls.length]).toEqual([
+    1, 1, 0,
+  ]);
 });
 
 it('a client that goes away ends it', async () => {

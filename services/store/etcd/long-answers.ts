@@ -1,7 +1,7 @@
 /**
- * Long answers to unary calls, written piece by piece as the client takes them. gRPC copies a message twice and hands all of it to the
- * connection at once, which holds the main thread for as long as that takes. The pieces go to the HTTP/2 stream below it; where gRPC's
- * insides look different, its own way is taken.
+ * Long answers to unary calls, written piece by piece as the client takes them. gRPC copies a message twice and hands
+ * all of it to the connection at once, which holds the main thread for as long as that takes. The pieces go to the
+ * HTTP/2 stream below it; where gRPC's insides look different, its own way is taken.
  */
 import { Metadata } from '@grpc/grpc-js';
 import type { sendUnaryData } from '@grpc/grpc-js';
@@ -25,7 +25,12 @@ export interface SendOptions {
 }
 
 /** Resolves when the answer has been handed over, or its client is gone. */
-export async function sendAnswer(call: UnaryCall, answer: Answer, callback: sendUnaryData<Answer>, options: SendOptions): Promise<void> {
+export async function sendAnswer(
+  call: UnaryCall,
+  answer: Answer,
+  callback: sendUnaryData<Answer>,
+  options: SendOptions,
+): Promise<void> {
   try {
     await send(call, answer, callback, options);
   } finally {
@@ -33,7 +38,12 @@ export async function sendAnswer(call: UnaryCall, answer: Answer, callback: send
   }
 }
 
-async function send(call: UnaryCall, answer: Answer, callback: sendUnaryData<Answer>, { clock, stall_ms = STALL_MS }: SendOptions): Promise<void> {
+async function send(
+  call: UnaryCall,
+  answer: Answer,
+  callback: sendUnaryData<Answer>,
+  { clock, stall_ms = STALL_MS }: SendOptions,
+): Promise<void> {
   const below = answer.bytes < LONG_ANSWER_BYTES || answer.bytes > MESSAGE_BYTES_MAX ? undefined : streamBelow(call);
   if (below === undefined || call.end === undefined) {
     callback(null, answer);

@@ -10,8 +10,14 @@ let prefixOf = { clusterId: -1n, memberId: -1n, raftTerm: -1 };
 
 export function serializePutResponse(response: PutResponse): Buffer {
   const { header, prevKv } = response;
-  if (header === undefined || prevKv !== undefined || header.revision <= 0) return Buffer.from(PutResponse.encode(response).finish());
-  if (header.clusterId !== prefixOf.clusterId || header.memberId !== prefixOf.memberId || header.raftTerm !== prefixOf.raftTerm) learn(header);
+  if (header === undefined || prevKv !== undefined || header.revision <= 0)
+    return Buffer.from(PutResponse.encode(response).finish());
+  if (
+    header.clusterId !== prefixOf.clusterId ||
+    header.memberId !== prefixOf.memberId ||
+    header.raftTerm !== prefixOf.raftTerm
+  )
+    learn(header);
   const revisionLength = varintLength(header.revision);
   const length = prefix.length + 1 + revisionLength + suffix.length;
   // One byte of length: ids take at most 22 bytes, revision and term at most 18.
@@ -34,7 +40,12 @@ export function serializePutResponse(response: PutResponse): Buffer {
 /** Encodes the ids and the term once, by the generated code: what stands before the revision and what after it. */
 function learn(header: NonNullable<PutResponse['header']>): void {
   const body = (part: Partial<typeof header>) =>
-    Buffer.from(PutResponse.encode({ header: { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0, ...part }, prevKv: undefined }).finish()).subarray(2);
+    Buffer.from(
+      PutResponse.encode({
+        header: { clusterId: 0n, memberId: 0n, revision: 0, raftTerm: 0, ...part },
+        prevKv: undefined,
+      }).finish(),
+    ).subarray(2);
   prefix = body({ clusterId: header.clusterId, memberId: header.memberId });
   suffix = body({ raftTerm: header.raftTerm });
   prefixOf = { clusterId: header.clusterId, memberId: header.memberId, raftTerm: header.raftTerm };

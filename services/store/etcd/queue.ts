@@ -21,14 +21,23 @@ export interface TakenPlace extends Place {
   readonly storeRevision: Revision;
 }
 
-/** etcd's own Lock and Election are clients of its KV, and say so little of what went wrong: every refusal has the code UNKNOWN. */
+/**
+ * etcd's own Lock and Election are clients of its KV, and say so little of what went wrong: every refusal has the code
+ * UNKNOWN.
+ */
 export function toQueueError(error: unknown): EtcdError {
   const found = toEtcdError(error);
   return PLAIN.has(found.code) ? found : new EtcdError(status.UNKNOWN, found.details);
 }
 
 /** What a client acts on stays what it is. */
-const PLAIN: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.PERMISSION_DENIED, status.CANCELLED, status.DEADLINE_EXCEEDED, status.UNIMPLEMENTED]);
+const PLAIN: ReadonlySet<status> = new Set([
+  status.UNAVAILABLE,
+  status.PERMISSION_DENIED,
+  status.CANCELLED,
+  status.DEADLINE_EXCEEDED,
+  status.UNIMPLEMENTED,
+]);
 
 export const prefixOf = (name: Uint8Array): Buffer => Buffer.concat([name, Buffer.from('/')]);
 
@@ -40,7 +49,11 @@ export function prefixEnd(prefix: Buffer): Buffer {
 }
 
 /** Takes the lease's place in the line, or finds the one it has; `value` is set when the place is new. */
-export async function enqueue(backend: KvBackend, prefix: Buffer, candidate: { lease: bigint; value: Uint8Array }): Promise<TakenPlace> {
+export async function enqueue(
+  backend: KvBackend,
+  prefix: Buffer,
+  candidate: { lease: bigint; value: Uint8Array },
+): Promise<TakenPlace> {
   const key = Buffer.concat([prefix, Buffer.from(candidate.lease.toString(16))]);
   const { succeeded, revision, results } = await backend.kvTxn({
     compare: [{ target: 'createRevision', key, op: '=', value: 0 }],
@@ -70,7 +83,8 @@ export async function waitTurn(backend: KvBackend, prefix: Buffer, place: Place,
     await waitDeleted(backend, last, before.revision, signal);
   }
   const own = await backend.range({ key: place.key });
-  if (own.kvs[0]?.createRevision !== place.revision) throw new EtcdError(status.UNAVAILABLE, 'etcdserver: session expired');
+  if (own.kvs[0]?.createRevision !== place.revision)
+    throw new EtcdError(status.UNAVAILABLE, 'etcdserver: session expired');
 }
 
 async function waitDeleted(backend: KvBackend, kv: KeyValue, seen: Revision, signal: AbortSignal): Promise<void> {

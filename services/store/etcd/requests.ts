@@ -1,6 +1,7 @@
 /**
- * Requests are judged by their bytes before they are made into objects: what is refused for its size must cost no more than to look at
- * it. The handler gets a `RefusedRequest` in the place of a request that is too much, and answers with its error.
+ * Requests are judged by their bytes before they are made into objects: what is refused for its size must cost no more
+ * than to look at it. The handler gets a `RefusedRequest` in the place of a request that is too much, and answers with
+ * its error.
  */
 import { status } from '@grpc/grpc-js';
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
@@ -41,9 +42,13 @@ function limited<Q, R>(method: MethodDefinition<Q, R>, limits: RequestLimits): M
     ...method,
     requestSerialize: method.requestSerialize as MethodDefinition<Q | RefusedRequest, R>['requestSerialize'],
     requestDeserialize: (bytes) => {
-      const refusal = bytes.length > bytes_max
-        ? new EtcdError(status.RESOURCE_EXHAUSTED, `grpc: received message larger than max (${bytes.length} vs. ${bytes_max})`)
-        : check(bytes);
+      const refusal =
+        bytes.length > bytes_max
+          ? new EtcdError(
+              status.RESOURCE_EXHAUSTED,
+              `grpc: received message larger than max (${bytes.length} vs. ${bytes_max})`,
+            )
+          : check(bytes);
       if (refusal === undefined) return method.requestDeserialize(bytes);
       // There is no answer to a single message of a stream: the stream ends.
       if (method.requestStream) throw refusal;
@@ -65,7 +70,11 @@ export function refusalOfTxn(bytes: Uint8Array, ops_max: number): StoreError | E
     counter.txn(new BinaryReader(bytes), bytes.length, 0);
   } catch (error) {
     // Anything else is not protobuf: who reads it says so.
-    return error === TOO_DEEP ? new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: transactions are nested too deep') : error === TOO_MANY ? tooManyOpsError() : undefined;
+    return error === TOO_DEEP
+      ? new EtcdError(status.INVALID_ARGUMENT, 'etcdserver: transactions are nested too deep')
+      : error === TOO_MANY
+        ? tooManyOpsError()
+        : undefined;
   }
   return undefined;
 }
@@ -104,7 +113,8 @@ class OpsCounter {
   #op(reader: BinaryReader, end: number, depth: number): void {
     while (reader.pos < end) {
       const [field, type] = reader.tag();
-      if (field === NESTED && type === WireType.LengthDelimited) this.txn(reader, reader.uint32() + reader.pos, depth + 1);
+      if (field === NESTED && type === WireType.LengthDelimited)
+        this.txn(reader, reader.uint32() + reader.pos, depth + 1);
       else reader.skip(type);
     }
   }

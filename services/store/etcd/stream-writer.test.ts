@@ -29,7 +29,11 @@ class FakeCall extends EventEmitter {
 }
 
 const writerOf = (call: FakeCall, onDrain = () => undefined) =>
-  new StreamWriter<string>({ call: call as unknown as ServerDuplexStream<unknown, string>, serialize: (text) => Buffer.from(text), onDrain });
+  new StreamWriter<string>({
+    call: call as unknown as ServerDuplexStream<unknown, string>,
+    serialize: (text) => Buffer.from(text),
+    onDrain,
+  });
 
 it('writes what one turn makes as one piece, each message behind its length, and what is left before the end', async () => {
   const call = new FakeCall();
@@ -63,7 +67,7 @@ it('says when the stream is full, and when it has drained', async () => {
   expect(writer.write('z')).toBe(false);
 });
 
-it('takes the call\'s own way where there is no stream below', () => {
+it("takes the call's own way where there is no stream below", () => {
   const call = new FakeCall();
   let drained = 0;
   const writer = writerOf(call, () => void drained++);

@@ -1,7 +1,7 @@
 /**
- * Writes the messages of a server's stream, all that are made in one turn as one piece. gRPC's own stream writes one message,
- * waits for the socket, and writes the next: with a thousand watches that is a thousand turns and system calls a change. So the
- * frames go to the HTTP/2 stream below it; where gRPC's insides look different, its own way is taken.
+ * Writes the messages of a server's stream, all that are made in one turn as one piece. gRPC's own stream writes one
+ * message, waits for the socket, and writes the next: with a thousand watches that is a thousand turns and system calls
+ * a change. So the frames go to the HTTP/2 stream below it; where gRPC's insides look different, its own way is taken.
  */
 import { Metadata } from '@grpc/grpc-js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
@@ -11,7 +11,10 @@ import type { Writable } from 'node:stream';
 const ROOM_BYTES = 256 * 1024;
 const PREFIX_BYTES = 5;
 
-type Stream<R> = Pick<ServerDuplexStream<unknown, R>, 'write' | 'on' | 'end' | 'sendMetadata' | 'cancelled' | 'destroyed'>;
+type Stream<R> = Pick<
+  ServerDuplexStream<unknown, R>,
+  'write' | 'on' | 'end' | 'sendMetadata' | 'cancelled' | 'destroyed'
+>;
 
 export interface StreamWriterOptions<R> {
   readonly call: Stream<R>;

@@ -1,6 +1,6 @@
 /**
- * WatchResponse on the wire, with the events' bytes kept from one to the next: a change is sent to everybody who watches it,
- * and only the watch's id differs.
+ * WatchResponse on the wire, with the events' bytes kept from one to the next: a change is sent to everybody who
+ * watches it, and only the watch's id differs.
  */
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { WatchResponse, WatchService } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
@@ -33,4 +33,7 @@ function encodeEvents(events: readonly Event[]): Buffer {
   return Buffer.from(writer.finish());
 }
 
-export const watchDefinition = { ...WatchService, watch: { ...WatchService.watch, responseSerialize: serializeWatchResponse } };
+export const watchDefinition = {
+  ...WatchService,
+  watch: { ...WatchService.watch, responseSerialize: serializeWatchResponse },
+};

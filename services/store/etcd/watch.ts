@@ -1,11 +1,16 @@
 /**
- * etcdserverpb.Watch: many watches on one stream. A watch is confirmed once it stands, with the revision it stands at, so
- * that nothing that happens after the confirmation can be missed. What the client does not read stays in history: batches
- * are asked for as the stream drains.
+ * etcdserverpb.Watch: many watches on one stream. A watch is confirmed once it stands, with the revision it stands at,
+ * so that nothing that happens after the confirmation can be missed. What the client does not read stays in history:
+ * batches are asked for as the stream drains.
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { WatchCreateRequest_FilterType } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
-import type { WatchCreateRequest, WatchRequest, WatchResponse, WatchServer } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import type {
+  WatchCreateRequest,
+  WatchRequest,
+  WatchResponse,
+  WatchServer,
+} from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { Event } from '../../../proto/gen/etcd/mvccpb/kv.js';
 import type { KvWatch, WatchHandle } from '../watch/sink.js';
 import { revisionOf } from '../errors.js';
@@ -80,11 +85,19 @@ class WatchStream {
 
   #onRequest({ requestUnion }: WatchRequest): void {
     switch (requestUnion?.$case) {
-      case 'createRequest': this.#create(requestUnion.value); break;
-      case 'cancelRequest': this.#cancel(requestUnion.value.watchId); break;
-      case 'progressRequest': this.#progressAsked(); break;
-      case undefined: break;
-      default: requestUnion satisfies never;
+      case 'createRequest':
+        this.#create(requestUnion.value);
+        break;
+      case 'cancelRequest':
+        this.#cancel(requestUnion.value.watchId);
+        break;
+      case 'progressRequest':
+        this.#progressAsked();
+        break;
+      case undefined:
+        break;
+      default:
+        requestUnion satisfies never;
     }
   }
 
@@ -117,10 +130,12 @@ class WatchStream {
   }
 
   #refusal(id: bigint | undefined, key: Uint8Array, rangeEnd: Uint8Array): string | undefined {
-    if (!this.#context.allows(this.#identity, { kind: 'read', key, rangeEnd })) return 'rpc error: code = PermissionDenied desc = etcdserver: permission denied';
+    if (!this.#context.allows(this.#identity, { kind: 'read', key, rangeEnd }))
+      return 'rpc error: code = PermissionDenied desc = etcdserver: permission denied';
     if (id === undefined) return 'mvcc: duplicate watch ID provided on the WatchStream';
     if (isEmpty(key, rangeEnd)) return 'mvcc: watcher range is empty';
-    if (this.#watches.size >= WATCHES_PER_STREAM_MAX) return `etcdserver: more than ${WATCHES_PER_STREAM_MAX} watches on one stream`;
+    if (this.#watches.size >= WATCHES_PER_STREAM_MAX)
+      return `etcdserver: more than ${WATCHES_PER_STREAM_MAX} watches on one stream`;
     return undefined;
   }
 
@@ -140,14 +155,16 @@ class WatchStream {
     const { events, revision } = batch;
     if (!watch.confirmed) {
       const [first] = events;
-      const standsAt = first === undefined ? revision : (first.kind === 'put' ? first.kv.modRevision : first.modRevision) - 1;
+      const standsAt =
+        first === undefined ? revision : (first.kind === 'put' ? first.kv.modRevision : first.modRevision) - 1;
       this.#confirm(watch, standsAt);
       if (first === undefined) {
         watch.handle?.grant(1);
         return;
       }
     }
-    const room = events.length > 0 ? this.#writeEvents(watch, eventsOf(batch), revision) : this.#onProgress(watch, revision);
+    const room =
+      events.length > 0 ? this.#writeEvents(watch, eventsOf(batch), revision) : this.#onProgress(watch, revision);
     if (room) watch.handle?.grant(1);
     else watch.owed++;
   }
@@ -180,7 +197,10 @@ class WatchStream {
   #tellProgress(): boolean {
     if (this.#awaited === undefined || this.#awaited.size > 0) return true;
     this.#awaited = undefined;
-    return this.#write({ watchId: NO_WATCH }, Number.isFinite(this.#progress) ? this.#progress : this.#context.backend.revision);
+    return this.#write(
+      { watchId: NO_WATCH },
+      Number.isFinite(this.#progress) ? this.#progress : this.#context.backend.revision,
+    );
   }
 
   /** Without a watch nothing was asked for that took a right, and the answer has the revision in it. */
@@ -203,7 +223,12 @@ class WatchStream {
   #onEnd(watch: OpenWatch, error: StoreError): void {
     if (!this.#watches.delete(watch.id)) return;
     if (!watch.confirmed) this.#confirm(watch, this.#context.backend.revision);
-    this.#write({ watchId: watch.id, canceled: true, compactRevision: error.compactRevision ?? 0, cancelReason: toEtcdError(error).details });
+    this.#write({
+      watchId: watch.id,
+      canceled: true,
+      compactRevision: error.compactRevision ?? 0,
+      cancelReason: toEtcdError(error).details,
+    });
     this.#forget(watch.id);
   }
 
@@ -261,7 +286,8 @@ function eventsOf(batch: WatchBatch): Event[] {
 }
 
 /** A range without a key in it; no end, or a zero byte, are others' words for one key and for all that follow. */
-const isEmpty = (key: Uint8Array, rangeEnd: Uint8Array) => rangeEnd.length > 0 && !(rangeEnd.length === 1 && rangeEnd[0] === 0) && Buffer.compare(key, rangeEnd) >= 0;
+const isEmpty = (key: Uint8Array, rangeEnd: Uint8Array) =>
+  rangeEnd.length > 0 && !(rangeEnd.length === 1 && rangeEnd[0] === 0) && Buffer.compare(key, rangeEnd) >= 0;
 
 function toWatch(request: WatchCreateRequest, key: Uint8Array, progressInterval_ms: number): KvWatch {
   return {
@@ -271,7 +297,9 @@ function toWatch(request: WatchCreateRequest, key: Uint8Array, progressInterval_
     noDelete: request.filters.includes(WatchCreateRequest_FilterType.NODELETE),
     ...(request.rangeEnd.length === 0 ? {} : { rangeEnd: request.rangeEnd }),
     // Before all revisions there are: from the first one on.
-    ...(request.startRevision === 0n ? {} : { startRevision: revisionOf(Math.max(1, nearestSafe(request.startRevision))) }),
+    ...(request.startRevision === 0n
+      ? {}
+      : { startRevision: revisionOf(Math.max(1, nearestSafe(request.startRevision))) }),
     ...(request.progressNotify ? { progressInterval_ms } : {}),
   };
 }

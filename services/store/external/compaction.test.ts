@@ -4,7 +4,8 @@ import { MemoryStore } from '../backend/memory-store.js';
 import { ExternalCompaction } from './compaction.js';
 
 const PERIOD_MS = 60_000;
-const put = (store: MemoryStore, value: string) => store.put({ kind: 'put', key: Buffer.from('k'), value: Buffer.from(value) });
+const put = (store: MemoryStore, value: string) =>
+  store.put({ kind: 'put', key: Buffer.from('k'), value: Buffer.from(value) });
 
 it('drops what is older than a period, by one of several, and no less when that one is gone', async () => {
   const clock = new VirtualClock();
@@ -17,7 +18,9 @@ it('drops what is older than a period, by one of several, and no less when that 
       return store.compact(revision);
     },
   };
-  const users = [1, 2, 3].map(() => new ExternalCompaction({ store: counted, keep: { mode: 'periodic', keep_ms: PERIOD_MS }, clock }));
+  const users = [1, 2, 3].map(
+    () => new ExternalCompaction({ store: counted, keep: { mode: 'periodic', keep_ms: PERIOD_MS }, clock }),
+  );
   for (const user of users) await user.start();
   const old = await put(store, 'old');
   for (let period = 0; period < 4; period++) {

@@ -1,7 +1,7 @@
 /**
- * Compaction of an external store by those who use it: etcd drops no history by itself. Every user runs one of these; a key in the
- * store, written once a period, says whose turn it was, so that one of them does it however many there are (as Kubernetes' API servers
- * do). Its own modification revision is the revision of the period before.
+ * Compaction of an external store by those who use it: etcd drops no history by itself. Every user runs one of these; a
+ * key in the store, written once a period, says whose turn it was, so that one of them does it however many there are
+ * (as Kubernetes' API servers do). Its own modification revision is the revision of the period before.
  */
 import type { Clock, Timer } from '../../../platform/clock.js';
 import { Coalesced } from '../../../platform/coalesced.js';

@@ -25,15 +25,26 @@ it.each([
 ] as const)('at 127.0.0.1, a certificate for %j, where %s would do too: %s', async (names, serverName, answer) => {
   process.on('warning', onWarning);
   const authority = await createAuthority('etcd', lifetime_ms, context);
-  const own = await issueCertificate(authority, { subject: { commonName: 'x' }, usages: ['server'], names: [...names], lifetime_ms }, context);
-  const tls = ServerCredentials.createSsl(null, [{ private_key: Buffer.from(own.privateKey), cert_chain: Buffer.from(own.certificate) }]);
-  const listening = server = new Server();
+  const own = await issueCertificate(
+    authority,
+    { subject: { commonName: 'x' }, usages: ['server'], names: [...names], lifetime_ms },
+    context,
+  );
+  const tls = ServerCredentials.createSsl(null, [
+    { private_key: Buffer.from(own.privateKey), cert_chain: Buffer.from(own.certificate) },
+  ]);
+  const listening = (server = new Server());
   const port = await new Promise<number>((resolve, reject) => {
     listening.bindAsync('127.0.0.1:0', tls, (error, bound) => (error === null ? resolve(bound) : reject(error)));
   });
-  const endpoint = openEndpoint(`127.0.0.1:${port}`, { ca: Buffer.from(authority.certificate), ...(serverName === undefined ? {} : { serverName }) });
+  const endpoint = openEndpoint(`127.0.0.1:${port}`, {
+    ca: Buffer.from(authority.certificate),
+    ...(serverName === undefined ? {} : { serverName }),
+  });
   const error = await new Promise<ServiceError | null>((resolve) => {
-    endpoint.maintenance.status({}, new Metadata(), { deadline: systemClock.now() + 10_000 }, (found) => resolve(found));
+    endpoint.maintenance.status({}, new Metadata(), { deadline: systemClock.now() + 10_000 }, (found) =>
+      resolve(found),
+    );
   });
   endpoint.close();
   expect(error?.details).toMatch(answer);

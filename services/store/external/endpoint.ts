@@ -40,7 +40,8 @@ const SERVER_NAME = 'etcd';
 
 export function openEndpoint(address: string, tls: EtcdTls | undefined): Endpoint {
   const credentials = tls === undefined ? ChannelCredentials.createInsecure() : secureCredentials(address, tls);
-  const options = tls === undefined ? CHANNEL_OPTIONS : { ...CHANNEL_OPTIONS, 'grpc.ssl_target_name_override': SERVER_NAME };
+  const options =
+    tls === undefined ? CHANNEL_OPTIONS : { ...CHANNEL_OPTIONS, 'grpc.ssl_target_name_override': SERVER_NAME };
   const clients = {
     kv: new KVClient(address, credentials, options),
     watch: new WatchClient(address, credentials, options),
@@ -48,7 +49,8 @@ export function openEndpoint(address: string, tls: EtcdTls | undefined): Endpoin
     maintenance: new MaintenanceClient(address, credentials, options),
   };
   return {
-    address, ...clients,
+    address,
+    ...clients,
     close: () => {
       for (const client of Object.values(clients)) client.close();
     },
@@ -65,7 +67,10 @@ function secureCredentials(address: string, { ca, cert, key, serverName }: EtcdT
   });
 }
 
-/** With it etcd ends a stream whose member has lost its leader, rather than keep it open and silent (etcd clientv3.WithRequireLeader). */
+/**
+ * With it etcd ends a stream whose member has lost its leader, rather than keep it open and silent (etcd
+ * clientv3.WithRequireLeader).
+ */
 export function requireLeader(): Metadata {
   const metadata = new Metadata();
   metadata.set('hasleader', 'true');
@@ -75,8 +80,8 @@ export function requireLeader(): Metadata {
 const VERSION_MS = 2000;
 
 /**
- * Whether progress that a client asked for comes after the events it covers. Before 3.4.25 and 3.5.8 it may overtake them
- * (etcd #15220). False when the endpoint does not say.
+ * Whether progress that a client asked for comes after the events it covers. Before 3.4.25 and 3.5.8 it may overtake
+ * them (etcd #15220). False when the endpoint does not say.
  */
 export function ordersProgress(endpoint: Endpoint, now_ms: number): Promise<boolean> {
   return new Promise((resolve) => {

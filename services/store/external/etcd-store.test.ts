@@ -10,9 +10,12 @@ import { EtcdStore } from './etcd-store.js';
 
 async function serve(backend: MemoryStore): Promise<{ server: Server; address: string }> {
   const server = new Server();
-  for (const { definition, implementation } of etcdServices({ backend, authorize: () => true, tls: false })) server.addService(definition, implementation);
+  for (const { definition, implementation } of etcdServices({ backend, authorize: () => true, tls: false }))
+    server.addService(definition, implementation);
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
   });
   return { server, address: `127.0.0.1:${port}` };
 }
@@ -42,15 +45,19 @@ describe('EtcdStore', () => {
     const { revision } = await put('0');
     let onSeen = () => undefined as void;
     const watching = (async () => {
-      for await (const { events } of store.watch({ key: Buffer.from('k'), startRevision: revision }, { signal: controller.signal })) {
+      for await (const { events } of store.watch(
+        { key: Buffer.from('k'), startRevision: revision },
+        { signal: controller.signal },
+      )) {
         for (const event of events) if (event.kind === 'put') seen.push(Buffer.from(event.kv.value).toString());
         onSeen();
       }
     })();
-    const until = (count: number) => new Promise<void>((resolve) => {
-      onSeen = () => (seen.length >= count ? resolve() : undefined);
-      onSeen();
-    });
+    const until = (count: number) =>
+      new Promise<void>((resolve) => {
+        onSeen = () => (seen.length >= count ? resolve() : undefined);
+        onSeen();
+      });
     await put('1');
     await until(2);
     first.server.forceShutdown();
@@ -72,14 +79,18 @@ describe('EtcdStore', () => {
     let asked = 0;
     silent.addService(WatchService, { watch: () => void asked++ });
     const silentPort = await new Promise<number>((resolve, reject) => {
-      silent.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+      silent.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      );
     });
     const { server, address } = await serve(backend);
     const clock = new VirtualClock(systemClock.now());
     const store = new EtcdStore({ endpoints: [`127.0.0.1:${silentPort}`, address], clock });
     const { revision } = await backend.put({ kind: 'put', key: Buffer.from('k'), value: Buffer.from('0') });
     const controller = new AbortController();
-    const iterator = store.watch({ key: Buffer.from('k'), startRevision: revision }, { signal: controller.signal })[Symbol.asyncIterator]();
+    const iterator = store
+      .watch({ key: Buffer.from('k'), startRevision: revision }, { signal: controller.signal })
+      [Symbol.asyncIterator]();
     const first = iterator.next();
     while (asked === 0) await systemClock.sleep(5);
     let arrived = false;
@@ -103,14 +114,22 @@ describe('EtcdStore', () => {
     const gone = await serve(backend);
     gone.server.forceShutdown();
     const store = new EtcdStore({ endpoints: [gone.address, address], clock: systemClock });
-    const put = () => store.txn({ compare: [], success: [{ kind: 'put', key: Buffer.from('once'), value: Buffer.from('1') }], failure: [] });
+    const put = () =>
+      store.txn({
+        compare: [],
+        success: [{ kind: 'put', key: Buffer.from('once'), value: Buffer.from('1') }],
+        failure: [],
+      });
     await put();
     expect((await store.range({ key: Buffer.from('once') })).kvs[0]?.version).toBe(1);
     server.forceShutdown();
     const error: unknown = await put().catch((reason: unknown) => reason);
     // The connection may break under the write, or be known to be broken.
     expect(['unavailable', 'unknown-outcome']).toContain((error as { code: string }).code);
-    await expect(put()).rejects.toMatchObject({ code: 'unavailable', message: expect.stringMatching(/^no connection to etcd: connect ECONNREFUSED \S+$/) as string });
+    await expect(put()).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(/^no connection to etcd: connect ECONNREFUSED \S+$/) as string,
+    });
     await store.close();
     await backend.close();
   });
@@ -119,6 +138,8 @@ describe('EtcdStore', () => {
 describe('progress that was asked for', () => {
   it('is trusted from the releases on that keep it behind the events it covers (etcd #15220)', () => {
     expect(['3.4.23', '3.4.24', '3.5.7', '3.3.27', '2.3.8', ''].filter(isOrdered)).toEqual([]);
-    expect(['3.4.25', '3.5.8', '3.5.16', '3.6.0', '3.6.0-rc.1', '4.0.0'].filter((version) => !isOrdered(version))).toEqual([]);
+    expect(
+      ['3.4.25', '3.5.8', '3.5.16', '3.6.0', '3.6.0-rc.1', '4.0.0'].filter((version) => !isOrdered(version)),
+    ).toEqual([]);
   });
 });

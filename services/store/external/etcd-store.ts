@@ -1,7 +1,7 @@
 /**
- * The Store on an external etcd v3 (or on members of ours, through the same API): requests go to one endpoint at a time,
- * and on to the next when it is unavailable. Linearizable by etcd's own promises; watches are resumed by revision on another
- * endpoint when their stream breaks, so that a consumer sees neither gap nor repetition.
+ * The Store on an external etcd v3 (or on members of ours, through the same API): requests go to one endpoint at a
+ * time, and on to the next when it is unavailable. Linearizable by etcd's own promises; watches are resumed by revision
+ * on another endpoint when their stream breaks, so that a consumer sees neither gap nor repetition.
  */
 import { Metadata } from '@grpc/grpc-js';
 import type { CallOptions, ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
@@ -11,7 +11,16 @@ import type { LeaseKeepAliveResponse, ResponseHeader } from '../../../proto/gen/
 import { closedError, emptyKeyError, leaseNotFoundError, revisionOf } from '../errors.js';
 import { StoreError } from '../store.js';
 import type {
-  RangeRequest as StoreRange, RangeResult, Revision, Store, StoreCallOptions, StoreStatus, StoreWatchRequest, TxnRequest, TxnResult, WatchBatch,
+  RangeRequest as StoreRange,
+  RangeResult,
+  Revision,
+  Store,
+  StoreCallOptions,
+  StoreStatus,
+  StoreWatchRequest,
+  TxnRequest,
+  TxnResult,
+  WatchBatch,
 } from '../store.js';
 import { openEndpoint } from './endpoint.js';
 import type { Endpoint, EtcdTls } from './endpoint.js';
@@ -32,7 +41,12 @@ export interface EtcdStoreOptions {
 
 const TIMEOUT_MS = 8000;
 
-type Method<Q, R> = (request: Q, metadata: Metadata, options: Partial<CallOptions>, callback: (error: ServiceError | null, response: R) => void) => ClientUnaryCall;
+type Method<Q, R> = (
+  request: Q,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, response: R) => void,
+) => ClientUnaryCall;
 type Choose<Q, R> = (endpoint: Endpoint) => readonly [client: object, method: Method<Q, R>];
 
 export class EtcdStore implements Store {
@@ -69,7 +83,10 @@ export class EtcdStore implements Store {
     return this.#watch(request, options.signal);
   }
 
-  async leaseGrant(request: { readonly id?: bigint; readonly ttl_s: number }, options?: StoreCallOptions): Promise<{ id: bigint; ttl_s: number }> {
+  async leaseGrant(
+    request: { readonly id?: bigint; readonly ttl_s: number },
+    options?: StoreCallOptions,
+  ): Promise<{ id: bigint; ttl_s: number }> {
     const wanted = { ID: request.id ?? 0n, TTL: BigInt(Math.max(1, Math.ceil(request.ttl_s))) };
     const { ID, TTL } = await this.#write(({ lease }) => [lease, lease.leaseGrant], wanted, options);
     return { id: ID, ttl_s: TTL };
@@ -84,7 +101,10 @@ export class EtcdStore implements Store {
     options.signal?.addEventListener('abort', onAbort, { once: true });
     try {
       const answer = await new Promise<LeaseKeepAliveResponse>((resolve, reject) => {
-        stream.once('data', resolve).once('error', reject).once('end', () => reject(new StoreError('unknown-outcome', 'etcd closed the stream')));
+        stream
+          .once('data', resolve)
+          .once('error', reject)
+          .once('end', () => reject(new StoreError('unknown-outcome', 'etcd closed the stream')));
         stream.write({ ID: id });
       });
       if (answer.TTL <= 0) throw leaseNotFoundError();
@@ -150,7 +170,11 @@ export class EtcdStore implements Store {
       yield* watchEtcd(request, {
         endpoint: () => this.#endpoint,
         onBroken: (endpoint) => this.#leave(endpoint),
-        writeMark: (mark) => this.#write(({ kv }) => [kv, kv.put], putMark(mark), { signal: controller.signal }).then(() => undefined, () => undefined),
+        writeMark: (mark) =>
+          this.#write(({ kv }) => [kv, kv.put], putMark(mark), { signal: controller.signal }).then(
+            () => undefined,
+            () => undefined,
+          ),
         signal: controller.signal,
         clock: this.#options.clock,
       });
@@ -188,12 +212,19 @@ export class EtcdStore implements Store {
     return this.#ask(choose, { request, writes: false }, options);
   }
 
-  /** A write that failed on its way is not asked again: whether it has happened, nobody here knows. One that never left is. */
+  /**
+   * A write that failed on its way is not asked again: whether it has happened, nobody here knows. One that never left
+   * is.
+   */
   #write<Q, R>(choose: Choose<Q, R>, request: Q, options: StoreCallOptions = {}): Promise<R> {
     return this.#ask(choose, { request, writes: true }, options);
   }
 
-  async #ask<Q, R>(choose: Choose<Q, R>, { request, writes }: { readonly request: Q; readonly writes: boolean }, options: StoreCallOptions): Promise<R> {
+  async #ask<Q, R>(
+    choose: Choose<Q, R>,
+    { request, writes }: { readonly request: Q; readonly writes: boolean },
+    options: StoreCallOptions,
+  ): Promise<R> {
     for (let attempt = 1; ; attempt++) {
       this.#check(options);
       const endpoint = this.#endpoint;
@@ -210,11 +241,17 @@ export class EtcdStore implements Store {
 
   #call<Q, R>([client, method]: ReturnType<Choose<Q, R>>, request: Q, { signal }: StoreCallOptions): Promise<R> {
     return new Promise((resolve, reject) => {
-      const call = method.call(client, request, new Metadata(), { deadline: this.#deadline() }, (error: ServiceError | null, response: R) => {
-        signal?.removeEventListener('abort', onAbort);
-        if (error === null) resolve(response);
-        else reject(error);
-      });
+      const call = method.call(
+        client,
+        request,
+        new Metadata(),
+        { deadline: this.#deadline() },
+        (error: ServiceError | null, response: R) => {
+          signal?.removeEventListener('abort', onAbort);
+          if (error === null) resolve(response);
+          else reject(error);
+        },
+      );
       const onAbort = () => call.cancel();
       signal?.addEventListener('abort', onAbort, { once: true });
     });

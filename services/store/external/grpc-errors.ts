@@ -25,7 +25,9 @@ const BY_TEXT: readonly (readonly [text: string, code: StoreErrorCode])[] = [
 ];
 
 const asServiceError = (error: unknown): ServiceError | undefined =>
-  error instanceof Error && typeof (error as Partial<ServiceError>).code === 'number' ? (error as ServiceError) : undefined;
+  error instanceof Error && typeof (error as Partial<ServiceError>).code === 'number'
+    ? (error as ServiceError)
+    : undefined;
 
 /** Another endpoint may do better. */
 export function isRetryable(error: unknown): boolean {
@@ -45,9 +47,12 @@ export function toStoreError(error: unknown, writes: boolean): StoreError {
     case status.OUT_OF_RANGE:
     case status.FAILED_PRECONDITION:
     case status.PERMISSION_DENIED:
-    case status.UNAUTHENTICATED: return new StoreError('invalid', text);
-    case status.UNIMPLEMENTED: return new StoreError('unsupported', text);
-    default: return new StoreError(writes ? 'unknown-outcome' : 'unavailable', text === '' ? failure.message : text);
+    case status.UNAUTHENTICATED:
+      return new StoreError('invalid', text);
+    case status.UNIMPLEMENTED:
+      return new StoreError('unsupported', text);
+    default:
+      return new StoreError(writes ? 'unknown-outcome' : 'unavailable', text === '' ? failure.message : text);
   }
 }
 

@@ -1,7 +1,8 @@
 /**
- * Progress for watches on an etcd whose own cannot be trusted (before 3.4.25 and 3.5.8 it may overtake events, etcd #15220): a key
- * right behind the watched range, watched along with it. Its event comes after all events before it, on the same watch. It is
- * written when somebody waits for a revision that does not come, because others write elsewhere, and at no other time.
+ * Progress for watches on an etcd whose own cannot be trusted (before 3.4.25 and 3.5.8 it may overtake events, etcd
+ * #15220): a key right behind the watched range, watched along with it. Its event comes after all events before it, on
+ * the same watch. It is written when somebody waits for a revision that does not come, because others write elsewhere,
+ * and at no other time.
  */
 import { PutRequest } from '../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import type { StoreWatchRequest } from '../store.js';

@@ -1,7 +1,7 @@
 /**
  * A watch on an external etcd that outlives its stream: broken, it is opened again from the revision after the last one
- * delivered. Reading is what drives it: a consumer that does not read stops the stream by HTTP/2's flow control, and etcd
- * keeps the history; nothing piles up here.
+ * delivered. Reading is what drives it: a consumer that does not read stops the stream by HTTP/2's flow control, and
+ * etcd keeps the history; nothing piles up here.
  */
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../../platform/clock.js';
@@ -26,10 +26,16 @@ export interface EtcdWatchOptions {
 }
 
 type Stream = ClientDuplexStream<WatchRequest, WatchResponse>;
-type Outcome = { readonly kind: 'batch'; readonly batch: WatchBatch } | { readonly kind: 'nothing' } | { readonly kind: 'broken' };
+type Outcome =
+  | { readonly kind: 'batch'; readonly batch: WatchBatch }
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'broken' };
 
 const RETRY_MS = 200;
-/** etcd answers a question about progress at once, also when nothing happens: silence is a broken connection or a stuck server. */
+/**
+ * etcd answers a question about progress at once, also when nothing happens: silence is a broken connection or a stuck
+ * server.
+ */
 const CANARY_MS = 1000;
 const SILENCE_MS_MAX = 5000;
 /** So long an event that somebody waits for may take; then a mark is written. */
@@ -37,19 +43,24 @@ const PATIENCE_MS = 200;
 /** etcd's id for what belongs to no watch: an answer to a question about progress. */
 const NO_WATCH = -1n;
 
-export async function* watchEtcd(request: StoreWatchRequest, options: EtcdWatchOptions): AsyncGenerator<WatchBatch, void, undefined> {
+export async function* watchEtcd(
+  request: StoreWatchRequest,
+  options: EtcdWatchOptions,
+): AsyncGenerator<WatchBatch, void, undefined> {
   if (request.key.length === 0) throw emptyKeyError();
   const { signal, clock } = options;
   const cursor = new Cursor(request);
   while (!signal.aborted) {
     const endpoint = options.endpoint();
     const { progressInterval_ms, awaited } = request;
-    cursor.trustsProgress = progressInterval_ms !== undefined && await ordersProgress(endpoint, clock.now());
+    cursor.trustsProgress = progressInterval_ms !== undefined && (await ordersProgress(endpoint, clock.now()));
     cursor.mark = cursor.trustsProgress || awaited === undefined ? undefined : markBehind(request);
     if (signal.aborted) return;
     const stream = endpoint.watch.watch(requireLeader());
     const canary = new Canary({
-      stream, clock, interval_ms: cursor.trustsProgress ? Math.min(progressInterval_ms ?? CANARY_MS, CANARY_MS) : CANARY_MS,
+      stream,
+      clock,
+      interval_ms: cursor.trustsProgress ? Math.min(progressInterval_ms ?? CANARY_MS, CANARY_MS) : CANARY_MS,
       onSilence: markWhenAwaited(cursor, awaited, options.writeMark),
     });
     const onAbort = () => stream.cancel();
@@ -79,7 +90,11 @@ export async function* watchEtcd(request: StoreWatchRequest, options: EtcdWatchO
 }
 
 /** Writes the mark when a revision is awaited and nothing has come between two looks. */
-function markWhenAwaited(cursor: Cursor, awaited: StoreWatchRequest['awaited'], writeMark: EtcdWatchOptions['writeMark']): () => void {
+function markWhenAwaited(
+  cursor: Cursor,
+  awaited: StoreWatchRequest['awaited'],
+  writeMark: EtcdWatchOptions['writeMark'],
+): () => void {
   let seen = -1;
   let writing = false;
   return () => {
@@ -134,12 +149,14 @@ class Canary {
 
   /** While the consumer is busy the answers would only pile up before it. */
   #ask(): void {
-    if (this.#listeningSince_ms !== undefined) this.#options.stream.write({ requestUnion: { $case: 'progressRequest', value: {} } });
+    if (this.#listeningSince_ms !== undefined)
+      this.#options.stream.write({ requestUnion: { $case: 'progressRequest', value: {} } });
   }
 
   #look(): void {
     const { clock, stream } = this.#options;
-    if (this.#listeningSince_ms !== undefined && clock.monotonic() - this.#listeningSince_ms > SILENCE_MS_MAX) stream.cancel();
+    if (this.#listeningSince_ms !== undefined && clock.monotonic() - this.#listeningSince_ms > SILENCE_MS_MAX)
+      stream.cancel();
   }
 }
 
@@ -179,13 +196,17 @@ class Cursor {
     const last = events.at(-1);
     if (last === undefined) {
       // Progress from before a start in the future says nothing about it.
-      if (revision + 1 < this.next || (response.watchId === NO_WATCH && !this.trustsProgress)) return { kind: 'nothing' };
+      if (revision + 1 < this.next || (response.watchId === NO_WATCH && !this.trustsProgress))
+        return { kind: 'nothing' };
       return this.#progress(revision);
     }
     // The header of events from the past is newer than they are, and more may follow: what counts is the last event.
     const upTo = last.kind === 'put' ? last.kv.modRevision : last.modRevision;
     const { mark } = this;
-    const wanted = mark === undefined ? events : events.filter((event) => !mark.equals(event.kind === 'put' ? event.kv.key : event.key));
+    const wanted =
+      mark === undefined
+        ? events
+        : events.filter((event) => !mark.equals(event.kind === 'put' ? event.kv.key : event.key));
     if (wanted.length === 0) return this.#progress(upTo);
     this.next = upTo + 1;
     return { kind: 'batch', batch: { events: wanted, revision: upTo } };
@@ -193,7 +214,9 @@ class Cursor {
 
   #progress(revision: number): Outcome {
     this.next = revision + 1;
-    return this.#tellsProgress ? { kind: 'batch', batch: { events: [], revision: revisionOf(revision) } } : { kind: 'nothing' };
+    return this.#tellsProgress
+      ? { kind: 'batch', batch: { events: [], revision: revisionOf(revision) } }
+      : { kind: 'nothing' };
   }
 }
 

@@ -29,25 +29,59 @@ export function assembleMember(data: StoreMemberData, tls: PeerTls, around: Memb
   const logger = createLogger('store', data.log);
   const reserve_bytes = data.diskReserve_bytes ?? LIMITS.diskReserve_bytes;
   const reserve = reserve_bytes === 0 ? undefined : reserveFile(join(dataDir, 'reserve'), reserve_bytes);
-  return assemble(data, { ...around, ...(reserve === undefined ? {} : { reserve }) }, (stateMachine, events) => startRaftMember({
-    clusterId, id, name, peers, dataDir, listen, tls, stateMachine, events, clock, random, logger, level: COMMAND_LEVEL,
-    join: data.join ?? false,
-    ...(data.raft === undefined ? {} : { settings: data.raft }),
-  }));
+  return assemble(data, { ...around, ...(reserve === undefined ? {} : { reserve }) }, (stateMachine, events) =>
+    startRaftMember({
+      clusterId,
+      id,
+      name,
+      peers,
+      dataDir,
+      listen,
+      tls,
+      stateMachine,
+      events,
+      clock,
+      random,
+      logger,
+      level: COMMAND_LEVEL,
+      join: data.join ?? false,
+      ...(data.raft === undefined ? {} : { settings: data.raft }),
+    }),
+  );
 }
 
 export function assembleInlineMember(data: InlineMemberOptions): Promise<MemberCore> {
   const { clusterId, id, name, peers, clock, random, network, raftLog } = data;
   const logger = createLogger('store', data.log);
-  return assemble(data, data, (stateMachine, events) => startMemoryMember({
-    clusterId, id, name, peers, network, log: raftLog, stateMachine, events, clock, random, logger, level: COMMAND_LEVEL,
-    ...(data.raft === undefined ? {} : { settings: data.raft }),
-  }));
+  return assemble(data, data, (stateMachine, events) =>
+    startMemoryMember({
+      clusterId,
+      id,
+      name,
+      peers,
+      network,
+      log: raftLog,
+      stateMachine,
+      events,
+      clock,
+      random,
+      logger,
+      level: COMMAND_LEVEL,
+      ...(data.raft === undefined ? {} : { settings: data.raft }),
+    }),
+  );
 }
 
-type Common = Pick<StoreMemberData, 'dataDir' | 'autoCompaction' | 'hotValues_bytes' | 'quota_bytes' | 'request_bytes' | 'hashCheck_ms'>;
+type Common = Pick<
+  StoreMemberData,
+  'dataDir' | 'autoCompaction' | 'hotValues_bytes' | 'quota_bytes' | 'request_bytes' | 'hashCheck_ms'
+>;
 
-async function assemble(data: Common, around: MemberSurroundings & { readonly reserve?: DiskReserve }, startRaft: RaftFactory): Promise<MemberCore> {
+async function assemble(
+  data: Common,
+  around: MemberSurroundings & { readonly reserve?: DiskReserve },
+  startRaft: RaftFactory,
+): Promise<MemberCore> {
   const { clock, random, onHead, onFatal, reserve } = around;
   const machine = await KvStateMachine.open({
     directory: join(data.dataDir, 'state'),

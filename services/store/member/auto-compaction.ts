@@ -29,7 +29,10 @@ export class AutoCompaction {
   start(): void {
     this.stop();
     const options = this.#options;
-    const interval_ms = options.mode === 'revisions' ? (options.interval_ms ?? REVISIONS_INTERVAL_MS) : Math.max(1, options.keep_ms / SAMPLES_PER_PERIOD);
+    const interval_ms =
+      options.mode === 'revisions'
+        ? (options.interval_ms ?? REVISIONS_INTERVAL_MS)
+        : Math.max(1, options.keep_ms / SAMPLES_PER_PERIOD);
     this.#timer = options.clock.every(interval_ms, () => this.#tick());
   }
 
@@ -52,6 +55,9 @@ export class AutoCompaction {
   #compact(revision: number): void {
     if (revision <= Math.max(this.#compacted, 1)) return;
     // Another may have compacted further, or the leader changed: the next tick looks again.
-    this.#options.store.compact(revisionOf(revision)).then(() => (this.#compacted = revision), () => undefined);
+    this.#options.store.compact(revisionOf(revision)).then(
+      () => (this.#compacted = revision),
+      () => undefined,
+    );
   }
 }

@@ -30,13 +30,15 @@ export interface Calls {
 export type CallName = keyof Calls;
 
 export function packCall(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => {
-    if (typeof item === 'bigint') return { $int: item.toString() };
-    // A Buffer has been through its own toJSON when it arrives here.
-    if (item instanceof Uint8Array) return { $bytes: Buffer.from(item).toString('base64') };
-    if (isBufferJson(item)) return { $bytes: Buffer.from(item.data).toString('base64') };
-    return item;
-  }) ?? 'null';
+  return (
+    JSON.stringify(value, (_key, item: unknown) => {
+      if (typeof item === 'bigint') return { $int: item.toString() };
+      // A Buffer has been through its own toJSON when it arrives here.
+      if (item instanceof Uint8Array) return { $bytes: Buffer.from(item).toString('base64') };
+      if (isBufferJson(item)) return { $bytes: Buffer.from(item.data).toString('base64') };
+      return item;
+    }) ?? 'null'
+  );
 }
 
 export function unpackCall(text: string): unknown {
@@ -61,4 +63,7 @@ export function unpackIds(packed: Uint8Array): bigint[] {
 }
 
 const isBufferJson = (item: unknown): item is { type: 'Buffer'; data: number[] } =>
-  typeof item === 'object' && item !== null && (item as { type?: unknown }).type === 'Buffer' && Array.isArray((item as { data?: unknown }).data);
+  typeof item === 'object' &&
+  item !== null &&
+  (item as { type?: unknown }).type === 'Buffer' &&
+  Array.isArray((item as { data?: unknown }).data);

@@ -24,7 +24,13 @@ class Cluster {
 
   private constructor(root: string, size: number) {
     this.#root = root;
-    this.peers = Array.from({ length: size }, (_, i) => ({ id: (i + 1) as NodeId, name: `m${i + 1}`, peerAddress: '', clientAddresses: [], learner: false }));
+    this.peers = Array.from({ length: size }, (_, i) => ({
+      id: (i + 1) as NodeId,
+      name: `m${i + 1}`,
+      peerAddress: '',
+      clientAddresses: [],
+      learner: false,
+    }));
   }
 
   static async start(size: number): Promise<Cluster> {
@@ -38,8 +44,17 @@ class Cluster {
     const raftLog = this.logs.get(id) ?? new MemoryLog();
     this.logs.set(id, raftLog);
     const member = await startInlineMember({
-      clusterId: 'test', id, name: `m${id}`, peers: this.peers, dataDir: join(this.#root, `${id}`), network: this.network, raftLog,
-      clock: systemClock, random: systemRandom, log: { level: 'silent' }, raft: { persist_ms: 20, election_ms: 200 },
+      clusterId: 'test',
+      id,
+      name: `m${id}`,
+      peers: this.peers,
+      dataDir: join(this.#root, `${id}`),
+      network: this.network,
+      raftLog,
+      clock: systemClock,
+      random: systemRandom,
+      log: { level: 'silent' },
+      raft: { persist_ms: 20, election_ms: 200 },
     });
     this.members.set(id, member);
     return member;
@@ -90,17 +105,20 @@ describe('three members', () => {
   let cluster: Cluster;
   beforeAll(async () => void (cluster = await Cluster.start(3)));
   afterAll(() => cluster.stop());
-  const put = (member: StoreMember, key: string, value: string, lease = 0n) => member.store.put({ kind: 'put', key: bytes(key), value: bytes(value), lease });
+  const put = (member: StoreMember, key: string, value: string, lease = 0n) =>
+    member.store.put({ kind: 'put', key: bytes(key), value: bytes(value), lease });
 
   it('agree on the hash of every revision', async () => {
     for (let i = 0; i < 60; i++) await put(present(cluster.members.get((i % 3) + 1), 'member'), `k${i % 7}`, `${i}`);
     const { revision } = await put((await cluster.leader()).member, 'last', '1');
     await (await cluster.leader()).member.store.compact((revision - 20) as Revision);
     for (let at = revision - 20; at <= revision; at += 5) {
-      const hashes = await Promise.all([...cluster.members.values()].map(async (member) => {
-        await member.store.readRevision();
-        return member.hash(at);
-      }));
+      const hashes = await Promise.all(
+        [...cluster.members.values()].map(async (member) => {
+          await member.store.readRevision();
+          return member.hash(at);
+        }),
+      );
       expect(new Set(hashes.map((h) => JSON.stringify(h))).size).toBe(1);
     }
   });
@@ -113,8 +131,12 @@ describe('three members', () => {
     const controller = new AbortController();
     const seen: string[] = [];
     const watching = (async () => {
-      for await (const batch of follower.store.watch({ key: bytes('watched'), startRevision: revision }, { signal: controller.signal })) {
-        for (const event of batch.events) seen.push(event.kind === 'put' ? Buffer.from(event.kv.value).toString() : 'gone');
+      for await (const batch of follower.store.watch(
+        { key: bytes('watched'), startRevision: revision },
+        { signal: controller.signal },
+      )) {
+        for (const event of batch.events)
+          seen.push(event.kind === 'put' ? Buffer.from(event.kv.value).toString() : 'gone');
         if (seen.at(-1) === 'gone') controller.abort();
       }
     })();
@@ -143,7 +165,9 @@ describe('three members', () => {
     // On a machine that stands still for a while, one may have gone through the log after all.
     while ((await renewAll()) > 0) await systemClock.sleep(10);
     for (const { store } of members) expect((await store.leaseInfo(id)).ttl_s).toBeGreaterThan(50);
-    await expect(present(members[0], 'a member').store.leaseKeepAlive(id + 1n)).rejects.toMatchObject({ code: 'lease-not-found' });
+    await expect(present(members[0], 'a member').store.leaseKeepAlive(id + 1n)).rejects.toMatchObject({
+      code: 'lease-not-found',
+    });
   });
 
   it('keep a lease for its time after a renewal, whoever was asked, over the loss of the leader that renewed it', async () => {
@@ -161,7 +185,10 @@ describe('three members', () => {
     cluster.members.delete(lost);
     const gone_ms: number[] = [];
     const done = new AbortController();
-    for await (const { events } of follower.store.watch({ key: bytes('kept'), rangeEnd: bytes('kepu'), startRevision: revision }, { signal: done.signal })) {
+    for await (const { events } of follower.store.watch(
+      { key: bytes('kept'), rangeEnd: bytes('kepu'), startRevision: revision },
+      { signal: done.signal },
+    )) {
       for (const { kind } of events) if (kind === 'delete') gone_ms.push(systemClock.monotonic());
       if (gone_ms.length === 2) done.abort();
     }
@@ -174,9 +201,13 @@ describe('three members', () => {
     const { id, member: old } = await cluster.leader();
     const lease = await old.store.leaseGrant({ ttl_s: 100 });
     cluster.isolate(id);
-    const renewing = old.store.leaseKeepAlive(lease.id).then(() => 'renewed', (error: { code: string }) => error.code);
+    const renewing = old.store.leaseKeepAlive(lease.id).then(
+      () => 'renewed',
+      (error: { code: string }) => error.code,
+    );
     const rest = present([...cluster.members].find(([other]) => other !== id)?.[1], 'a member of the majority');
-    const revoke = async (): Promise<unknown> => rest.store.leaseRevoke(lease.id).catch(() => systemClock.sleep(20).then(revoke));
+    const revoke = async (): Promise<unknown> =>
+      rest.store.leaseRevoke(lease.id).catch(() => systemClock.sleep(20).then(revoke));
     await revoke();
     cluster.network.heal();
     expect(['lease-not-found', 'unavailable', 'unknown-outcome']).toContain(await renewing);
@@ -188,9 +219,13 @@ describe('three members', () => {
     cluster.isolate(id);
     const rest = [...cluster.members].filter(([other]) => other !== id).map(([, member]) => member);
     const writer = present(rest[0], 'a member of the majority');
-    const write = async (): Promise<unknown> => put(writer, 'fresh', 'new').catch(() => systemClock.sleep(20).then(write));
+    const write = async (): Promise<unknown> =>
+      put(writer, 'fresh', 'new').catch(() => systemClock.sleep(20).then(write));
     await write();
-    const read = old.store.range({ key: bytes('fresh') }).then(({ kvs }) => kvs[0]?.value.toString(), (error: { code: string }) => error.code);
+    const read = old.store.range({ key: bytes('fresh') }).then(
+      ({ kvs }) => kvs[0]?.value.toString(),
+      (error: { code: string }) => error.code,
+    );
     const stale = await old.store.range({ key: bytes('fresh'), serializable: true });
     expect(stale.kvs[0]?.value.toString()).toBe('old');
     cluster.network.heal();
@@ -202,16 +237,22 @@ describe('three members', () => {
     const batches: WatchBatch[] = [];
     const done = new AbortController();
     const watching = (async () => {
-      for await (const batch of member.store.watch({ key: bytes('p'), progressInterval_ms: 5 }, { signal: done.signal })) batches.push(batch);
+      for await (const batch of member.store.watch(
+        { key: bytes('p'), progressInterval_ms: 5 },
+        { signal: done.signal },
+      ))
+        batches.push(batch);
     })();
     let revision = 0;
     for (let i = 0; i < 50; i++) ({ revision } = await put(member, 'p', `${i}`));
-    while ((batches.at(-1)?.revision ?? 0) < revision || (batches.at(-1)?.events.length ?? 1) > 0) await systemClock.sleep(5);
+    while ((batches.at(-1)?.revision ?? 0) < revision || (batches.at(-1)?.events.length ?? 1) > 0)
+      await systemClock.sleep(5);
     done.abort();
     await watching;
     let last = 0;
     for (const { events, revision: upTo } of batches) {
-      for (const event of events) expect(event.kind === 'put' && event.kv.modRevision > last && event.kv.modRevision <= upTo).toBe(true);
+      for (const event of events)
+        expect(event.kind === 'put' && event.kv.modRevision > last && event.kv.modRevision <= upTo).toBe(true);
       expect(upTo).toBeGreaterThanOrEqual(last);
       last = upTo;
     }

@@ -1,14 +1,22 @@
 /**
  * A member of the replicated store, on the thread where its Raft runs: commands go through the log, reads wait for
- * ReadIndex, watches are served from this replica. It is a KvBackend itself: what the thread's host serves over the port,
- * and what a cluster inside a test uses as it is.
+ * ReadIndex, watches are served from this replica. It is a KvBackend itself: what the thread's host serves over the
+ * port, and what a cluster inside a test uses as it is.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../../platform/clock.js';
 import type { DiskReserve } from '../../../platform/disk/reserve.js';
 import type { Random } from '../../../platform/random.js';
 import type { Slices } from '../../../platform/slices.js';
-import type { LogIndex, Membership, MembershipChange, NodeId, RaftEvents, RaftMember, RaftStatus } from '../../../raft/contract.js';
+import type {
+  LogIndex,
+  Membership,
+  MembershipChange,
+  NodeId,
+  RaftEvents,
+  RaftMember,
+  RaftStatus,
+} from '../../../raft/contract.js';
 import type { KvBackend, LeaseInfoOptions, PutResult, SaveOptions, StoreHead } from '../backend/backend.js';
 import type { KvWatch, WatchHandle, WatchSink } from '../watch/sink.js';
 import type { KvStateMachine } from '../disk/state-machine.js';
@@ -19,8 +27,25 @@ import { LeaseExpiry } from '../backend/lease-expiry.js';
 import { newLeaseId } from '../lease-id.js';
 import { LIMITS } from '../limits.js';
 import type { Alarm } from '../mvcc/alarms.js';
-import { decodeCommand, encodeCommand, expireCommand, isAlarm, isPut, levelOf, RENEWAL_LEVEL } from '../mvcc/commands.js';
-import type { Command, CommandResult, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
+import {
+  decodeCommand,
+  encodeCommand,
+  expireCommand,
+  isAlarm,
+  isPut,
+  levelOf,
+  RENEWAL_LEVEL,
+} from '../mvcc/commands.js';
+import type {
+  Command,
+  CommandResult,
+  HashResult,
+  KvPut,
+  KvRange,
+  KvTxn,
+  KvTxnResult,
+  LeaseInfo,
+} from '../mvcc/operations.js';
 import type { ReadResult } from '../mvcc/range.js';
 import { isReadOnly, isSerializable } from '../mvcc/txn.js';
 import { unpackResult } from '../mvcc/packed-results.js';
@@ -118,13 +143,16 @@ export class MemberCore implements KvBackend {
       member: () => this.#head.memberId,
       change: (action, alarm) => this.changeAlarm(action, alarm),
     });
-    this.#disk = options.reserve === undefined ? undefined : new DiskGuard({
-      reserve: options.reserve,
-      clock: options.clock,
-      self: () => this.#head.memberId,
-      alarms: () => options.machine.state.alarms.all,
-      change: (action, alarm) => this.changeAlarm(action, alarm),
-    });
+    this.#disk =
+      options.reserve === undefined
+        ? undefined
+        : new DiskGuard({
+            reserve: options.reserve,
+            clock: options.clock,
+            self: () => this.#head.memberId,
+            alarms: () => options.machine.state.alarms.all,
+            change: (action, alarm) => this.changeAlarm(action, alarm),
+          });
     this.#hashCheck = new HashCheck({
       interval_ms: options.hashCheck_ms ?? LIMITS.hashCheck_ms,
       clock: options.clock,
@@ -137,9 +165,10 @@ export class MemberCore implements KvBackend {
     options.machine.onHash = (data, term) => this.#hashCheck.applied(decodeCommand(data) as HashCommand, term);
     options.machine.onBroken = (error) => options.onFatal?.(error);
     options.machine.onReplaced = (state) => this.#expiry.follow(state.leases);
-    this.#compaction = options.autoCompaction === undefined
-      ? undefined
-      : new AutoCompaction({ ...options.autoCompaction, clock: options.clock, store: this });
+    this.#compaction =
+      options.autoCompaction === undefined
+        ? undefined
+        : new AutoCompaction({ ...options.autoCompaction, clock: options.clock, store: this });
   }
 
   static async start(options: MemberCoreOptions): Promise<MemberCore> {
@@ -257,7 +286,10 @@ export class MemberCore implements KvBackend {
 
   // Leases
 
-  async leaseGrant(request: { readonly id?: bigint; readonly ttl_s: number }, options?: StoreCallOptions): Promise<{ id: bigint; ttl_s: number }> {
+  async leaseGrant(
+    request: { readonly id?: bigint; readonly ttl_s: number },
+    options?: StoreCallOptions,
+  ): Promise<{ id: bigint; ttl_s: number }> {
     const id = request.id === undefined || request.id === 0n ? newLeaseId(this.#random) : request.id;
     const ttl_s = Math.max(0, Math.ceil(request.ttl_s));
     return expectKind(await this.propose({ kind: 'lease-grant', id, ttl_s }, options), 'lease');
@@ -281,7 +313,11 @@ export class MemberCore implements KvBackend {
     await this.#machine.settled();
     const lease = this.#machine.state.leases.get(id);
     if (lease === undefined) return { id, grantedTtl_s: 0, ttl_s: -1, keys: [] };
-    const facts = { id, grantedTtl_s: lease.ttl_s, ttl_s: await this.#renewals.remaining_s(id).catch((error: unknown) => Promise.reject(readErrorOf(error))) };
+    const facts = {
+      id,
+      grantedTtl_s: lease.ttl_s,
+      ttl_s: await this.#renewals.remaining_s(id).catch((error: unknown) => Promise.reject(readErrorOf(error))),
+    };
     const { keys = true } = options;
     return { ...facts, keys: keys ? await this.#long.read((state, spill) => state.leaseKeys(id, spill), options) : [] };
   }
@@ -313,7 +349,12 @@ export class MemberCore implements KvBackend {
     const { clock } = this.#options;
     const machine = this.#machine;
     // What is applied becomes durable within moments, by itself.
-    for (const index = machine.appliedIndex; machine.durableIndex < index; await clock.sleep(SAVE_POLL_MS, options?.signal)) this.#checkOpen();
+    for (
+      const index = machine.appliedIndex;
+      machine.durableIndex < index;
+      await clock.sleep(SAVE_POLL_MS, options?.signal)
+    )
+      this.#checkOpen();
     if (options?.format === 'etcd') yield* this.#saveForEtcd(options);
     else yield* this.#saveOwn(options);
   }
@@ -323,7 +364,10 @@ export class MemberCore implements KvBackend {
     try {
       const { index, term, revision, compactRevision } = reader.meta;
       const { clusterId } = this.raftStatus();
-      for await (const chunk of encodeSnapshot({ clusterId, index, term, revision, compactRevision }, reader.chunks())) {
+      for await (const chunk of encodeSnapshot(
+        { clusterId, index, term, revision, compactRevision },
+        reader.chunks(),
+      )) {
         if (options?.signal?.aborted === true) throw abortedError();
         yield chunk;
       }
@@ -454,7 +498,11 @@ export class MemberCore implements KvBackend {
     return this.propose(command(this.#leading));
   }
 
-  #onLeadership(status: { readonly leader: NodeId | undefined; readonly term: number; readonly leading: boolean }): void {
+  #onLeadership(status: {
+    readonly leader: NodeId | undefined;
+    readonly term: number;
+    readonly leading: boolean;
+  }): void {
     const leading = status.leading ? status.term : undefined;
     if (leading !== this.#leading) {
       this.#leading = leading;
@@ -494,7 +542,10 @@ const clusterIdOf = (clusterId: string): bigint => createHash('sha256').update(c
 
 const abortedError = () => new StoreError('unavailable', 'the call was aborted before it began');
 
-function expectKind<K extends CommandResult['kind']>(result: CommandResult, kind: K): Extract<CommandResult, { kind: K }> {
+function expectKind<K extends CommandResult['kind']>(
+  result: CommandResult,
+  kind: K,
+): Extract<CommandResult, { kind: K }> {
   if (result.kind !== kind) throw new StoreError('corrupt', `a command answered as ${result.kind} instead of ${kind}`);
   return result as Extract<CommandResult, { kind: K }>;
 }

@@ -23,13 +23,17 @@ it('makes the cluster read-only before the disk is full, gives up the reserve, a
   };
   const changes: string[] = [];
   const guard = new DiskGuard({
-    reserve, clock, self: () => 7n, alarms: () => state.alarms.all,
+    reserve,
+    clock,
+    self: () => 7n,
+    alarms: () => state.alarms.all,
     change: async (action, alarm) => {
       changes.push(action);
       state.apply({ kind: 'alarm', action, alarm }, 1);
     },
   });
-  const put = () => state.apply({ kind: 'put', put: { kind: 'put', key: Buffer.from('k'), value: Buffer.from('v') } }, 1);
+  const put = () =>
+    state.apply({ kind: 'put', put: { kind: 'put', key: Buffer.from('k'), value: Buffer.from('v') } }, 1);
   guard.start();
   await clock.advance(10);
   expect([disk.held, changes]).toEqual([true, []]);
@@ -39,7 +43,12 @@ it('makes the cluster read-only before the disk is full, gives up the reserve, a
   expect([disk.held, changes]).toEqual([false, ['raise']]);
   expect(() => guard.check()).toThrow('database space exceeded');
   expect(put()).toBeInstanceOf(StoreError);
-  expect(state.apply({ kind: 'txn', txn: { compare: [], failure: [], success: [{ kind: 'delete', key: Buffer.from('k') }] } }, 1)).toMatchObject({ kind: 'txn' });
+  expect(
+    state.apply(
+      { kind: 'txn', txn: { compare: [], failure: [], success: [{ kind: 'delete', key: Buffer.from('k') }] } },
+      1,
+    ),
+  ).toMatchObject({ kind: 'txn' });
   // What the reserve gave back is no recovery.
   disk.free_bytes = 130 * MIB;
   await clock.advance(3000);

@@ -1,7 +1,8 @@
 /**
- * Watches the room on a member's disk. Before it is full, an alarm makes the cluster read-only (deletes and compactions go on)
- * and the reserve is given up, so that the log can still be written, history dropped and leadership handed over. When room is
- * there again, from whomever it comes, the reserve is taken back and the alarm cleared: nobody has to do anything.
+ * Watches the room on a member's disk. Before it is full, an alarm makes the cluster read-only (deletes and compactions
+ * go on) and the reserve is given up, so that the log can still be written, history dropped and leadership handed over.
+ * When room is there again, from whomever it comes, the reserve is taken back and the alarm cleared: nobody has to do
+ * anything.
  */
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { DiskReserve } from '../../../platform/disk/reserve.js';

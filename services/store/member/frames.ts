@@ -1,8 +1,9 @@
 /**
  * What main thread and member thread say to each other. A message is one ArrayBuffer of frames: length 4, id 4, type 1,
- * payload. An id names a call, or a watch for as long as it lives. Everything on the path of reads, writes and watches is
- * binary; what happens once a minute is JSON. A batch that many watches share is written once; `again` is the one before.
- * `kvs` are the first keys and values of a long result, ahead of it; `release` says that they are no longer held.
+ * payload. An id names a call, or a watch for as long as it lives. Everything on the path of reads, writes and watches
+ * is binary; what happens once a minute is JSON. A batch that many watches share is written once; `again` is the one
+ * before. `kvs` are the first keys and values of a long result, ahead of it; `release` says that they are no longer
+ * held.
  */
 import { ByteReader } from '../bytes.js';
 import type { ByteWriter } from '../bytes.js';
@@ -16,8 +17,32 @@ import type { Packed } from '../mvcc/packed-results.js';
 import { StoreError } from '../store.js';
 import type { KeyValue, StoreErrorCode, StoreEvent, WatchBatch } from '../store.js';
 
-export const REQUEST = { propose: 1, range: 2, readRevision: 3, watch: 4, grant: 5, progress: 6, cancel: 7, call: 8, readTxn: 9, keepAlive: 10, release: 11 } as const;
-export const RESPONSE = { result: 1, range: 2, revision: 3, error: 4, batch: 5, end: 6, json: 7, head: 8, fatal: 9, again: 10, kvs: 11 } as const;
+export const REQUEST = {
+  propose: 1,
+  range: 2,
+  readRevision: 3,
+  watch: 4,
+  grant: 5,
+  progress: 6,
+  cancel: 7,
+  call: 8,
+  readTxn: 9,
+  keepAlive: 10,
+  release: 11,
+} as const;
+export const RESPONSE = {
+  result: 1,
+  range: 2,
+  revision: 3,
+  error: 4,
+  batch: 5,
+  end: 6,
+  json: 7,
+  head: 8,
+  fatal: 9,
+  again: 10,
+  kvs: 11,
+} as const;
 
 /** Starts a frame; `endFrame` with what it returns closes it. */
 export function beginFrame(writer: ByteWriter, id: number, type: number): number {
@@ -89,12 +114,20 @@ export function writePacked(writer: ByteWriter, { count, bytes }: KvPage): void 
   writer.varint(0).varint(count).raw(bytes);
 }
 
-export function writeAhead(writer: ByteWriter, kvs: readonly KeyValue[], { attempt, field }: { readonly attempt: number; readonly field: KvsField }): void {
+export function writeAhead(
+  writer: ByteWriter,
+  kvs: readonly KeyValue[],
+  { attempt, field }: { readonly attempt: number; readonly field: KvsField },
+): void {
   writer.varint(attempt);
   writePage(writer, kvs, field);
 }
 
-function writeLong(writer: ByteWriter, kvs: readonly KeyValue[], { spilled = 0, field }: { readonly spilled?: number | undefined; readonly field: KvsField }): void {
+function writeLong(
+  writer: ByteWriter,
+  kvs: readonly KeyValue[],
+  { spilled = 0, field }: { readonly spilled?: number | undefined; readonly field: KvsField },
+): void {
   writer.varint(spilled);
   const start = writer.length;
   writer.u32(0);
@@ -115,15 +148,24 @@ function writeOptional(writer: ByteWriter, kv: KeyValue | undefined): void {
   if (kv !== undefined) writeKeyValue(writer, kv);
 }
 
-const readOptional = (reader: ByteReader): KeyValue | undefined => (reader.u8() === 0 ? undefined : readKeyValue(reader));
+const readOptional = (reader: ByteReader): KeyValue | undefined =>
+  reader.u8() === 0 ? undefined : readKeyValue(reader);
 
 export function writeRangeResult(writer: ByteWriter, range: ReadResult): void {
-  writer.varint(range.count).u8(range.more ? 1 : 0).varint(range.revision);
+  writer
+    .varint(range.count)
+    .u8(range.more ? 1 : 0)
+    .varint(range.revision);
   writeLong(writer, range.kvs, { spilled: range.spilled, field: KVS_FIELD.range });
 }
 
 export function readRangeResult(reader: ByteReader, ahead: Ahead): EncodedRange {
-  return { count: reader.varint(), more: reader.u8() === 1, revision: revisionOf(reader.varint()), kvs: readLong(reader, ahead) };
+  return {
+    count: reader.varint(),
+    more: reader.u8() === 1,
+    revision: revisionOf(reader.varint()),
+    kvs: readLong(reader, ahead),
+  };
 }
 
 // Results of commands
@@ -138,25 +180,40 @@ export function writeResult(writer: ByteWriter, result: CommandResult): void {
       writer.varint(result.revision);
       writeOptional(writer, result.prevKv);
       break;
-    case 'txn': writeTxnResult(writer, result.txn); break;
-    case 'lease': writer.i64(result.id).varint(result.ttl_s).varint(result.revision); break;
-    case 'done': writer.varint(result.revision); break;
-    default: result satisfies never;
+    case 'txn':
+      writeTxnResult(writer, result.txn);
+      break;
+    case 'lease':
+      writer.i64(result.id).varint(result.ttl_s).varint(result.revision);
+      break;
+    case 'done':
+      writer.varint(result.revision);
+      break;
+    default:
+      result satisfies never;
   }
 }
 
 export function readResult(reader: ByteReader, ahead: Ahead): CommandResultOf<EncodedKvs> {
   switch (reader.u8()) {
-    case RESULT.put: return { kind: 'put', revision: revisionOf(reader.varint()), prevKv: readOptional(reader) };
-    case RESULT.txn: return { kind: 'txn', txn: readTxnResult(reader, ahead) };
-    case RESULT.lease: return { kind: 'lease', id: reader.i64(), ttl_s: reader.varint(), revision: revisionOf(reader.varint()) };
-    case RESULT.done: return { kind: 'done', revision: revisionOf(reader.varint()) };
-    default: throw new StoreError('corrupt', 'unknown result between threads');
+    case RESULT.put:
+      return { kind: 'put', revision: revisionOf(reader.varint()), prevKv: readOptional(reader) };
+    case RESULT.txn:
+      return { kind: 'txn', txn: readTxnResult(reader, ahead) };
+    case RESULT.lease:
+      return { kind: 'lease', id: reader.i64(), ttl_s: reader.varint(), revision: revisionOf(reader.varint()) };
+    case RESULT.done:
+      return { kind: 'done', revision: revisionOf(reader.varint()) };
+    default:
+      throw new StoreError('corrupt', 'unknown result between threads');
   }
 }
 
 function writeTxnResult(writer: ByteWriter, txn: KvTxnResult): void {
-  writer.u8(txn.succeeded ? 1 : 0).varint(txn.revision).varint(txn.results.length);
+  writer
+    .u8(txn.succeeded ? 1 : 0)
+    .varint(txn.revision)
+    .varint(txn.results.length);
   for (const result of txn.results) writeOpResult(writer, result);
 }
 
@@ -172,14 +229,21 @@ function readTxnResult(reader: ByteReader, ahead: Ahead): EncodedTxn {
 function writeOpResult(writer: ByteWriter, result: KvOpResult): void {
   writer.u8(OP_RESULT[result.kind]);
   switch (result.kind) {
-    case 'put': writeOptional(writer, result.prevKv); break;
+    case 'put':
+      writeOptional(writer, result.prevKv);
+      break;
     case 'delete':
       writer.varint(result.deleted);
       writeLong(writer, result.prevKvs, { spilled: (result as Packed).spilled, field: KVS_FIELD.delete });
       break;
-    case 'range': writeRangeResult(writer, result.range); break;
-    case 'txn': writeTxnResult(writer, result.txn); break;
-    default: result satisfies never;
+    case 'range':
+      writeRangeResult(writer, result.range);
+      break;
+    case 'txn':
+      writeTxnResult(writer, result.txn);
+      break;
+    default:
+      result satisfies never;
   }
 }
 
@@ -189,17 +253,24 @@ function readOpResult(reader: ByteReader, ahead: Ahead): KvOpResultOf<EncodedKvs
       const prevKv = readOptional(reader);
       return prevKv === undefined ? { kind: 'put' } : { kind: 'put', prevKv };
     }
-    case OP_RESULT.delete: return { kind: 'delete', deleted: reader.varint(), prevKvs: readLong(reader, ahead) };
-    case OP_RESULT.range: return { kind: 'range', range: readRangeResult(reader, ahead) };
-    case OP_RESULT.txn: return { kind: 'txn', txn: readTxnResult(reader, ahead) };
-    default: throw new StoreError('corrupt', 'unknown result between threads');
+    case OP_RESULT.delete:
+      return { kind: 'delete', deleted: reader.varint(), prevKvs: readLong(reader, ahead) };
+    case OP_RESULT.range:
+      return { kind: 'range', range: readRangeResult(reader, ahead) };
+    case OP_RESULT.txn:
+      return { kind: 'txn', txn: readTxnResult(reader, ahead) };
+    default:
+      throw new StoreError('corrupt', 'unknown result between threads');
   }
 }
 
 // Errors
 
 export function writeError(writer: ByteWriter, error: StoreError): void {
-  writer.text(error.code).text(error.message).varint(error.compactRevision === undefined ? 0 : error.compactRevision + 1);
+  writer
+    .text(error.code)
+    .text(error.message)
+    .varint(error.compactRevision === undefined ? 0 : error.compactRevision + 1);
 }
 
 export function readError(reader: ByteReader): StoreError {
@@ -218,10 +289,15 @@ const WATCH_NO_DELETE = 8;
 
 export function writeWatch(writer: ByteWriter, watch: KvWatch): void {
   writer.u8(
-    (watch.rangeEnd === undefined ? 0 : WATCH_END) | (watch.prevKv === true ? WATCH_PREV_KV : 0)
-    | (watch.noPut === true ? WATCH_NO_PUT : 0) | (watch.noDelete === true ? WATCH_NO_DELETE : 0),
+    (watch.rangeEnd === undefined ? 0 : WATCH_END) |
+      (watch.prevKv === true ? WATCH_PREV_KV : 0) |
+      (watch.noPut === true ? WATCH_NO_PUT : 0) |
+      (watch.noDelete === true ? WATCH_NO_DELETE : 0),
   );
-  writer.bytes(watch.key).varint(watch.startRevision ?? 0).varint(Math.ceil(watch.progressInterval_ms ?? 0));
+  writer
+    .bytes(watch.key)
+    .varint(watch.startRevision ?? 0)
+    .varint(Math.ceil(watch.progressInterval_ms ?? 0));
   if (watch.rangeEnd !== undefined) writer.bytes(watch.rangeEnd);
 }
 
@@ -245,7 +321,10 @@ const EVENT_DELETE = 1;
 const EVENT_PREV_KV = 2;
 
 export function writeBatch(writer: ByteWriter, batch: WatchBatch): void {
-  writer.u8(batch.partial === true ? 1 : 0).varint(batch.revision).varint(batch.events.length);
+  writer
+    .u8(batch.partial === true ? 1 : 0)
+    .varint(batch.revision)
+    .varint(batch.events.length);
   for (const event of batch.events) {
     writer.u8((event.kind === 'delete' ? EVENT_DELETE : 0) | (event.prevKv === undefined ? 0 : EVENT_PREV_KV));
     if (event.kind === 'put') writeKeyValue(writer, event.kv);

@@ -1,4 +1,6 @@
-/** A member on a small file system that fills up and empties. Needs root (mounts a tmpfs); says so and skips otherwise. */
+/**
+ * A member on a small file system that fills up and empties. Needs root (mounts a tmpfs); says so and skips otherwise.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
@@ -28,11 +30,27 @@ describe.skipIf(!isRoot)('a full disk', () => {
     mount = join(root, 'small');
     await mkdir(mount);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=200m', 'tmpfs', mount]);
-    const peer: PeerInfo = { id: 1 as NodeId, name: 'm1', peerAddress: `127.0.0.1:${PORT}`, clientAddresses: [], learner: false };
+    const peer: PeerInfo = {
+      id: 1 as NodeId,
+      name: 'm1',
+      peerAddress: `127.0.0.1:${PORT}`,
+      clientAddresses: [],
+      learner: false,
+    };
     const authority = await TestAuthority.create(Date.now());
     member = await startStoreMember({
-      clusterId: 'full', id: peer.id, name: 'm1', peers: [peer], certificates: await authority.issue('m1'), dataDir: mount, listen: { host: '127.0.0.1', port: PORT },
-      diskReserve_bytes: 32 * MIB, clock: systemClock, random: systemRandom, thread: false, log: { level: 'silent' },
+      clusterId: 'full',
+      id: peer.id,
+      name: 'm1',
+      peers: [peer],
+      certificates: await authority.issue('m1'),
+      dataDir: mount,
+      listen: { host: '127.0.0.1', port: PORT },
+      diskReserve_bytes: 32 * MIB,
+      clock: systemClock,
+      random: systemRandom,
+      thread: false,
+      log: { level: 'silent' },
       onFatal: (error) => expect.fail(error.message),
     });
   });
@@ -58,8 +76,12 @@ describe.skipIf(!isRoot)('a full disk', () => {
     await writeFile(join(mount, 'filler'), Buffer.alloc(bavail * bsize - 16 * MIB, 1));
     await until(async () => (await store.alarms()).length === 1);
     expect([existsSync(join(mount, 'reserve')), (await store.alarms())[0]?.kind]).toEqual([false, 'disk']);
-    await expect(store.put({ kind: 'put', key: bytes('b'), value: bytes('2') })).rejects.toMatchObject({ code: 'no-space' });
-    expect(await store.kvTxn({ compare: [], failure: [], success: [{ kind: 'delete', key: bytes('a') }] })).toMatchObject({ results: [{ deleted: 1 }] });
+    await expect(store.put({ kind: 'put', key: bytes('b'), value: bytes('2') })).rejects.toMatchObject({
+      code: 'no-space',
+    });
+    expect(
+      await store.kvTxn({ compare: [], failure: [], success: [{ kind: 'delete', key: bytes('a') }] }),
+    ).toMatchObject({ results: [{ deleted: 1 }] });
     await rm(join(mount, 'filler'));
     await until(async () => (await store.alarms()).length === 0 && existsSync(join(mount, 'reserve')));
     await store.put({ kind: 'put', key: bytes('b'), value: bytes('2') });

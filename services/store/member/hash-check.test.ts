@@ -51,13 +51,19 @@ it('concludes nothing as long as too few have told, and asks again (TRAPS, row 1
   const asked: Command[] = [];
   const state = new KvState();
   const check = new HashCheck({
-    interval_ms: 1000, clock, state: () => state, self: () => 1n, voters: () => [1n, 2n, 3n], stepAside: () => undefined,
+    interval_ms: 1000,
+    clock,
+    state: () => state,
+    self: () => 1n,
+    voters: () => [1n, 2n, 3n],
+    stepAside: () => undefined,
     propose: (command) => {
       asked.push(command);
       return Promise.resolve();
     },
   });
-  const tell = (member: bigint, hash: number) => check.applied({ kind: 'hash-tell', member, revision: 1, compactRevision: 0, hash }, 5);
+  const tell = (member: bigint, hash: number) =>
+    check.applied({ kind: 'hash-tell', member, revision: 1, compactRevision: 0, hash }, 5);
   const alarms = () => asked.flatMap((command) => (command.kind === 'alarm' ? [command.alarm.member] : []));
   check.lead(5);
   for (let round = 0; round < 2; round++) {
@@ -79,11 +85,27 @@ it('concludes nothing as long as too few have told, and asks again (TRAPS, row 1
 it('finds the member whose state differs, fences it, and lets another lead', async () => {
   const network = new MemoryNetwork(systemClock);
   const logs = [1, 2, 3].map(() => new MemoryLog());
-  const peers: PeerInfo[] = [1, 2, 3].map((id) => ({ id: id as NodeId, name: `m${id}`, peerAddress: `m${id}`, clientAddresses: [], learner: false }));
-  const start = (i: number): Promise<StoreMember> => startInlineMember({
-    clusterId: 'hashes', id: peers[i]?.id as NodeId, name: `m${i + 1}`, peers, dataDir: join(root, `m${i + 1}`), network, raftLog: logs[i] as MemoryLog,
-    clock: systemClock, random: systemRandom, hashCheck_ms: 100, log: { level: 'silent' },
-  });
+  const peers: PeerInfo[] = [1, 2, 3].map((id) => ({
+    id: id as NodeId,
+    name: `m${id}`,
+    peerAddress: `m${id}`,
+    clientAddresses: [],
+    learner: false,
+  }));
+  const start = (i: number): Promise<StoreMember> =>
+    startInlineMember({
+      clusterId: 'hashes',
+      id: peers[i]?.id as NodeId,
+      name: `m${i + 1}`,
+      peers,
+      dataDir: join(root, `m${i + 1}`),
+      network,
+      raftLog: logs[i] as MemoryLog,
+      clock: systemClock,
+      random: systemRandom,
+      hashCheck_ms: 100,
+      log: { level: 'silent' },
+    });
   const members = await Promise.all([start(0), start(1), start(2)]);
   const at = (i: number) => members[i] as StoreMember;
   for (let i = 0; i < 10; i++) await at(i % 3).store.put({ kind: 'put', key: bytes(`k${i}`), value: bytes('right') });
@@ -91,8 +113,15 @@ it('finds the member whose state differs, fences it, and lets another lead', asy
   expect(await at(0).store.alarms()).toEqual([]);
 
   await at(2).stop();
-  const level = new Level<Buffer, Buffer>(join(root, 'm3', 'state', 'state-1'), { keyEncoding: 'buffer', valueEncoding: 'buffer' });
-  const wrong = createRecord({ key: 'k4', main: 6, sub: 0, create: 6, version: 1, lease: 0n }, bytes('wrong'), new AllValues());
+  const level = new Level<Buffer, Buffer>(join(root, 'm3', 'state', 'state-1'), {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+  });
+  const wrong = createRecord(
+    { key: 'k4', main: 6, sub: 0, create: 6, version: 1, lease: 0n },
+    bytes('wrong'),
+    new AllValues(),
+  );
   const right4 = decodeRecord(6, 0, (await level.get(recordKey(6, 0))) as Buffer);
   const head = decodeMeta((await level.get(META_KEY)) as Buffer);
   // A state that is whole and wrong: its own digests do not show it.
@@ -117,7 +146,8 @@ it('finds the member whose state differs, fences it, and lets another lead', asy
   }
   expect(await at(0).store.alarms()).toEqual([{ kind: 'corrupt', member: 3n }]);
   await expect(at(2).store.range({ key: bytes('k4') })).rejects.toMatchObject({ code: 'corrupt' });
-  const right = async (i: number) => (await at(i).store.range({ key: bytes('k4') })).kvs.map(({ value }) => Buffer.from(value).toString());
+  const right = async (i: number) =>
+    (await at(i).store.range({ key: bytes('k4') })).kvs.map(({ value }) => Buffer.from(value).toString());
   expect([await right(0), await right(1)]).toEqual([['right'], ['right']]);
   await at(1).store.put({ kind: 'put', key: bytes('after'), value: bytes('1') });
   await Promise.all(members.map((member) => member.stop()));

@@ -1,8 +1,8 @@
 /**
- * Compares the members' states in the background. Every so often the leader asks, through the log, for the hash at a revision;
- * each member works it out from its own state, a little at a time, and tells it through the log; the leader raises an alarm
- * against those who differ from what most voters have. Who is told of the alarm serves nobody any more (member/core.ts), and a
- * leader that is the odd one lets another lead.
+ * Compares the members' states in the background. Every so often the leader asks, through the log, for the hash at a
+ * revision; each member works it out from its own state, a little at a time, and tells it through the log; the leader
+ * raises an alarm against those who differ from what most voters have. Who is told of the alarm serves nobody any more
+ * (member/core.ts), and a leader that is the odd one lets another lead.
  */
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { KvState } from '../mvcc/kv-state.js';
@@ -84,7 +84,9 @@ export class HashCheck {
       // What was compacted or replaced meanwhile is compared in another round.
       if (mvcc.compactRevision !== compactRevision || mvcc !== state().mvcc) return;
       if (page.done === true) {
-        await propose({ kind: 'hash-tell', member: self(), revision, compactRevision, hash: page.value }).catch(() => undefined);
+        await propose({ kind: 'hash-tell', member: self(), revision, compactRevision, hash: page.value }).catch(
+          () => undefined,
+        );
         return;
       }
       await new Promise<void>((resolve) => clock.immediate(resolve));
@@ -100,7 +102,10 @@ export class HashCheck {
     const { state, propose } = this.#options;
     for (const [odd, its] of round.told) {
       if (its === right || state().alarms.has('corrupt', odd)) continue;
-      propose({ kind: 'alarm', action: 'raise', alarm: { kind: 'corrupt', member: odd } }).then(() => this.#asideIfOdd(), () => undefined);
+      propose({ kind: 'alarm', action: 'raise', alarm: { kind: 'corrupt', member: odd } }).then(
+        () => this.#asideIfOdd(),
+        () => undefined,
+      );
     }
   }
 

@@ -19,7 +19,15 @@ import { packCall, packIds, unpackCall } from './calls.js';
 import type { CallName, Calls } from './calls.js';
 import type { MemberCore } from './core.js';
 import {
-  readWatch, REQUEST, RESPONSE, writeAhead, writeBatch, writeError, writePacked, writeRangeResult, writeResult,
+  readWatch,
+  REQUEST,
+  RESPONSE,
+  writeAhead,
+  writeBatch,
+  writeError,
+  writePacked,
+  writeRangeResult,
+  writeResult,
 } from './frames.js';
 import type { SpillOptions } from './long-reads.js';
 import { messageBytes, Outbox } from './outbox.js';
@@ -39,7 +47,11 @@ export class MemberHost {
   #lastBatch: WatchBatch | undefined;
 
   /** `onClosed` is called once the core has been closed on the other side's request and told so. */
-  constructor(port: MessagePort, clock: Clock, { onClosed, pages }: { readonly onClosed: () => void; readonly pages?: PagesAhead }) {
+  constructor(
+    port: MessagePort,
+    clock: Clock,
+    { onClosed, pages }: { readonly onClosed: () => void; readonly pages?: PagesAhead },
+  ) {
     this.#port = port;
     this.#pages = pages ?? new PagesAhead(LIMITS.pagesAhead_bytes, LIMITS.pagesAheadOfWrites_bytes);
     this.#outbox = new Outbox(port, clock);
@@ -57,7 +69,9 @@ export class MemberHost {
   }
 
   sendFatal(error: Error): void {
-    this.#outbox.send(0, RESPONSE.fatal, (writer) => writer.text(packCall({ code: error instanceof RaftError ? error.code : undefined, message: error.message })));
+    this.#outbox.send(0, RESPONSE.fatal, (writer) =>
+      writer.text(packCall({ code: error instanceof RaftError ? error.code : undefined, message: error.message })),
+    );
     this.#outbox.flush();
   }
 
@@ -103,16 +117,27 @@ export class MemberHost {
           (error: unknown) => this.#fail(id, error),
         );
         break;
-      case REQUEST.watch: this.#openWatch(core, id, payload); break;
-      case REQUEST.grant: this.#watches.get(id)?.grant(new ByteReader(payload).varint()); break;
-      case REQUEST.progress: this.#watches.get(id)?.requestProgress(); break;
+      case REQUEST.watch:
+        this.#openWatch(core, id, payload);
+        break;
+      case REQUEST.grant:
+        this.#watches.get(id)?.grant(new ByteReader(payload).varint());
+        break;
+      case REQUEST.progress:
+        this.#watches.get(id)?.requestProgress();
+        break;
       case REQUEST.cancel:
         this.#watches.get(id)?.cancel();
         this.#watches.delete(id);
         break;
-      case REQUEST.release: this.#pages.release(id); break;
-      case REQUEST.call: this.#onCall(core, id, payload.toString('utf8')); break;
-      default: throw new StoreError('corrupt', `unknown frame ${type} between threads`);
+      case REQUEST.release:
+        this.#pages.release(id);
+        break;
+      case REQUEST.call:
+        this.#onCall(core, id, payload.toString('utf8'));
+        break;
+      default:
+        throw new StoreError('corrupt', `unknown frame ${type} between threads`);
     }
   }
 
@@ -123,7 +148,11 @@ export class MemberHost {
     };
   }
 
-  #sendAhead(id: number, kvs: readonly KeyValue[], place: { readonly attempt: number; readonly field: KvsField }): void {
+  #sendAhead(
+    id: number,
+    kvs: readonly KeyValue[],
+    place: { readonly attempt: number; readonly field: KvsField },
+  ): void {
     this.#outbox.send(id, RESPONSE.kvs, (writer) => {
       const start = writer.length;
       writeAhead(writer, kvs, place);
@@ -145,7 +174,8 @@ export class MemberHost {
   }
 
   #answer(core: MemberCore, id: number, result: CommandResult): void {
-    const send = (whole: CommandResult) => this.#outbox.send(id, RESPONSE.result, (writer) => writeResult(writer, whole));
+    const send = (whole: CommandResult) =>
+      this.#outbox.send(id, RESPONSE.result, (writer) => writeResult(writer, whole));
     if (!isPacked(result)) {
       send(result);
       return;
@@ -153,13 +183,22 @@ export class MemberHost {
     let bytes = 0;
     for (const page of pagesOf(result)) bytes += page.bytes.length;
     if (!this.#pages.take(id, bytes)) {
-      this.#fail(id, new StoreError('unknown-outcome', 'etcdserver: the transaction was applied, but its answer is too long to be kept beside those that clients have not taken yet'));
+      this.#fail(
+        id,
+        new StoreError(
+          'unknown-outcome',
+          'etcdserver: the transaction was applied, but its answer is too long to be kept beside those that clients have not taken yet',
+        ),
+      );
       return;
     }
-    core.longWork(this.#sendPages(id, result)).then(() => send(result), (error: unknown) => {
-      this.#pages.release(id);
-      this.#fail(id, error);
-    });
+    core.longWork(this.#sendPages(id, result)).then(
+      () => send(result),
+      (error: unknown) => {
+        this.#pages.release(id);
+        this.#fail(id, error);
+      },
+    );
   }
 
   #openWatch(core: MemberCore, id: number, payload: Buffer): void {
@@ -199,38 +238,52 @@ export class MemberHost {
     );
   }
 
-  async #call(core: MemberCore, { id, name, argument }: { readonly id: number; readonly name: CallName; readonly argument: unknown }): Promise<unknown> {
+  async #call(
+    core: MemberCore,
+    { id, name, argument }: { readonly id: number; readonly name: CallName; readonly argument: unknown },
+  ): Promise<unknown> {
     switch (name) {
-      case 'status': return core.status();
-      case 'raftStatus': return core.raftStatus();
-      case 'transferLeadership': return core.transferLeadership(argument as NodeId);
-      case 'changeMembership': return core.changeMembership(argument as MembershipChange);
-      case 'hash': return core.hash(argument as number);
+      case 'status':
+        return core.status();
+      case 'raftStatus':
+        return core.raftStatus();
+      case 'transferLeadership':
+        return core.transferLeadership(argument as NodeId);
+      case 'changeMembership':
+        return core.changeMembership(argument as MembershipChange);
+      case 'hash':
+        return core.hash(argument as number);
       case 'leaseInfo': {
         const { id: lease, keys } = argument as Calls['leaseInfo'][0];
         return core.leaseInfo(lease, { keys, ...this.#spillOf(id) });
       }
-      case 'leases': return packIds(await core.leases());
-      case 'alarms': return core.alarms();
+      case 'leases':
+        return packIds(await core.leases());
+      case 'alarms':
+        return core.alarms();
       case 'changeAlarm': {
         const { action, alarm } = argument as Calls['changeAlarm'][0];
         return core.changeAlarm(action, alarm);
       }
-      case 'reclaim': return core.reclaim();
+      case 'reclaim':
+        return core.reclaim();
       case 'saveBegin': {
         const save = ++this.#lastSave;
         this.#saves.set(save, core.saveSnapshot(argument === 'etcd' ? { format: 'etcd' } : {})[Symbol.asyncIterator]());
         return save;
       }
-      case 'saveNext': return this.#nextOfSave(argument as number);
+      case 'saveNext':
+        return this.#nextOfSave(argument as number);
       case 'saveEnd': {
         const save = this.#saves.get(argument as number);
         this.#saves.delete(argument as number);
         await save?.return?.();
         return undefined;
       }
-      case 'close': return core.close();
-      default: return name satisfies never;
+      case 'close':
+        return core.close();
+      default:
+        return name satisfies never;
     }
   }
 

@@ -1,6 +1,7 @@
 /**
- * Reads that visit many keys, on the thread where Raft runs: in turns with everything else there, always on one state and one
- * revision. When that is lost under way, because a snapshot took the state's place or history was compacted, they begin again.
+ * Reads that visit many keys, on the thread where Raft runs: in turns with everything else there, always on one state
+ * and one revision. When that is lost under way, because a snapshot took the state's place or history was compacted,
+ * they begin again.
  */
 import type { Clock } from '../../../platform/clock.js';
 import { Turns } from '../../../platform/slices.js';
@@ -39,12 +40,16 @@ export class LongReads {
     return this.#turns.do(slices);
   }
 
-  async read<T>(begin: (state: KvState, spill: ((kvs: readonly KeyValue[]) => void) | undefined) => Slices<T>, options: SpillOptions = {}): Promise<T> {
+  async read<T>(
+    begin: (state: KvState, spill: ((kvs: readonly KeyValue[]) => void) | undefined) => Slices<T>,
+    options: SpillOptions = {},
+  ): Promise<T> {
     const { state: present, check } = this.#options;
     for (let attempt = 0; ; attempt++) {
       const state = present();
       const { compactRevision } = state.mvcc;
-      const spill = options.spill === undefined ? undefined : (kvs: readonly KeyValue[]) => options.spill?.(kvs, attempt);
+      const spill =
+        options.spill === undefined ? undefined : (kvs: readonly KeyValue[]) => options.spill?.(kvs, attempt);
       const checkState = () => {
         check(options);
         if (state !== present() || state.mvcc.compactRevision !== compactRevision) throw new Overtaken();

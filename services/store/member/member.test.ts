@@ -8,7 +8,16 @@ import type { Clock } from '../../../platform/clock.js';
 import { systemRandom } from '../../../platform/random.js';
 import { finish } from '../../../platform/slices.js';
 import { RaftError } from '../../../raft/contract.js';
-import type { LogIndex, Membership, NodeId, RaftEvents, RaftMember, RaftStatus, StateMachine, Term } from '../../../raft/contract.js';
+import type {
+  LogIndex,
+  Membership,
+  NodeId,
+  RaftEvents,
+  RaftMember,
+  RaftStatus,
+  StateMachine,
+  Term,
+} from '../../../raft/contract.js';
 import { storeConformance } from '../conformance.js';
 import { KvStateMachine } from '../disk/state-machine.js';
 import type { AutoCompactionOptions } from './auto-compaction.js';
@@ -24,7 +33,15 @@ class SoleRaft implements RaftMember {
   term = 1;
   failing: RaftError | undefined;
   readonly #machine: StateMachine;
-  readonly #membership = { index: 0, voters: [1], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false, peers: [] } as unknown as Membership;
+  readonly #membership = {
+    index: 0,
+    voters: [1],
+    votersOutgoing: [],
+    learners: [],
+    learnersNext: [],
+    autoLeave: false,
+    peers: [],
+  } as unknown as Membership;
   #queue: { data: Uint8Array; resolve: (result: unknown) => void }[] = [];
 
   constructor(machine: StateMachine) {
@@ -57,7 +74,14 @@ class SoleRaft implements RaftMember {
   }
 
   status(): RaftStatus {
-    return { id: 1, clusterId: 'test', role: 'leader', term: this.term, leader: 1, membership: this.#membership } as unknown as RaftStatus;
+    return {
+      id: 1,
+      clusterId: 'test',
+      role: 'leader',
+      term: this.term,
+      leader: 1,
+      membership: this.#membership,
+    } as unknown as RaftStatus;
   }
 
   async transferLeadership(): Promise<void> {
@@ -78,7 +102,11 @@ let opened = 0;
 beforeAll(async () => void (root = await mkdtemp(join(tmpdir(), 'member-'))));
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-async function startCore(clock: Clock = systemClock, directory = join(root, `${opened++}`), autoCompaction?: AutoCompactionOptions) {
+async function startCore(
+  clock: Clock = systemClock,
+  directory = join(root, `${opened++}`),
+  autoCompaction?: AutoCompactionOptions,
+) {
   const machine = await KvStateMachine.open({ directory, clock });
   let events: RaftEvents = {};
   let raft = new SoleRaft(machine);
@@ -101,7 +129,12 @@ async function startRemote(clock = systemClock) {
   const { core, raft, events } = await startCore(clock);
   const { port1, port2 } = new MessageChannel();
   const host = new MemberHost(port1, systemClock, { onClosed: () => port1.close() });
-  const remote = new RemoteStore({ port: port2, clock: systemClock, random: systemRandom, onFatal: (error) => expect.fail(error.message) });
+  const remote = new RemoteStore({
+    port: port2,
+    clock: systemClock,
+    random: systemRandom,
+    onFatal: (error) => expect.fail(error.message),
+  });
   host.serve(core);
   return { remote, core, raft, events };
 }
@@ -158,7 +191,10 @@ describe('a member', () => {
   });
 
   it('compacts by itself while it leads, by revisions or by age', async () => {
-    for (const [options, expected] of [[{ mode: 'revisions', keep: 10, interval_ms: 1000 }, 41], [{ mode: 'periodic', keep_ms: 10_000 }, 51]] as const) {
+    for (const [options, expected] of [
+      [{ mode: 'revisions', keep: 10, interval_ms: 1000 }, 41],
+      [{ mode: 'periodic', keep_ms: 10_000 }, 51],
+    ] as const) {
       const clock = new VirtualClock();
       const { core } = await startCore(clock, join(root, `${opened++}`), options);
       for (let i = 0; i < 50; i++) await core.put({ kind: 'put', key: bytes('a'), value: bytes(`${i}`) });
@@ -186,8 +222,13 @@ describe('a member', () => {
   it('carries nested transactions, hashes and leases over the port unchanged', async () => {
     const { remote, core } = await startRemote();
     const lease = await remote.leaseGrant({ ttl_s: 60, id: 0x7fff_ffff_ffff_fff0n });
-    const put = (key: string) => ({ kind: 'put', key: bytes(key), value: bytes(key), lease: lease.id, prevKv: true }) as const;
-    const inner = { compare: [], success: [put('b'), { kind: 'range', request: { key: bytes('a'), rangeEnd: bytes('z') } }], failure: [] } as const;
+    const put = (key: string) =>
+      ({ kind: 'put', key: bytes(key), value: bytes(key), lease: lease.id, prevKv: true }) as const;
+    const inner = {
+      compare: [],
+      success: [put('b'), { kind: 'range', request: { key: bytes('a'), rangeEnd: bytes('z') } }],
+      failure: [],
+    } as const;
     const result = await remote.kvTxn({ compare: [], success: [put('a'), { kind: 'txn', txn: inner }], failure: [] });
     const nested = result.results[1];
     expect(nested?.kind === 'txn' && nested.txn.results[1]).toMatchObject({ kind: 'range', range: { count: 2 } });
@@ -203,7 +244,10 @@ describe('a member', () => {
     const remote = new RemoteStore({ port: port2, clock: systemClock, random: systemRandom, onFatal: () => undefined });
     const put = remote.put({ kind: 'put', key: bytes('a'), value: bytes('1') });
     const read = remote.range({ key: bytes('a') });
-    const watch = remote.watch({ key: bytes('a') }, { signal: new AbortController().signal })[Symbol.asyncIterator]().next();
+    const watch = remote
+      .watch({ key: bytes('a') }, { signal: new AbortController().signal })
+      [Symbol.asyncIterator]()
+      .next();
     const closing = remote.close();
     remote.abandon(new Error('the thread has ended'));
     await expect(put).rejects.toMatchObject({ code: 'unknown-outcome' });
@@ -215,9 +259,15 @@ describe('a member', () => {
 
   it('refuses a request that cannot be written, and goes on', async () => {
     const { remote } = await startRemote();
-    const bad = remote.txn({ compare: [{ target: 'version', key: bytes('a'), op: '=', value: Number.NaN }], success: [], failure: [] });
+    const bad = remote.txn({
+      compare: [{ target: 'version', key: bytes('a'), op: '=', value: Number.NaN }],
+      success: [],
+      failure: [],
+    });
     await expect(bad).rejects.toMatchObject({ code: 'invalid' });
-    await expect(remote.put({ kind: 'put', key: bytes('a'), value: Buffer.alloc(3_000_000) })).rejects.toMatchObject({ code: 'too-large' });
+    await expect(remote.put({ kind: 'put', key: bytes('a'), value: Buffer.alloc(3_000_000) })).rejects.toMatchObject({
+      code: 'too-large',
+    });
     expect((await remote.range({ key: bytes('a'), limit: -1 })).count).toBe(0);
     await remote.close();
   });
@@ -233,9 +283,30 @@ describe('a member', () => {
 });
 
 it('maps every refusal of Raft', () => {
-  const codes = (['not-leader', 'dropped', 'unknown-outcome', 'timeout', 'stopped', 'invalid', 'corrupt', 'wrong-cluster', 'removed'] as const)
-    .map((code) => storeErrorOf(new RaftError(code, code)).code);
-  expect(codes).toEqual(['unavailable', 'unavailable', 'unknown-outcome', 'unknown-outcome', 'unknown-outcome', 'invalid', 'corrupt', 'unavailable', 'unavailable']);
+  const codes = (
+    [
+      'not-leader',
+      'dropped',
+      'unknown-outcome',
+      'timeout',
+      'stopped',
+      'invalid',
+      'corrupt',
+      'wrong-cluster',
+      'removed',
+    ] as const
+  ).map((code) => storeErrorOf(new RaftError(code, code)).code);
+  expect(codes).toEqual([
+    'unavailable',
+    'unavailable',
+    'unknown-outcome',
+    'unknown-outcome',
+    'unknown-outcome',
+    'invalid',
+    'corrupt',
+    'unavailable',
+    'unavailable',
+  ]);
 });
 
 describe('long results across the port (issue 6, row 31)', () => {
@@ -246,7 +317,12 @@ describe('long results across the port (issue 6, row 31)', () => {
     const { core, remote: store } = await startRemote();
     const { id } = await core.leaseGrant({ ttl_s: 60 });
     for (let at = 0; at < COUNT; at += 100) {
-      const success = Array.from({ length: 100 }, (_, i) => ({ kind: 'put' as const, key: Buffer.from(`k${at + i}`), value: Buffer.from(`${at + i}`), lease: id }));
+      const success = Array.from({ length: 100 }, (_, i) => ({
+        kind: 'put' as const,
+        key: Buffer.from(`k${at + i}`),
+        value: Buffer.from(`${at + i}`),
+        lease: id,
+      }));
       await core.kvTxn({ compare: [], success, failure: [] });
     }
     return { core, store, id };
@@ -258,8 +334,24 @@ describe('long results across the port (issue 6, row 31)', () => {
     const range = await store.range(all);
     expect(range.kvs).toHaveLength(COUNT);
     expect(range).toEqual(await core.range(all));
-    const txn = await store.kvTxn({ compare: [], success: [{ kind: 'range', request: all }, { kind: 'range', request: { ...all, limit: 700 } }], failure: [] });
-    expect(txn).toEqual(await core.kvTxn({ compare: [], success: [{ kind: 'range', request: all }, { kind: 'range', request: { ...all, limit: 700 } }], failure: [] }));
+    const txn = await store.kvTxn({
+      compare: [],
+      success: [
+        { kind: 'range', request: all },
+        { kind: 'range', request: { ...all, limit: 700 } },
+      ],
+      failure: [],
+    });
+    expect(txn).toEqual(
+      await core.kvTxn({
+        compare: [],
+        success: [
+          { kind: 'range', request: all },
+          { kind: 'range', request: { ...all, limit: 700 } },
+        ],
+        failure: [],
+      }),
+    );
     expect((await store.leaseInfo(id)).keys).toEqual((await core.leaseInfo(id)).keys);
     expect((await store.leaseInfo(id, { keys: false })).keys).toEqual([]);
     expect(await store.leases()).toEqual([id]);
@@ -271,9 +363,18 @@ describe('long results across the port (issue 6, row 31)', () => {
     const { core, store } = await startPorted();
     const before = await core.range(all);
     const abort = new AbortController();
-    const watch = store.watch({ ...all, startRevision: (core.revision + 1) as Revision, prevKv: true }, { signal: abort.signal })[Symbol.asyncIterator]();
+    const watch = store
+      .watch({ ...all, startRevision: (core.revision + 1) as Revision, prevKv: true }, { signal: abort.signal })
+      [Symbol.asyncIterator]();
     const next = watch.next();
-    const { results } = await store.kvTxn({ compare: [], success: [{ kind: 'delete', ...all, prevKv: true }, { kind: 'range', request: all }], failure: [] });
+    const { results } = await store.kvTxn({
+      compare: [],
+      success: [
+        { kind: 'delete', ...all, prevKv: true },
+        { kind: 'range', request: all },
+      ],
+      failure: [],
+    });
     expect(results[0]).toEqual({ kind: 'delete', deleted: COUNT, prevKvs: before.kvs });
     const batch = (await next).value as WatchBatch;
     expect(batch.events).toHaveLength(COUNT);
@@ -293,4 +394,5 @@ describe('long results across the port (issue 6, row 31)', () => {
   });
 });
 
-const byKey = (a: KeyValue | undefined, b: KeyValue | undefined) => Buffer.compare(a?.key ?? Buffer.alloc(0), b?.key ?? Buffer.alloc(0));
+const byKey = (a: KeyValue | undefined, b: KeyValue | undefined) =>
+  Buffer.compare(a?.key ?? Buffer.alloc(0), b?.key ?? Buffer.alloc(0));

@@ -12,7 +12,10 @@ export interface StoreMemberData {
   readonly clusterId: string;
   readonly id: NodeId;
   readonly name: string;
-  /** The cluster's first members, the same list on each; for a member that joins, those who are there: where to answer to. */
+  /**
+   * The cluster's first members, the same list on each; for a member that joins, those who are there: where to answer
+   * to.
+   */
   readonly peers: readonly PeerInfo[];
   /** The cluster exists: this member waits until it is added and sent a snapshot. */
   readonly join?: boolean;
@@ -27,7 +30,10 @@ export interface StoreMemberData {
   readonly quota_bytes?: number;
   /** Longest request that is taken: what it writes, encoded. Default: 1.5 MiB, as etcd. */
   readonly request_bytes?: number;
-  /** Room kept on the disk for when it is full; below it nothing may grow. 0: none, and no watch on the disk. Default: 64 MiB. */
+  /**
+   * Room kept on the disk for when it is full; below it nothing may grow. 0: none, and no watch on the disk. Default:
+   * 64 MiB.
+   */
   readonly diskReserve_bytes?: number;
   /** How often the leader has the members' states compared. 0: never. Default: 10 minutes. */
   readonly hashCheck_ms?: number;
@@ -41,11 +47,17 @@ export interface StoreMemberOptions extends StoreMemberData {
   readonly random: Random;
   /** The member has stopped for good (disk, corruption): the process should exit. */
   readonly onFatal?: (error: Error) => void;
-  /** On a thread of its own. Default: yes in built code, no when run from source. Needs built code and the system's clock. */
+  /**
+   * On a thread of its own. Default: yes in built code, no when run from source. Needs built code and the system's
+   * clock.
+   */
   readonly thread?: boolean;
 }
 
-/** A member for a cluster inside one process: peers talk through `network`, the log is `raftLog`; the state lies in `dataDir`. */
+/**
+ * A member for a cluster inside one process: peers talk through `network`, the log is `raftLog`; the state lies in
+ * `dataDir`.
+ */
 export interface InlineMemberOptions extends Omit<StoreMemberOptions, 'listen' | 'certificates' | 'thread'> {
   readonly network: MemoryNetwork;
   /** Kept by the caller, so that the member can be started again on it. */

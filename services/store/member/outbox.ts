@@ -8,14 +8,15 @@ import { beginFrame, endFrame } from './frames.js';
 const MESSAGE_BYTES_MAX = 1024 * 1024;
 
 /**
- * A short message costs a third of the time as a string of one character a byte, which V8 copies as it is: to transfer a
- * buffer is dear, however small it is.
+ * A short message costs a third of the time as a string of one character a byte, which V8 copies as it is: to transfer
+ * a buffer is dear, however small it is.
  */
 const TEXT_BYTES_MAX = 16 * 1024;
 
 /** What `Outbox` posted, as bytes. */
 export type PortMessage = string | ArrayBuffer;
-export const messageBytes = (message: PortMessage): Uint8Array => (typeof message === 'string' ? Buffer.from(message, 'latin1') : new Uint8Array(message));
+export const messageBytes = (message: PortMessage): Uint8Array =>
+  typeof message === 'string' ? Buffer.from(message, 'latin1') : new Uint8Array(message);
 
 export class Outbox {
   readonly #port: MessagePort;

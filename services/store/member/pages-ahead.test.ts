@@ -40,7 +40,12 @@ it('a whole result has room up to a limit of its own, and always when it is alon
   const pages = new PagesAhead(100, 200);
   expect([pages.take(1, 500), pages.take(2, 1), pages.total_bytes]).toEqual([true, false, 500]);
   pages.release(1);
-  expect([pages.take(2, 150), pages.take(3, 50), pages.take(4, 1), pages.total_bytes]).toEqual([true, true, false, 200]);
+  expect([pages.take(2, 150), pages.take(3, 50), pages.take(4, 1), pages.total_bytes]).toEqual([
+    true,
+    true,
+    false,
+    200,
+  ]);
 });
 
 it('a long read stops between two slices while there is no room, on the same state, and begins again when history is compacted meanwhile', async () => {
@@ -59,7 +64,9 @@ it('a long read stops between two slices while there is no room, on the same sta
     }
     return 'done';
   }
-  const done = reads.read(work, { pace: { isFull: () => isFull, room: () => new Promise<void>((resolve) => (go = resolve)) } });
+  const done = reads.read(work, {
+    pace: { isFull: () => isFull, room: () => new Promise<void>((resolve) => (go = resolve)) },
+  });
   await clock.advance(50);
   expect([attempts, slices]).toEqual([1, 2]);
   mvcc.compactRevision = 5;

@@ -1,7 +1,8 @@
 /**
- * Pages of long results that were sent ahead to the other thread and are not given back yet: there they take memory until a client has
- * taken them. Beyond the limit reads wait; the oldest alone goes on, so that each comes to its end. A transaction that writes cannot wait
- * while it is applied, since everything behind it would, too: its result is there as a whole, and beyond a limit of its own it is let go.
+ * Pages of long results that were sent ahead to the other thread and are not given back yet: there they take memory
+ * until a client has taken them. Beyond the limit reads wait; the oldest alone goes on, so that each comes to its end.
+ * A transaction that writes cannot wait while it is applied, since everything behind it would, too: its result is there
+ * as a whole, and beyond a limit of its own it is let go.
  */
 export class PagesAhead {
   readonly #limit_bytes: number;
@@ -28,7 +29,10 @@ export class PagesAhead {
     this.#total_bytes += bytes;
   }
 
-  /** Counts the whole result of a transaction that has been applied. False: there is no room, and nothing was counted. One alone always has it. */
+  /**
+   * Counts the whole result of a transaction that has been applied. False: there is no room, and nothing was counted.
+   * One alone always has it.
+   */
   take(id: number, bytes: number): boolean {
     if (this.#total_bytes > 0 && this.#total_bytes + bytes > this.#limitOfWrites_bytes) return false;
     this.add(id, 0, bytes);

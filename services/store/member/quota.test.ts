@@ -21,8 +21,17 @@ async function start(name: string, quota_bytes: number): Promise<StoreMember> {
   const raftLog = logs.get(name) ?? new MemoryLog();
   logs.set(name, raftLog);
   return startInlineMember({
-    clusterId: 'quota', id: peer.id, name: 'm1', peers: [peer], dataDir: join(root, name), network: new MemoryNetwork(systemClock), raftLog,
-    clock: systemClock, random: systemRandom, quota_bytes, log: { level: 'silent' as never },
+    clusterId: 'quota',
+    id: peer.id,
+    name: 'm1',
+    peers: [peer],
+    dataDir: join(root, name),
+    network: new MemoryNetwork(systemClock),
+    raftLog,
+    clock: systemClock,
+    random: systemRandom,
+    quota_bytes,
+    log: { level: 'silent' as never },
   });
 }
 
@@ -44,11 +53,24 @@ it('raises the alarm above the quota, refuses what grows, allows what shrinks, a
   await until(async () => (await store.alarms()).length === 1);
   expect(await store.alarms()).toEqual([{ kind: 'nospace', member: store.head.memberId }]);
   await expect(store.leaseGrant({ ttl_s: 60 })).rejects.toMatchObject(refused);
-  const nested = { compare: [], failure: [], success: [{ kind: 'txn' as const, txn: { compare: [], success: [], failure: [{ kind: 'put' as const, key: bytes('k'), value: bytes('v') }] } }] };
+  const nested = {
+    compare: [],
+    failure: [],
+    success: [
+      {
+        kind: 'txn' as const,
+        txn: { compare: [], success: [], failure: [{ kind: 'put' as const, key: bytes('k'), value: bytes('v') }] },
+      },
+    ],
+  };
   await expect(store.kvTxn(nested)).rejects.toMatchObject(refused);
   expect((await store.range({ key: bytes('k3') })).count).toBe(1);
   // History still holds what was deleted, until it is compacted.
-  const { revision } = await store.kvTxn({ compare: [], failure: [], success: [{ kind: 'delete', key: bytes('k'), rangeEnd: bytes('l') }] });
+  const { revision } = await store.kvTxn({
+    compare: [],
+    failure: [],
+    success: [{ kind: 'delete', key: bytes('k'), rangeEnd: bytes('l') }],
+  });
   await expect(put(1)).rejects.toMatchObject(refused);
   await store.compact(revision);
   await until(async () => (await store.alarms()).length === 0);
@@ -73,7 +95,9 @@ it('remembers an alarm over a restart, and fences a member that was found corrup
   await expect(store.range({ key: bytes('a') })).rejects.toMatchObject(refused);
   await expect(store.range({ key: bytes('a'), serializable: true })).rejects.toMatchObject(refused);
   await expect(store.put({ kind: 'put', key: bytes('a'), value: bytes('2') })).rejects.toMatchObject(refused);
-  expect(() => store.openWatch({ key: bytes('a') }, { onBatch: () => undefined, onEnd: () => undefined })).toThrow('corrupt cluster');
+  expect(() => store.openWatch({ key: bytes('a') }, { onBatch: () => undefined, onEnd: () => undefined })).toThrow(
+    'corrupt cluster',
+  );
   await store.changeAlarm('clear', alarm);
   expect((await store.range({ key: bytes('a') })).kvs.map(({ value }) => Buffer.from(value).toString())).toEqual(['1']);
   await member.stop();

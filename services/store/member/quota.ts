@@ -1,6 +1,6 @@
 /**
- * Keeps the state below its quota. On every member: what grows is refused while this replica holds more. On the leader: an
- * alarm for all is raised when there is more than the quota, and cleared once enough has been deleted and compacted.
+ * Keeps the state below its quota. On every member: what grows is refused while this replica holds more. On the leader:
+ * an alarm for all is raised when there is more than the quota, and cleared once enough has been deleted and compacted.
  */
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { Alarm, AlarmKind } from '../mvcc/alarms.js';
@@ -50,8 +50,10 @@ export class Quota {
     const { size_bytes, alarms } = state();
     const raised = alarms.filter(({ kind }) => kind === NOSPACE);
     if (this.#isChanging) return;
-    if (size_bytes > quota_bytes && raised.length === 0) this.#change([change('raise', { kind: NOSPACE, member: member() })]);
-    if (size_bytes < quota_bytes * CLEAR_AT && raised.length > 0) this.#change(raised.map((alarm) => change('clear', alarm)));
+    if (size_bytes > quota_bytes && raised.length === 0)
+      this.#change([change('raise', { kind: NOSPACE, member: member() })]);
+    if (size_bytes < quota_bytes * CLEAR_AT && raised.length > 0)
+      this.#change(raised.map((alarm) => change('clear', alarm)));
   }
 
   /** Whatever fails is seen again at the next tick. */

@@ -1,7 +1,8 @@
 /**
- * Turns the log and state of one survivor into the beginning of a new cluster, offline, in a copy of its directories: what the log
- * holds is applied to its end, the membership becomes this one member, and the log begins anew behind it. The revision jumps ahead and
- * history before it counts as compacted, so that no watcher that had seen more goes on as if nothing was lost (etcd #16028).
+ * Turns the log and state of one survivor into the beginning of a new cluster, offline, in a copy of its directories:
+ * what the log holds is applied to its end, the membership becomes this one member, and the log begins anew behind it.
+ * The revision jumps ahead and history before it counts as compacted, so that no watcher that had seen more goes on as
+ * if nothing was lost (etcd #16028).
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -38,10 +39,18 @@ export interface Survivor {
 const REVISION_JUMP = 1_000_000_000;
 const PAGE_BYTES = 8 << 20;
 
-/** Applies the log to its end in `directory` (`raft/` and `state/`, a copy), and says what came out. Rejects with `corrupt`. */
+/**
+ * Applies the log to its end in `directory` (`raft/` and `state/`, a copy), and says what came out. Rejects with
+ * `corrupt`.
+ */
 export async function settleSurvivor(directory: string, identity: SurvivorIdentity, clock: Clock): Promise<Survivor> {
   let lost: RaftError | undefined;
-  const log = await openDurableLog({ directory: join(directory, 'raft'), ...identity, clock, onLostEnd: (error) => (lost = error) });
+  const log = await openDurableLog({
+    directory: join(directory, 'raft'),
+    ...identity,
+    clock,
+    onLostEnd: (error) => (lost = error),
+  });
   try {
     const machine = await KvStateMachine.open({ directory: join(directory, 'state'), clock });
     try {
@@ -58,13 +67,20 @@ export async function settleSurvivor(directory: string, identity: SurvivorIdenti
 async function applyAll({ view }: MemberLog, machine: KvStateMachine): Promise<Survivor> {
   const from = machine.durableIndex;
   if (from < view.firstIndex - 1) {
-    throw new RaftError('corrupt', `the state stands at entry ${from}, the log holds ${view.firstIndex} to ${view.lastIndex}: they do not fit together`);
+    throw new RaftError(
+      'corrupt',
+      `the state stands at entry ${from}, the log holds ${view.firstIndex} to ${view.lastIndex}: they do not fit together`,
+    );
   }
   for (let next = from + 1; next <= view.lastIndex;) {
     const page = view.entries(next, view.lastIndex + 1, PAGE_BYTES);
     assert(page.length > 0, 'the log has no hole');
     // Membership changes end here: the new cluster has one member.
-    machine.apply(page.map((entry) => (entry.kind === 'normal' ? entry : { ...entry, data: new Uint8Array() })) as unknown as CommittedEntry[]);
+    machine.apply(
+      page.map((entry) =>
+        entry.kind === 'normal' ? entry : { ...entry, data: new Uint8Array() },
+      ) as unknown as CommittedEntry[],
+    );
     next += page.length;
   }
   const membership = machine.durableMembership;
@@ -73,8 +89,11 @@ async function applyAll({ view }: MemberLog, machine: KvStateMachine): Promise<S
   const lastIndex = Math.max(view.lastIndex, from) as LogIndex;
   const term = (view.term(lastIndex) ?? view.hardState.term) as Term;
   return {
-    term, lastIndex, commitIndex: Math.max(view.hardState.commit, from) as LogIndex,
-    revision: machine.state.mvcc.revision, membership,
+    term,
+    lastIndex,
+    commitIndex: Math.max(view.hardState.commit, from) as LogIndex,
+    revision: machine.state.mvcc.revision,
+    membership,
   };
 }
 
@@ -87,9 +106,18 @@ export interface Founder {
 /** Makes a settled copy the whole of a new cluster. Returns the revision it begins with. */
 export async function foundFrom(directory: string, survivor: Survivor, founder: Founder): Promise<number> {
   const { lastIndex: index, term } = survivor;
-  const { clock, peer: { id } } = founder;
+  const {
+    clock,
+    peer: { id },
+  } = founder;
   const membership: Membership = {
-    index, voters: [id], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false, peers: [founder.peer],
+    index,
+    voters: [id],
+    votersOutgoing: [],
+    learners: [],
+    learnersNext: [],
+    autoLeave: false,
+    peers: [founder.peer],
   };
   const revision = survivor.revision + REVISION_JUMP;
   const state = await StateDirectory.open(systemFolder(join(directory, 'state')));
@@ -104,10 +132,17 @@ export async function foundFrom(directory: string, survivor: Survivor, founder: 
     await disk.close();
   }
   await rm(join(directory, 'raft'), { recursive: true });
-  const log = await openDurableLog({ directory: join(directory, 'raft'), clusterId: founder.clusterId, nodeId: id, clock });
+  const log = await openDurableLog({
+    directory: join(directory, 'raft'),
+    clusterId: founder.clusterId,
+    nodeId: id,
+    clock,
+  });
   try {
     const confState = { voters: [id], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
-    await log.write([{ entries: [], hardState: { term, vote: 0, commit: index }, snapshot: { index, term, confState } }]);
+    await log.write([
+      { entries: [], hardState: { term, vote: 0, commit: index }, snapshot: { index, term, confState } },
+    ]);
   } finally {
     await log.close();
   }

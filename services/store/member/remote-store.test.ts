@@ -19,25 +19,52 @@ afterEach(() => {
   for (const close of open.splice(0)) close();
 });
 
-const kvOf = (i: number) => ({ key: Buffer.from(`key${i}`), value: Buffer.from(`value${i}`), createRevision: revisionOf(i + 1), modRevision: revisionOf(i + 2), version: 1, lease: BigInt(i) });
+const kvOf = (i: number) => ({
+  key: Buffer.from(`key${i}`),
+  value: Buffer.from(`value${i}`),
+  createRevision: revisionOf(i + 1),
+  modRevision: revisionOf(i + 2),
+  version: 1,
+  lease: BigInt(i),
+});
 const COUNT = 3 * PAGE_KVS + 7;
 const KVS = Array.from({ length: COUNT }, (_, i) => kvOf(i));
 const RANGE = { count: COUNT, more: false, revision: revisionOf(9) };
 
-const packed = <F extends KvsField>(field: F) => ({ packed: encodeKvs(KVS.slice(0, 3 * PAGE_KVS), field), spilled: 3 * PAGE_KVS });
+const packed = <F extends KvsField>(field: F) => ({
+  packed: encodeKvs(KVS.slice(0, 3 * PAGE_KVS), field),
+  spilled: 3 * PAGE_KVS,
+});
 const [LAST, PACKED_RANGE] = [KVS.slice(3 * PAGE_KVS), packed(KVS_FIELD.range)];
 const LONG_RANGE = { kind: 'range', range: { ...RANGE, kvs: LAST, ...PACKED_RANGE } } as const;
 const PACKED: CommandResult = {
-  kind: 'txn', txn: { succeeded: true, revision: revisionOf(9), results: [
-    LONG_RANGE, { kind: 'put' }, { kind: 'delete', deleted: COUNT, prevKvs: LAST, ...packed(KVS_FIELD.delete) },
-    { kind: 'txn', txn: { succeeded: false, revision: revisionOf(9), results: [LONG_RANGE, { kind: 'range', range: { ...RANGE, kvs: [] } }] } },
-  ] },
+  kind: 'txn',
+  txn: {
+    succeeded: true,
+    revision: revisionOf(9),
+    results: [
+      LONG_RANGE,
+      { kind: 'put' },
+      { kind: 'delete', deleted: COUNT, prevKvs: LAST, ...packed(KVS_FIELD.delete) },
+      {
+        kind: 'txn',
+        txn: {
+          succeeded: false,
+          revision: revisionOf(9),
+          results: [LONG_RANGE, { kind: 'range', range: { ...RANGE, kvs: [] } }],
+        },
+      },
+    ],
+  },
 };
 
 /** A store whose core answers as it is told. */
 function storeOn(core: Partial<MemberCore>, pages?: PagesAhead): RemoteStore {
   const { port1, port2 } = new MessageChannel();
-  const host = new MemberHost(port2, systemClock, { onClosed: () => undefined, ...(pages === undefined ? {} : { pages }) });
+  const host = new MemberHost(port2, systemClock, {
+    onClosed: () => undefined,
+    ...(pages === undefined ? {} : { pages }),
+  });
   const store = new RemoteStore({ port: port1, clock: systemClock, random: systemRandom, onFatal: () => undefined });
   host.serve({ head: { clusterId: 1n, memberId: 1n, term: 1 }, revision: revisionOf(9), ...core } as MemberCore);
   open.push(() => {
@@ -66,7 +93,11 @@ it('results of a transaction have each its own pages', async () => {
     proposeBytes: () => Promise.resolve(PACKED),
     longWork: (slices) => Promise.resolve(finish(slices)),
   });
-  const txn: KvTxn = { compare: [], success: [{ kind: 'put', key: Buffer.from('a'), value: Buffer.from('b') }], failure: [] };
+  const txn: KvTxn = {
+    compare: [],
+    success: [{ kind: 'put', key: Buffer.from('a'), value: Buffer.from('b') }],
+    failure: [],
+  };
   const whole = unpackResult(PACKED);
   expect(isPacked(PACKED)).toBe(true);
   expect(await store.kvTxn(txn)).toEqual(whole.kind === 'txn' ? whole.txn : undefined);
@@ -75,11 +106,21 @@ it('results of a transaction have each its own pages', async () => {
 /** Issue 6, row 31: many such transactions at once, of clients that take nothing, held as many results. */
 it('the answer of a transaction is not kept beside too much that clients have not taken; the outcome is unknown then, and there is room again later', async () => {
   const pages = new PagesAhead(1, 1000);
-  const store = storeOn({ proposeBytes: () => Promise.resolve(PACKED), longWork: (slices) => Promise.resolve(finish(slices)) }, pages);
-  const txn: KvTxn = { compare: [], success: [{ kind: 'put', key: Buffer.from('a'), value: Buffer.from('b') }], failure: [] };
+  const store = storeOn(
+    { proposeBytes: () => Promise.resolve(PACKED), longWork: (slices) => Promise.resolve(finish(slices)) },
+    pages,
+  );
+  const txn: KvTxn = {
+    compare: [],
+    success: [{ kind: 'put', key: Buffer.from('a'), value: Buffer.from('b') }],
+    failure: [],
+  };
   const first = await store.kvTxnEncoded(txn);
   expect(pages.total_bytes).toBeGreaterThan(1000);
-  await expect(store.kvTxn(txn)).rejects.toMatchObject({ code: 'unknown-outcome', message: expect.stringContaining('was applied, but its answer is too long') as string });
+  await expect(store.kvTxn(txn)).rejects.toMatchObject({
+    code: 'unknown-outcome',
+    message: expect.stringContaining('was applied, but its answer is too long') as string,
+  });
   first.release?.();
   const whole = unpackResult(PACKED);
   expect(await store.kvTxn(txn)).toEqual(whole.kind === 'txn' ? whole.txn : undefined);

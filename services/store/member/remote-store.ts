@@ -14,10 +14,27 @@ import { closedError, emptyKeyError, revisionOf } from '../errors.js';
 import { newLeaseId } from '../lease-id.js';
 import { writeCommand, writeRange } from '../mvcc/commands.js';
 import type { Alarm } from '../mvcc/alarms.js';
-import type { Command, CommandResultOf, HashResult, KvPut, KvRange, KvTxn, KvTxnResult, LeaseInfo } from '../mvcc/operations.js';
+import type {
+  Command,
+  CommandResultOf,
+  HashResult,
+  KvPut,
+  KvRange,
+  KvTxn,
+  KvTxnResult,
+  LeaseInfo,
+} from '../mvcc/operations.js';
 import { isReadOnly } from '../mvcc/txn.js';
 import { StoreError } from '../store.js';
-import type { RangeResult, Revision, StoreCallOptions, StoreStatus, TxnRequest, TxnResult, WatchBatch } from '../store.js';
+import type {
+  RangeResult,
+  Revision,
+  StoreCallOptions,
+  StoreStatus,
+  TxnRequest,
+  TxnResult,
+  WatchBatch,
+} from '../store.js';
 import { iterateWatch } from '../watch/iterate.js';
 import { WholeRevisions } from '../watch/parts.js';
 import { packCall, unpackCall, unpackIds } from './calls.js';
@@ -86,7 +103,10 @@ export class RemoteStore implements KvBackend {
 
   rangeEncoded(request: KvRange, options?: StoreCallOptions): Promise<EncodedRange> {
     if (request.key.length === 0) return Promise.reject(emptyKeyError());
-    return this.#ask<EncodedRange>(REQUEST.range, (writer) => writeRange(writer, request), { ...options, writes: false });
+    return this.#ask<EncodedRange>(REQUEST.range, (writer) => writeRange(writer, request), {
+      ...options,
+      writes: false,
+    });
   }
 
   async put(put: KvPut, options?: StoreCallOptions): Promise<PutResult> {
@@ -103,7 +123,10 @@ export class RemoteStore implements KvBackend {
 
   async kvTxnEncoded(txn: KvTxn, options?: StoreCallOptions): Promise<EncodedTxn> {
     const result = isReadOnly(txn)
-      ? await this.#ask<Result>(REQUEST.readTxn, (writer) => writeCommand(writer, { kind: 'txn', txn }), { ...options, writes: false })
+      ? await this.#ask<Result>(REQUEST.readTxn, (writer) => writeCommand(writer, { kind: 'txn', txn }), {
+          ...options,
+          writes: false,
+        })
       : await this.#propose({ kind: 'txn', txn }, options);
     if (result.kind !== 'txn') throw unexpected(result);
     return { ...result.txn, release: result.release };
@@ -140,7 +163,10 @@ export class RemoteStore implements KvBackend {
     };
   }
 
-  async leaseGrant(request: { readonly id?: bigint; readonly ttl_s: number }, options?: StoreCallOptions): Promise<{ id: bigint; ttl_s: number }> {
+  async leaseGrant(
+    request: { readonly id?: bigint; readonly ttl_s: number },
+    options?: StoreCallOptions,
+  ): Promise<{ id: bigint; ttl_s: number }> {
     const id = request.id === undefined || request.id === 0n ? newLeaseId(this.#random) : request.id;
     return this.#lease({ kind: 'lease-grant', id, ttl_s: Math.max(0, Math.ceil(request.ttl_s)) }, options);
   }
@@ -178,7 +204,11 @@ export class RemoteStore implements KvBackend {
   async *saveSnapshot(options?: SaveOptions): AsyncGenerator<Uint8Array, void, undefined> {
     const id = await this.#call('saveBegin', options?.format);
     try {
-      for (let chunk = await this.#call('saveNext', id); chunk !== undefined && chunk !== null; chunk = await this.#call('saveNext', id)) {
+      for (
+        let chunk = await this.#call('saveNext', id);
+        chunk !== undefined && chunk !== null;
+        chunk = await this.#call('saveNext', id)
+      ) {
         if (options?.signal?.aborted === true) return;
         yield chunk;
       }
@@ -215,7 +245,9 @@ export class RemoteStore implements KvBackend {
   }
 
   async #close(): Promise<void> {
-    const done = this.#send<undefined>(REQUEST.call, (writer) => writer.raw(Buffer.from(packCall({ name: 'close' }))), { writes: false });
+    const done = this.#send<undefined>(REQUEST.call, (writer) => writer.raw(Buffer.from(packCall({ name: 'close' }))), {
+      writes: false,
+    });
     try {
       await done;
     } catch (error) {
@@ -238,7 +270,9 @@ export class RemoteStore implements KvBackend {
 
   #abandon(error: StoreError): void {
     for (const { reject, writes } of this.#pending.values()) {
-      reject(writes ? new StoreError('unknown-outcome', `${error.message}; whether the write happened is not known`) : error);
+      reject(
+        writes ? new StoreError('unknown-outcome', `${error.message}; whether the write happened is not known`) : error,
+      );
     }
     this.#pending.clear();
     for (const sink of this.#watches.values()) sink.onEnd(error);
@@ -259,17 +293,28 @@ export class RemoteStore implements KvBackend {
 
   #call<N extends CallName>(name: N, argument: Calls[N][0]): Promise<Calls[N][1]> {
     const text = Buffer.from(packCall({ name, argument }));
-    return this.#ask(REQUEST.call, (writer) => writer.raw(text), { writes: name === 'changeMembership' || name === 'changeAlarm' });
+    return this.#ask(REQUEST.call, (writer) => writer.raw(text), {
+      writes: name === 'changeMembership' || name === 'changeAlarm',
+    });
   }
 
-  #ask<T>(type: number, write: ((writer: ByteWriter) => void) | undefined, options: StoreCallOptions & { readonly writes: boolean }): Promise<T> {
+  #ask<T>(
+    type: number,
+    write: ((writer: ByteWriter) => void) | undefined,
+    options: StoreCallOptions & { readonly writes: boolean },
+  ): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(closedError());
     return this.#send(type, write, options);
   }
 
-  #send<T>(type: number, write: ((writer: ByteWriter) => void) | undefined, options: StoreCallOptions & { readonly writes: boolean }): Promise<T> {
+  #send<T>(
+    type: number,
+    write: ((writer: ByteWriter) => void) | undefined,
+    options: StoreCallOptions & { readonly writes: boolean },
+  ): Promise<T> {
     const { signal, writes } = options;
-    if (signal?.aborted === true) return Promise.reject(new StoreError('unavailable', 'the call was aborted before it began'));
+    if (signal?.aborted === true)
+      return Promise.reject(new StoreError('unavailable', 'the call was aborted before it began'));
     return new Promise<T>((resolve, reject) => {
       const id = this.#nextId++;
       try {
@@ -287,10 +332,12 @@ export class RemoteStore implements KvBackend {
         reject(new StoreError(writes ? 'unknown-outcome' : 'unavailable', 'the call was aborted'));
       };
       signal.addEventListener('abort', onAbort, { once: true });
-      const settle = <A>(then: (value: A) => void) => (value: A) => {
-        signal.removeEventListener('abort', onAbort);
-        then(value);
-      };
+      const settle =
+        <A>(then: (value: A) => void) =>
+        (value: A) => {
+          signal.removeEventListener('abort', onAbort);
+          then(value);
+        };
       this.#pending.set(id, { resolve: settle(resolve as (value: unknown) => void), reject: settle(reject), writes });
     });
   }
@@ -333,8 +380,12 @@ export class RemoteStore implements KvBackend {
         this.#settle(id)?.resolve(rest.length === 0 ? value : withKeys(value as LeaseInfo, rest));
         break;
       }
-      case RESPONSE.kvs: this.#addAhead(id, reader); break;
-      case RESPONSE.error: this.#settle(id)?.reject(readError(reader)); break;
+      case RESPONSE.kvs:
+        this.#addAhead(id, reader);
+        break;
+      case RESPONSE.error:
+        this.#settle(id)?.reject(readError(reader));
+        break;
       case RESPONSE.batch: {
         const batch = readBatch(reader);
         this.#saw(batch.revision);
@@ -343,7 +394,8 @@ export class RemoteStore implements KvBackend {
         break;
       }
       case RESPONSE.again:
-        if (this.#lastBatch === undefined) throw new StoreError('corrupt', 'a batch is to be repeated, and there was none');
+        if (this.#lastBatch === undefined)
+          throw new StoreError('corrupt', 'a batch is to be repeated, and there was none');
         this.#watches.get(id)?.onBatch(this.#lastBatch);
         break;
       case RESPONSE.end: {
@@ -356,8 +408,11 @@ export class RemoteStore implements KvBackend {
         this.#saw(revisionOf(reader.varint()));
         this.#head = unpackCall(reader.text()) as StoreHead;
         break;
-      case RESPONSE.fatal: this.#onFatal(fatalError(reader.text())); break;
-      default: throw new StoreError('corrupt', `unknown frame ${type} between threads`);
+      case RESPONSE.fatal:
+        this.#onFatal(fatalError(reader.text()));
+        break;
+      default:
+        throw new StoreError('corrupt', `unknown frame ${type} between threads`);
     }
   }
 
@@ -375,7 +430,10 @@ export class RemoteStore implements KvBackend {
     return pending;
   }
 
-  /** Settles a call whose result keeps the pages that came ahead of it. Returns what gives them back; undefined: there were none. */
+  /**
+   * Settles a call whose result keeps the pages that came ahead of it. Returns what gives them back; undefined: there
+   * were none.
+   */
   #keepPages(id: number): (() => void) | undefined {
     this.#pending.delete(id);
     return this.#ahead.delete(id) ? () => this.#release(id) : undefined;
@@ -403,7 +461,10 @@ export class RemoteStore implements KvBackend {
 }
 
 /** The keys that came ahead of what is known of a lease. */
-const withKeys = (info: LeaseInfo, ahead: EncodedKvs): LeaseInfo => ({ ...info, keys: [...decodeKvs(ahead).map(({ key }) => key), ...info.keys] });
+const withKeys = (info: LeaseInfo, ahead: EncodedKvs): LeaseInfo => ({
+  ...info,
+  keys: [...decodeKvs(ahead).map(({ key }) => key), ...info.keys],
+});
 
 /** A fault of Raft keeps its code: whoever runs the process must know a removed member from one with a broken disk. */
 function fatalError(text: string): Error {
@@ -412,4 +473,3 @@ function fatalError(text: string): Error {
 }
 
 const unexpected = (result: Result) => new StoreError('corrupt', `a command answered as ${result.kind}`);
-

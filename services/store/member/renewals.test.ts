@@ -6,16 +6,23 @@ import { Renewals } from './renewals.js';
 
 const MINUTE_MS = 60_000;
 
-function leader(propose: { readonly expire?: () => Promise<unknown>; readonly checkpoint?: () => Promise<unknown> } = {}) {
+function leader(
+  propose: { readonly expire?: () => Promise<unknown>; readonly checkpoint?: () => Promise<unknown> } = {},
+) {
   const clock = new VirtualClock();
   const leases = new Leases(false);
   const expire = propose.expire ?? (() => new Promise(() => undefined));
-  const expiry = new LeaseExpiry({ clock, leases, expire, checkpoint: propose.checkpoint ?? (() => Promise.resolve()) });
+  const expiry = new LeaseExpiry({
+    clock,
+    leases,
+    expire,
+    checkpoint: propose.checkpoint ?? (() => Promise.resolve()),
+  });
   expiry.lead();
   return { clock, leases, expiry };
 }
 
-describe('a lease in its leader\'s memory', () => {
+describe("a lease in its leader's memory", () => {
   it('is renewed there, and ends by the new time', async () => {
     const ended: number[] = [];
     const { clock, leases, expiry } = leader({ expire: () => Promise.resolve(ended.push(clock.monotonic())) });
@@ -32,7 +39,9 @@ describe('a lease in its leader\'s memory', () => {
 
   it('goes through the log while its end is on the way, and after one of which nothing was heard', async () => {
     const fate: { fail: () => void } = { fail: () => undefined };
-    const { clock, leases, expiry } = leader({ expire: () => new Promise((_, reject) => (fate.fail = () => reject(new Error('timeout')))) });
+    const { clock, leases, expiry } = leader({
+      expire: () => new Promise((_, reject) => (fate.fail = () => reject(new Error('timeout')))),
+    });
     const lease = leases.grant(1n, 10);
     await clock.advance(10_500);
     expect(expiry.renew(lease)).toBeUndefined();
@@ -67,11 +76,14 @@ describe('a lease in its leader\'s memory', () => {
 });
 
 describe('renewals', () => {
-  const start = (given: { readonly isAgreed?: boolean; readonly confirm?: () => Promise<void>; readonly reach?: () => void } = {}) => {
+  const start = (
+    given: { readonly isAgreed?: boolean; readonly confirm?: () => Promise<void>; readonly reach?: () => void } = {},
+  ) => {
     const { leases, expiry } = leader();
     const asked: number[] = [];
     const renewals: Renewals = new Renewals({
-      expiry, leases: () => leases,
+      expiry,
+      leases: () => leases,
       isAgreed: () => given.isAgreed ?? true,
       confirm: given.confirm ?? (() => Promise.resolve()),
       ask: async (question) => {
@@ -90,7 +102,10 @@ describe('renewals', () => {
     leases.restore(3n, { ttl_s: 600, remaining_s: 10, renewals: 0 });
     expiry.lead();
     expect(await Promise.all([1n, 7n, -2n, 3n].map((id) => renewals.renew(id)))).toEqual([
-      { kind: 'renewed', ttl_s: 10 }, { kind: 'gone' }, { kind: 'renewed', ttl_s: 9_000_000_000 }, { kind: 'log' },
+      { kind: 'renewed', ttl_s: 10 },
+      { kind: 'gone' },
+      { kind: 'renewed', ttl_s: 9_000_000_000 },
+      { kind: 'log' },
     ]);
     expect(asked).toEqual([1 + 4 * 8]);
   });
@@ -108,15 +123,20 @@ describe('renewals', () => {
 
   it('wait for those under way, and go on after a question that failed', async () => {
     let questions = 0;
-    const { leases, renewals, asked } = start({ reach: () => {
-      if (questions++ === 0) throw new Error('no');
-    } });
+    const { leases, renewals, asked } = start({
+      reach: () => {
+        if (questions++ === 0) throw new Error('no');
+      },
+    });
     leases.grant(1n, 10);
     const first = renewals.renew(1n);
     await Promise.resolve();
     const later = [renewals.renew(1n), renewals.renew(1n)];
     expect(await first).toEqual({ kind: 'log' });
-    expect(await Promise.all(later)).toEqual([{ kind: 'renewed', ttl_s: 10 }, { kind: 'renewed', ttl_s: 10 }]);
+    expect(await Promise.all(later)).toEqual([
+      { kind: 'renewed', ttl_s: 10 },
+      { kind: 'renewed', ttl_s: 10 },
+    ]);
     expect(asked).toEqual([9, 17]);
   });
 

@@ -1,7 +1,8 @@
 /**
- * Renewals of leases without the log: in the memory of the leader, which ends them (lease-expiry.ts). Those that arrive while
- * others are under way travel together, to the leader and through one ReadIndex there: it proves that no other leader counted while they were under way, so
- * the next one begins to count after them. Whatever does not go this way goes through the log.
+ * Renewals of leases without the log: in the memory of the leader, which ends them (lease-expiry.ts). Those that arrive
+ * while others are under way travel together, to the leader and through one ReadIndex there: it proves that no other
+ * leader counted while they were under way, so the next one begins to count after them. Whatever does not go this way
+ * goes through the log.
  */
 import { ByteReader, ByteWriter } from '../bytes.js';
 import type { LeaseExpiry } from '../backend/lease-expiry.js';
@@ -20,7 +21,10 @@ export interface RenewalsOptions {
 }
 
 /** `log`: renew it through the log. */
-type Renewal = { readonly kind: 'renewed'; readonly ttl_s: number } | { readonly kind: 'gone' } | { readonly kind: 'log' };
+type Renewal =
+  | { readonly kind: 'renewed'; readonly ttl_s: number }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'log' };
 
 interface Batch {
   readonly ids: bigint[];
@@ -110,8 +114,11 @@ function renewalsOf(answer: Uint8Array): Renewal[] {
 
 function renewalOf(outcome: number): Renewal {
   switch (outcome) {
-    case OUTCOME.gone: return { kind: 'gone' };
-    case OUTCOME.log: return THROUGH_LOG;
-    default: return { kind: 'renewed', ttl_s: outcome - OUTCOME.renewed };
+    case OUTCOME.gone:
+      return { kind: 'gone' };
+    case OUTCOME.log:
+      return THROUGH_LOG;
+    default:
+      return { kind: 'renewed', ttl_s: outcome - OUTCOME.renewed };
   }
 }

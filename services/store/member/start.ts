@@ -5,7 +5,14 @@
 import { existsSync } from 'node:fs';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { RaftError } from '../../../raft/contract.js';
-import type { Membership, MembershipChange, NodeId, PeerInfo, RaftErrorCode, RaftStatus } from '../../../raft/contract.js';
+import type {
+  Membership,
+  MembershipChange,
+  NodeId,
+  PeerInfo,
+  RaftErrorCode,
+  RaftStatus,
+} from '../../../raft/contract.js';
 import { ReplaceableTls } from '../../../raft/index.js';
 import type { PeerCertificates } from '../../../raft/index.js';
 import type { KvBackend } from '../backend/backend.js';
@@ -37,20 +44,29 @@ export async function startStoreMember(options: StoreMemberOptions): Promise<Sto
   const worker = workerUrl();
   const onThread = options.thread ?? import.meta.url.endsWith('.js');
   if (!onThread) return startHere(options);
-  if (worker === undefined) throw new StoreError('unsupported', 'a member on a thread needs built code: run `npm run build`');
+  if (worker === undefined)
+    throw new StoreError('unsupported', 'a member on a thread needs built code: run `npm run build`');
   return startOnThread(options, worker);
 }
 
 /** A member of a cluster within this process. */
 export async function startInlineMember(options: InlineMemberOptions): Promise<StoreMember> {
   const core = await assembleInlineMember(options);
-  return memberOf(core, () => undefined, () => core.close());
+  return memberOf(
+    core,
+    () => undefined,
+    () => core.close(),
+  );
 }
 
 async function startHere(options: StoreMemberOptions): Promise<StoreMember> {
   const tls = new ReplaceableTls(options.certificates);
   const core = await assembleMember(options, tls, options);
-  return memberOf(core, (renewed) => tls.replace(renewed), () => core.close());
+  return memberOf(
+    core,
+    (renewed) => tls.replace(renewed),
+    () => core.close(),
+  );
 }
 
 async function startOnThread(options: StoreMemberOptions, url: URL): Promise<StoreMember> {
@@ -77,13 +93,17 @@ async function startOnThread(options: StoreMemberOptions, url: URL): Promise<Sto
     throw error;
   }
   worker.on('error', onGone);
-  worker.on('exit', () => onGone(new Error('the member\'s thread has ended')));
-  return memberOf(store, (certificates) => worker.postMessage(certificates), async () => {
-    if (stopped) return gone;
-    stopped = true;
-    await store.close();
-    await gone;
-  });
+  worker.on('exit', () => onGone(new Error("the member's thread has ended")));
+  return memberOf(
+    store,
+    (certificates) => worker.postMessage(certificates),
+    async () => {
+      if (stopped) return gone;
+      stopped = true;
+      await store.close();
+      await gone;
+    },
+  );
 }
 
 function ready(worker: Worker): Promise<void> {
@@ -112,7 +132,11 @@ function dataOf(options: StoreMemberOptions): StoreMemberData {
   return data;
 }
 
-function memberOf(store: MemberCore | RemoteStore, renewCertificates: (certificates: PeerCertificates) => void, stop: () => Promise<void>): StoreMember {
+function memberOf(
+  store: MemberCore | RemoteStore,
+  renewCertificates: (certificates: PeerCertificates) => void,
+  stop: () => Promise<void>,
+): StoreMember {
   return {
     store,
     raftStatus: async () => store.raftStatus(),

@@ -19,12 +19,17 @@ export interface WorkerInput {
 }
 
 /** To the thread: certificates to use from now on. From it: how the start went. */
-export type WorkerNotice = { readonly kind: 'ready' } | { readonly kind: 'failed'; readonly raft: boolean; readonly code: string; readonly message: string };
+export type WorkerNotice =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed'; readonly raft: boolean; readonly code: string; readonly message: string };
 
 /** Nice value of this thread: heartbeats go before requests, also where those use up every processor. */
 const NICE = -10;
 
-/** Of this thread alone: Linux takes 0 for the calling thread, other systems for the process. Without the right to do so nothing changes. */
+/**
+ * Of this thread alone: Linux takes 0 for the calling thread, other systems for the process. Without the right to do so
+ * nothing changes.
+ */
 function hurry(): void {
   if (process.platform !== 'linux') return;
   try {

@@ -2,7 +2,10 @@
 import type { ByteReader, ByteWriter } from '../bytes.js';
 import { StoreError } from '../store.js';
 
-/** `nospace`, `disk`: nothing may grow until there is room below the quota, on this member's disk. `corrupt`: this member's state differs from the others', it serves nobody. */
+/**
+ * `nospace`, `disk`: nothing may grow until there is room below the quota, on this member's disk. `corrupt`: this
+ * member's state differs from the others', it serves nobody.
+ */
 export type AlarmKind = 'nospace' | 'corrupt' | 'disk';
 
 export interface Alarm {
@@ -26,7 +29,8 @@ export class Alarms {
   }
 
   has(kind: AlarmKind, member?: bigint): boolean {
-    for (const alarm of this.#raised.values()) if (alarm.kind === kind && (member === undefined || alarm.member === member)) return true;
+    for (const alarm of this.#raised.values())
+      if (alarm.kind === kind && (member === undefined || alarm.member === member)) return true;
     return false;
   }
 

@@ -1,4 +1,6 @@
-/** Guards of a transaction. A key that is not there compares as version, revisions and lease 0; its value as nothing. */
+/**
+ * Guards of a transaction. A key that is not there compares as version, revisions and lease 0; its value as nothing.
+ */
 import type { Slices } from '../../../platform/slices.js';
 import { intervalOf, valueOf } from './range.js';
 import type { Mvcc } from './mvcc.js';
@@ -24,12 +26,18 @@ export function* holds(mvcc: Mvcc, compare: KvCompare, revision: number): Slices
 
 function holdsFor(mvcc: Mvcc, compare: KvCompare, record: Record | undefined): boolean {
   switch (compare.target) {
-    case 'version': return ordered(compare.op, order(record?.version ?? 0, compare.value));
-    case 'createRevision': return ordered(compare.op, order(record?.create ?? 0, compare.value));
-    case 'modRevision': return ordered(compare.op, order(record?.main ?? 0, compare.value));
-    case 'lease': return ordered(compare.op, order(record?.lease ?? 0n, compare.value));
-    case 'value': return record !== undefined && ordered(compare.op, Buffer.compare(valueOf(mvcc, record), compare.value));
-    default: return compare satisfies never;
+    case 'version':
+      return ordered(compare.op, order(record?.version ?? 0, compare.value));
+    case 'createRevision':
+      return ordered(compare.op, order(record?.create ?? 0, compare.value));
+    case 'modRevision':
+      return ordered(compare.op, order(record?.main ?? 0, compare.value));
+    case 'lease':
+      return ordered(compare.op, order(record?.lease ?? 0n, compare.value));
+    case 'value':
+      return record !== undefined && ordered(compare.op, Buffer.compare(valueOf(mvcc, record), compare.value));
+    default:
+      return compare satisfies never;
   }
 }
 
@@ -37,10 +45,15 @@ const order = <T extends number | bigint>(a: T, b: T) => (a < b ? -1 : a > b ? 1
 
 function ordered(op: KvCompare['op'], difference: number): boolean {
   switch (op) {
-    case '=': return difference === 0;
-    case '!=': return difference !== 0;
-    case '<': return difference < 0;
-    case '>': return difference > 0;
-    default: return op satisfies never;
+    case '=':
+      return difference === 0;
+    case '!=':
+      return difference !== 0;
+    case '<':
+      return difference < 0;
+    case '>':
+      return difference > 0;
+    default:
+      return op satisfies never;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Keys and values as an answer of etcd's has them on the wire: made by the thread that reads them, and sent as they are. Whoever
- * passes them on holds their bytes and no object for each, and spends nothing on any of them.
+ * Keys and values as an answer of etcd's has them on the wire: made by the thread that reads them, and sent as they
+ * are. Whoever passes them on holds their bytes and no object for each, and spends nothing on any of them.
  */
 import { ByteReader, ByteWriter, varintBytes } from '../bytes.js';
 import { revisionOf } from '../errors.js';
@@ -53,8 +53,16 @@ function leaseSize(lease: bigint): number {
 /** Fields without a value are left out, as protobuf has it. */
 export function writeEncodedKv(writer: ByteWriter, kv: KeyValue, field: KvsField): void {
   const { key, value, createRevision, modRevision, version, lease } = kv;
-  writer.u8((field << 3) | 2)
-    .varint(bytesSize(key) + numberSize(createRevision) + numberSize(modRevision) + numberSize(version) + bytesSize(value) + leaseSize(lease));
+  writer
+    .u8((field << 3) | 2)
+    .varint(
+      bytesSize(key) +
+        numberSize(createRevision) +
+        numberSize(modRevision) +
+        numberSize(version) +
+        bytesSize(value) +
+        leaseSize(lease),
+    );
   writeBytes(writer, KEY, key);
   writeNumber(writer, CREATE_REVISION, createRevision);
   writeNumber(writer, MOD_REVISION, modRevision);
@@ -64,7 +72,14 @@ export function writeEncodedKv(writer: ByteWriter, kv: KeyValue, field: KvsField
 }
 
 function readEncodedKv(reader: ByteReader): KeyValue {
-  const kv = { key: NO_BYTES, value: NO_BYTES, createRevision: revisionOf(0), modRevision: revisionOf(0), version: 0, lease: 0n };
+  const kv = {
+    key: NO_BYTES,
+    value: NO_BYTES,
+    createRevision: revisionOf(0),
+    modRevision: revisionOf(0),
+    version: 0,
+    lease: 0n,
+  };
   reader.u8();
   const length = reader.varint();
   const end = reader.offset + length;
@@ -105,17 +120,25 @@ export function encodeKvs(kvs: readonly KeyValue[], field: KvsField): EncodedKvs
   return pages;
 }
 
-export const encodeRange = (range: RangeResult): EncodedRange => ({ ...range, kvs: encodeKvs(range.kvs, KVS_FIELD.range) });
+export const encodeRange = (range: RangeResult): EncodedRange => ({
+  ...range,
+  kvs: encodeKvs(range.kvs, KVS_FIELD.range),
+});
 
 export const encodeTxn = (txn: KvTxnResult): EncodedTxn => ({ ...txn, results: txn.results.map(encodeOp) });
 
 function encodeOp(result: KvOpResult): KvOpResultOf<EncodedKvs> {
   switch (result.kind) {
-    case 'put': return result;
-    case 'delete': return { ...result, prevKvs: encodeKvs(result.prevKvs, KVS_FIELD.delete) };
-    case 'range': return { kind: 'range', range: encodeRange(result.range) };
-    case 'txn': return { kind: 'txn', txn: encodeTxn(result.txn) };
-    default: return result satisfies never;
+    case 'put':
+      return result;
+    case 'delete':
+      return { ...result, prevKvs: encodeKvs(result.prevKvs, KVS_FIELD.delete) };
+    case 'range':
+      return { kind: 'range', range: encodeRange(result.range) };
+    case 'txn':
+      return { kind: 'txn', txn: encodeTxn(result.txn) };
+    default:
+      return result satisfies never;
   }
 }
 
@@ -123,10 +146,15 @@ export const decodeTxn = (txn: EncodedTxn): KvTxnResult => ({ ...txn, results: t
 
 function decodeOp(result: KvOpResultOf<EncodedKvs>): KvOpResult {
   switch (result.kind) {
-    case 'put': return result;
-    case 'delete': return { ...result, prevKvs: decodeKvs(result.prevKvs) };
-    case 'range': return { kind: 'range', range: { ...result.range, kvs: decodeKvs(result.range.kvs) } };
-    case 'txn': return { kind: 'txn', txn: decodeTxn(result.txn) };
-    default: return result satisfies never;
+    case 'put':
+      return result;
+    case 'delete':
+      return { ...result, prevKvs: decodeKvs(result.prevKvs) };
+    case 'range':
+      return { kind: 'range', range: { ...result.range, kvs: decodeKvs(result.range.kvs) } };
+    case 'txn':
+      return { kind: 'txn', txn: decodeTxn(result.txn) };
+    default:
+      return result satisfies never;
   }
 }

@@ -1,7 +1,8 @@
 /**
- * Encoded versions that are in memory, by row. With a disk: all that are not on it yet, and of the others the newest, up to a limit.
- * They lie one behind the other in segments, which go oldest first; no version has an object of its own that the garbage collector
- * would have to move, look at and bury. Without a disk nothing is ever on it, and each version stays until it is dropped.
+ * Encoded versions that are in memory, by row. With a disk: all that are not on it yet, and of the others the newest,
+ * up to a limit. They lie one behind the other in segments, which go oldest first; no version has an object of its own
+ * that the garbage collector would have to move, look at and bury. Without a disk nothing is ever on it, and each
+ * version stays until it is dropped.
  */
 import { assert } from '../../../platform/assert.js';
 

@@ -8,9 +8,15 @@ import { KvState } from './kv-state.js';
 import type { Command, CommandResult, KvOp, KvPut, KvRange, KvTxn } from './operations.js';
 
 const bytes = (text: string) => Buffer.from(text);
-const put = (key: string, value: string, lease = 0n): Command => ({ kind: 'put', put: { kind: 'put', key: bytes(key), value: bytes(value), lease } });
+const put = (key: string, value: string, lease = 0n): Command => ({
+  kind: 'put',
+  put: { kind: 'put', key: bytes(key), value: bytes(value), lease },
+});
 const del = (key: string): KvOp => ({ kind: 'delete', key: bytes(key) });
-const txn = (success: KvOp[], rest: Partial<KvTxn> = {}): Command => ({ kind: 'txn', txn: { compare: [], failure: [], success, ...rest } });
+const txn = (success: KvOp[], rest: Partial<KvTxn> = {}): Command => ({
+  kind: 'txn',
+  txn: { compare: [], failure: [], success, ...rest },
+});
 const putOp = (key: string, value: string): KvOp => ({ kind: 'put', key: bytes(key), value: bytes(value) });
 
 const KEEPS_VALUE: KvPut = { kind: 'put', key: bytes('b'), value: bytes(''), ignoreValue: true };
@@ -23,12 +29,18 @@ function run(state: KvState, command: Command, term = 1): CommandResult {
 
 const all = { key: bytes('\0'), rangeEnd: bytes('\0') };
 const show = (state: KvState, request: Partial<KvRange> = {}) =>
-  state.range({ ...all, ...request }).kvs.map((kv) => `${Buffer.from(kv.key).toString()}=${Buffer.from(kv.value).toString()}`);
+  state
+    .range({ ...all, ...request })
+    .kvs.map((kv) => `${Buffer.from(kv.key).toString()}=${Buffer.from(kv.value).toString()}`);
 
 describe('nested transactions', () => {
   it('judges inner guards on the state before the whole, as etcd does', () => {
     const state = new KvState();
-    const inner: KvTxn = { compare: [{ target: 'version', key: bytes('a'), op: '=', value: 0 }], success: [putOp('seen', 'empty')], failure: [putOp('seen', 'written')] };
+    const inner: KvTxn = {
+      compare: [{ target: 'version', key: bytes('a'), op: '=', value: 0 }],
+      success: [putOp('seen', 'empty')],
+      failure: [putOp('seen', 'written')],
+    };
     const result = run(state, txn([putOp('a', '1'), { kind: 'txn', txn: inner }]));
     expect(show(state)).toEqual(['a=1', 'seen=empty']);
     expect(result.kind === 'txn' && result.txn.revision).toBe(2);
@@ -41,7 +53,15 @@ describe('nested transactions', () => {
     run(state, txn([{ kind: 'txn', txn: inner }]));
     expect(show(state)).toEqual(['k=1']);
     expect(() => run(state, txn([putOp('k', '0'), { kind: 'txn', txn: inner }]))).toThrow('duplicate key');
-    expect(() => run(state, txn([{ kind: 'delete', ...all }, { kind: 'txn', txn: inner }]))).toThrow('duplicate key');
+    expect(() =>
+      run(
+        state,
+        txn([
+          { kind: 'delete', ...all },
+          { kind: 'txn', txn: inner },
+        ]),
+      ),
+    ).toThrow('duplicate key');
     expect(show(state)).toEqual(['k=1']);
   });
 
@@ -49,17 +69,35 @@ describe('nested transactions', () => {
     const state = new KvState();
     for (const value of ['1', '2', '3']) run(state, put('a', value));
     run(state, { kind: 'compact', revision: 4 });
-    const inner: KvTxn = { compare: [], success: [{ kind: 'range', request: { key: bytes('a'), revision: 2 as Revision } }], failure: [] };
+    const inner: KvTxn = {
+      compare: [],
+      success: [{ kind: 'range', request: { key: bytes('a'), revision: 2 as Revision } }],
+      failure: [],
+    };
     const before = state.hash(0);
-    expect(() => run(state, txn([putOp('b', '1'), { kind: 'txn', txn: inner }]))).toThrow('required revision has been compacted');
+    expect(() => run(state, txn([putOp('b', '1'), { kind: 'txn', txn: inner }]))).toThrow(
+      'required revision has been compacted',
+    );
     expect(state.hash(0)).toEqual(before);
   });
 
   it.each<[string, string, KvOp[]]>([
     ['a value beside ignoreValue', 'value is provided', [{ ...KEEPS_VALUE, value: bytes('x') }]],
-    ['a lease beside ignoreLease', 'lease is provided', [{ kind: 'put', key: bytes('b'), value: bytes('x'), ignoreLease: true, lease: 9n }]],
-    ['no key, deep inside', 'key is not provided', [{ kind: 'txn', txn: { compare: [], success: [], failure: [del('')] } }]],
-    ['too many operations inside', 'too many operations', [{ kind: 'txn', txn: { compare: [], success: [], failure: Array.from({ length: 2049 }, () => del('c')) } }]],
+    [
+      'a lease beside ignoreLease',
+      'lease is provided',
+      [{ kind: 'put', key: bytes('b'), value: bytes('x'), ignoreLease: true, lease: 9n }],
+    ],
+    [
+      'no key, deep inside',
+      'key is not provided',
+      [{ kind: 'txn', txn: { compare: [], success: [], failure: [del('')] } }],
+    ],
+    [
+      'too many operations inside',
+      'too many operations',
+      [{ kind: 'txn', txn: { compare: [], success: [], failure: Array.from({ length: 2049 }, () => del('c')) } }],
+    ],
   ])('%s is told before a key that is written twice, as by etcd', (_name, message, ops) => {
     expect(() => run(new KvState(), txn([putOp('a', '1'), putOp('a', '2'), ...ops]))).toThrow(message);
   });
@@ -67,8 +105,12 @@ describe('nested transactions', () => {
   it('what is wrong with a put is told before what is wrong with a read, a missing key before a missing lease', () => {
     const future: KvOp = { kind: 'range', request: { key: bytes('a'), revision: 99 as Revision } };
     expect(() => run(new KvState(), txn([future, { ...KEEPS_VALUE, lease: 9n }]))).toThrow('key not found');
-    expect(() => run(new KvState(), txn([future, { kind: 'put', key: bytes('b'), value: bytes(''), lease: 9n }]))).toThrow('requested lease not found');
-    expect(() => run(new KvState(), { kind: 'put', put: { ...KEEPS_VALUE, lease: 9n } })).toThrow('requested lease not found');
+    expect(() =>
+      run(new KvState(), txn([future, { kind: 'put', key: bytes('b'), value: bytes(''), lease: 9n }])),
+    ).toThrow('requested lease not found');
+    expect(() => run(new KvState(), { kind: 'put', put: { ...KEEPS_VALUE, lease: 9n } })).toThrow(
+      'requested lease not found',
+    );
   });
 
   it('refuses nesting without end', () => {
@@ -82,7 +124,10 @@ describe('put and compare options', () => {
   it('keeps value or lease when asked, and refuses when there is none', () => {
     const state = new KvState();
     run(state, { kind: 'lease-grant', id: 7n, ttl_s: 10 });
-    const keep = (more: object): Command => ({ kind: 'put', put: { kind: 'put', key: bytes('a'), value: bytes(''), ...more } });
+    const keep = (more: object): Command => ({
+      kind: 'put',
+      put: { kind: 'put', key: bytes('a'), value: bytes(''), ...more },
+    });
     expect(() => run(state, keep({ ignoreValue: true }))).toThrow('key not found');
     run(state, put('a', 'v', 7n));
     run(state, keep({ ignoreValue: true }));
@@ -97,7 +142,12 @@ describe('put and compare options', () => {
     run(state, put('a1', 'x'));
     run(state, put('a2', 'x'));
     const holds = (value: string) => {
-      const result = run(state, txn([], { compare: [{ target: 'value', key: bytes('a'), rangeEnd: bytes('b'), op: '=', value: bytes(value) }] }));
+      const result = run(
+        state,
+        txn([], {
+          compare: [{ target: 'value', key: bytes('a'), rangeEnd: bytes('b'), op: '=', value: bytes(value) }],
+        }),
+      );
       return result.kind === 'txn' && result.txn.succeeded;
     };
     expect(holds('x')).toBe(true);
@@ -108,7 +158,13 @@ describe('put and compare options', () => {
 
 describe('range options', () => {
   const state = new KvState();
-  for (const [key, value] of [['a', '3'], ['b', '1'], ['c', '2'], ['b', '0']] as const) run(state, put(key, value));
+  for (const [key, value] of [
+    ['a', '3'],
+    ['b', '1'],
+    ['c', '2'],
+    ['b', '0'],
+  ] as const)
+    run(state, put(key, value));
 
   it('sorts by any field, both ways, and cuts afterwards', () => {
     expect(show(state, { sortOrder: 'descend' })).toEqual(['c=2', 'b=0', 'a=3']);
@@ -180,23 +236,44 @@ describe('commands', () => {
     for (let length = 0; length < good.length; length++) {
       expect(state.applyBytes(good.subarray(0, length), 1)).toMatchObject({ code: 'invalid' });
     }
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (data) => {
-      const result = state.applyBytes(data, 1);
-      expect(result instanceof StoreError || 'kind' in result).toBe(true);
-    }), { numRuns: 500 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (data) => {
+        const result = state.applyBytes(data, 1);
+        expect(result instanceof StoreError || 'kind' in result).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it('comes back from bytes as it went in', () => {
-    const request: KvRange = { key: bytes('a'), rangeEnd: bytes('b'), limit: 5, sortOrder: 'descend', sortTarget: 'value', minModRevision: 3, maxModRevision: 0, minCreateRevision: 0, maxCreateRevision: 2 ** 40, keysOnly: true };
-    const command = txn([{ kind: 'range', request }, del('x')], { compare: [{ target: 'lease', key: bytes('k'), op: '<', value: -1n }, { target: 'version', key: bytes('k'), op: '>', value: -5, rangeEnd: bytes('z') }] });
+    const request: KvRange = {
+      key: bytes('a'),
+      rangeEnd: bytes('b'),
+      limit: 5,
+      sortOrder: 'descend',
+      sortTarget: 'value',
+      minModRevision: 3,
+      maxModRevision: 0,
+      minCreateRevision: 0,
+      maxCreateRevision: 2 ** 40,
+      keysOnly: true,
+    };
+    const command = txn([{ kind: 'range', request }, del('x')], {
+      compare: [
+        { target: 'lease', key: bytes('k'), op: '<', value: -1n },
+        { target: 'version', key: bytes('k'), op: '>', value: -5, rangeEnd: bytes('z') },
+      ],
+    });
     const back = decodeCommand(encodeCommand(command));
     expect(back).toMatchObject(command);
   });
 
   it('has the same checksum by table as by zlib', () => {
-    fc.assert(fc.property(fc.uint8Array(), fc.uint8Array(), (a, b) => {
-      expect(crc32Table(b, crc32Table(a))).toBe(crc32(b, crc32(a)));
-    }));
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.uint8Array(), (a, b) => {
+        expect(crc32Table(b, crc32Table(a))).toBe(crc32(b, crc32(a)));
+      }),
+    );
   });
 });
 
@@ -206,30 +283,36 @@ const keyOf = fc.constantFrom(...keys);
 const commandOf: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(keyOf, fc.string({ maxLength: 3 })).map(([k, v]) => put(k, v)) },
   { weight: 3, arbitrary: keyOf.map((k) => txn([del(k)])) },
-  { weight: 2, arbitrary: fc.tuple(keyOf, fc.string({ maxLength: 3 })).map(([k, v]) => txn([del(k), putOp(`${k}!`, v)])) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(keyOf, fc.string({ maxLength: 3 })).map(([k, v]) => txn([del(k), putOp(`${k}!`, v)])),
+  },
   { weight: 1, arbitrary: fc.nat(40).map((revision) => ({ kind: 'compact', revision }) as const) },
 );
 
 describe('history', () => {
   it('shows every revision since the compaction as it was, scrubbed or not, with the same hash', () => {
-    fc.assert(fc.property(fc.array(commandOf, { maxLength: 60 }), (commands) => {
-      const [lazy, eager] = [new KvState(), new KvState()];
-      const model = new Map<number, string[]>();
-      for (const command of commands) {
-        const data = encodeCommand(command);
-        const [a, b] = [lazy.applyBytes(data, 1), eager.applyBytes(data, 1)];
-        expect(a instanceof StoreError).toBe(b instanceof StoreError);
-        while (eager.mvcc.scrub(1));
-        model.set(lazy.mvcc.revision, show(lazy));
-      }
-      const { revision, compactRevision } = lazy.mvcc;
-      for (const [at, kvs] of model) {
-        for (const state of [lazy, eager]) {
-          if (at < compactRevision) expect(() => show(state, { revision: at as Revision })).toThrow('compacted');
-          else expect(show(state, { revision: at as Revision })).toEqual(kvs);
+    fc.assert(
+      fc.property(fc.array(commandOf, { maxLength: 60 }), (commands) => {
+        const [lazy, eager] = [new KvState(), new KvState()];
+        const model = new Map<number, string[]>();
+        for (const command of commands) {
+          const data = encodeCommand(command);
+          const [a, b] = [lazy.applyBytes(data, 1), eager.applyBytes(data, 1)];
+          expect(a instanceof StoreError).toBe(b instanceof StoreError);
+          while (eager.mvcc.scrub(1));
+          model.set(lazy.mvcc.revision, show(lazy));
         }
-      }
-      for (let at = Math.max(compactRevision, 1); at <= revision; at++) expect(lazy.hash(at)).toEqual(eager.hash(at));
-    }), { numRuns: 300 });
+        const { revision, compactRevision } = lazy.mvcc;
+        for (const [at, kvs] of model) {
+          for (const state of [lazy, eager]) {
+            if (at < compactRevision) expect(() => show(state, { revision: at as Revision })).toThrow('compacted');
+            else expect(show(state, { revision: at as Revision })).toEqual(kvs);
+          }
+        }
+        for (let at = Math.max(compactRevision, 1); at <= revision; at++) expect(lazy.hash(at)).toEqual(eager.hash(at));
+      }),
+      { numRuns: 300 },
+    );
   });
 });

@@ -7,7 +7,16 @@
  */
 import { finish } from '../../../platform/slices.js';
 import type { Slices } from '../../../platform/slices.js';
-import { compactedError, emptyKeyError, futureRevisionError, leaseExistsError, leaseNotFoundError, leaseTtlError, noSpaceError, revisionOf } from '../errors.js';
+import {
+  compactedError,
+  emptyKeyError,
+  futureRevisionError,
+  leaseExistsError,
+  leaseNotFoundError,
+  leaseTtlError,
+  noSpaceError,
+  revisionOf,
+} from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { StoreError } from '../store.js';
 import type { RangeResult } from '../store.js';
@@ -61,12 +70,16 @@ export class KvState {
     return yield* this.run(command, applying);
   }
 
-  /** One command, in slices. Nothing else is applied, persisted or replaced between them; reads at `mvcc.revision` go on. */
+  /**
+   * One command, in slices. Nothing else is applied, persisted or replaced between them; reads at `mvcc.revision` go
+   * on.
+   */
   *run(command: Command, applying: Applying): Slices<CommandResult | StoreError> {
     try {
       return yield* this.#run(command, applying);
     } catch (error) {
-      // Anything else, and a record that cannot be read back, is a fault of this member alone: it must stop, not differ.
+      // Anything else, and a record that cannot be read back, is a fault of this member alone: it must stop, not
+      // differ.
       if (error instanceof StoreError && error.code !== 'corrupt') return error;
       throw error;
     }
@@ -98,7 +111,11 @@ export class KvState {
   *hashSlices(revision: number): Slices<HashResult> {
     const at = revision === 0 ? this.mvcc.revision : revision;
     checkReadable(this.mvcc, at, this.mvcc.revision);
-    return { hash: yield* this.mvcc.hashSlices(at), revision: revisionOf(at), compactRevision: revisionOf(this.mvcc.compactRevision) };
+    return {
+      hash: yield* this.mvcc.hashSlices(at),
+      revision: revisionOf(at),
+      compactRevision: revisionOf(this.mvcc.compactRevision),
+    };
   }
 
   *#run(command: Command, { term, form }: Applying): Slices<CommandResult> {
@@ -112,28 +129,38 @@ export class KvState {
         if (!this.alarms.isEmpty && mayGrow(command.txn)) this.#checkSpace();
         return { kind: 'txn', txn: yield* runTxn(this, command.txn, form) };
       case 'hash-ask':
-      case 'hash-tell': return this.#done();
+      case 'hash-tell':
+        return this.#done();
       case 'alarm':
         if (command.action === 'raise') this.alarms.raise(command.alarm);
         else this.alarms.clear(command.alarm);
         return this.#done();
-      case 'compact': return yield* this.#compact(command.revision);
-      case 'lease-grant': return this.#grant(command.id, command.ttl_s);
-      case 'lease-keep-alive': return this.#keepAlive(command.id);
+      case 'compact':
+        return yield* this.#compact(command.revision);
+      case 'lease-grant':
+        return this.#grant(command.id, command.ttl_s);
+      case 'lease-keep-alive':
+        return this.#keepAlive(command.id);
       case 'lease-revoke':
         if (!this.leases.has(command.id)) throw leaseNotFoundError();
         yield* endLease(this, command.id);
         return this.#done();
-      case 'lease-expire': return yield* this.#expire([command], { proposedIn: command.term, term });
-      case 'leases-expire': return yield* this.#expire(command.ended, { proposedIn: command.term, term });
+      case 'lease-expire':
+        return yield* this.#expire([command], { proposedIn: command.term, term });
+      case 'leases-expire':
+        return yield* this.#expire(command.ended, { proposedIn: command.term, term });
       case 'lease-checkpoint':
         if (command.term === term) for (const { id, ttl_s } of command.remaining) this.leases.checkpoint(id, ttl_s);
         return this.#done();
-      default: return command satisfies never;
+      default:
+        return command satisfies never;
     }
   }
 
-  *#expire(ended: readonly EndedLease[], { proposedIn, term }: { readonly proposedIn: number; readonly term: number }): Slices<CommandResult> {
+  *#expire(
+    ended: readonly EndedLease[],
+    { proposedIn, term }: { readonly proposedIn: number; readonly term: number },
+  ): Slices<CommandResult> {
     for (const { id, renewals } of ended) {
       // A leader that was paused and wakes in another's term must not end what that one has renewed (etcd #15247).
       // Nor must a renewal that came first in the log be undone: its client was told that it has the time.
@@ -179,7 +206,16 @@ export class KvState {
       page.push(Buffer.from(key, 'latin1'));
       if (meter.spend()) yield;
       if (spill === undefined || page.length < SPILL_KEYS) continue;
-      spill(page.map((one) => ({ key: one, value: EMPTY, createRevision: revisionOf(0), modRevision: revisionOf(0), version: 0, lease: id })));
+      spill(
+        page.map((one) => ({
+          key: one,
+          value: EMPTY,
+          createRevision: revisionOf(0),
+          modRevision: revisionOf(0),
+          version: 0,
+          lease: id,
+        })),
+      );
       page = [];
     }
     return page;

@@ -1,6 +1,6 @@
 /**
- * The replicated part of leases: which exist, how long they last, which keys hang on them. When one ends is the leader's
- * business (`member/expiry.ts`): no clock here.
+ * The replicated part of leases: which exist, how long they last, which keys hang on them. When one ends is the
+ * leader's business (`member/expiry.ts`): no clock here.
  */
 import { assert } from '../../../platform/assert.js';
 import { sortSlices } from '../../../platform/slices.js';

@@ -5,8 +5,8 @@
  * Versions are rows of a table. The index knows a key's newest one, each version the one before it. History before
  * `compactRevision` is not visible, whether or not `scrub` has removed it yet.
  *
- * What visits many keys does so in slices. A transaction may be interrupted between `begin` and `end`: whoever reads then, at
- * `revision` or before it, sees nothing of it.
+ * What visits many keys does so in slices. A transaction may be interrupted between `begin` and `end`: whoever reads
+ * then, at `revision` or before it, sees nothing of it.
  */
 import { assert } from '../../../platform/assert.js';
 import { finish, SliceMeter } from '../../../platform/slices.js';
@@ -91,7 +91,9 @@ export class Mvcc {
     return this.#bytes;
   }
 
-  /** Of the set of all records that are kept, in whatever order they came: what a disk must hold, no more and no less. */
+  /**
+   * Of the set of all records that are kept, in whatever order they came: what a disk must hold, no more and no less.
+   */
   get digest(): number {
     return this.#digest >>> 0;
   }
@@ -107,8 +109,15 @@ export class Mvcc {
     return this.#versionAt(this.#index.get(key) ?? NO_ROW, revision);
   }
 
-  /** Visits what `revision` sees in [start, end) in order of keys until `visit` returns false. Versions may be added to the keys that were visited. */
-  *scan(start: string, end: string | undefined, { revision, visit }: { readonly revision: number; readonly visit: (record: Record) => boolean | undefined }): Slices<void> {
+  /**
+   * Visits what `revision` sees in [start, end) in order of keys until `visit` returns false. Versions may be added to
+   * the keys that were visited.
+   */
+  *scan(
+    start: string,
+    end: string | undefined,
+    { revision, visit }: { readonly revision: number; readonly visit: (record: Record) => boolean | undefined },
+  ): Slices<void> {
     yield* this.#slicesOf(start, end, (newest) => {
       const row = this.#rowAt(newest, revision);
       return row === NO_ROW ? true : visit(this.#rows.read(row));
@@ -126,7 +135,11 @@ export class Mvcc {
   }
 
   /** Visits the newest row of each key, deleted ones too. Between slices keys may come and go. */
-  *#slicesOf(start: string, end: string | undefined, visit: (newest: number, key: string) => boolean | undefined): Slices<void> {
+  *#slicesOf(
+    start: string,
+    end: string | undefined,
+    visit: (newest: number, key: string) => boolean | undefined,
+  ): Slices<void> {
     for (let from: string | undefined = start; from !== undefined;) {
       let next: string | undefined;
       let isFull = false;
@@ -164,7 +177,8 @@ export class Mvcc {
     const hot = isHere ? this.#hot.get(row, size_bytes) : undefined;
     if (hot !== undefined) return hot;
     const loaded = this.#options.source?.load(main, sub);
-    if (loaded === undefined) throw new StoreError('corrupt', `revision ${main}.${sub} is missing on disk; repair this member from its peers`);
+    if (loaded === undefined)
+      throw new StoreError('corrupt', `revision ${main}.${sub} is missing on disk; repair this member from its peers`);
     const { bytes } = decodeRecord(main, sub, loaded);
     if (isHere) this.#hot.keep(row, bytes);
     return bytes;
@@ -260,7 +274,14 @@ export class Mvcc {
   delete({ key, row }: Record): void {
     assert(this.#index.get(key) === row && !this.#rows.isTombstone(row), 'only the newest version can be deleted');
     this.#liveKeys--;
-    this.#append(createRecord({ key, main: this.#revision + 1, sub: this.#sub, create: 0, version: 0, lease: 0n }, EMPTY, this.#hot), row);
+    this.#append(
+      createRecord(
+        { key, main: this.#revision + 1, sub: this.#sub, create: 0, version: 0, lease: 0n },
+        EMPTY,
+        this.#hot,
+      ),
+      row,
+    );
   }
 
   #append(record: EncodedRecord, newest: number): void {
@@ -287,11 +308,14 @@ export class Mvcc {
 
   /** Hides history below the revision at once; `scrub` removes it bit by bit. `compactRevision < revision <= now`. */
   *compact(revision: number): Slices<void> {
-    assert(revision > this.#compactRevision && revision <= this.#revision, 'compaction moves forward and not past the present');
+    assert(
+      revision > this.#compactRevision && revision <= this.#revision,
+      'compaction moves forward and not past the present',
+    );
     this.#compactRevision = revision;
     const place = this.placeOf(revision);
-    // Keys whose last version before the revision lies in an older part of the log are reached through the versions that
-    // replaced them, which lie at or above it: those at the revision itself replace one more.
+    // Keys whose last version before the revision lies in an older part of the log are reached through the versions
+    // that replaced them, which lie at or above it: those at the revision itself replace one more.
     for (let i = 0; i < this.#log.length && (i < place || this.revisionAt(i) === revision); i++) {
       this.#scrub.push(this.#log.at(i));
       if (i % COMPACT_BATCH === 0 && this.meter.spend(COMPACT_BATCH / 8)) yield;
@@ -299,10 +323,13 @@ export class Mvcc {
     this.#log.dropFirst(place);
   }
 
-  /** Removes versions that nobody can see any more, looking at up to `limit` records. True while there is more to do. */
+  /**
+   * Removes versions that nobody can see any more, looking at up to `limit` records. True while there is more to do.
+   */
   scrub(limit: number): boolean {
     for (let i = 0; i < limit && this.#scrub.length > 0; i++) {
-      // A row that was given away meanwhile, with its key's others, is another key's or nobody's: no harm to look at that.
+      // A row that was given away meanwhile, with its key's others, is another key's or nobody's: no harm to look at
+      // that.
       const key = this.#rows.key(this.#scrub.pop());
       if (key !== undefined) this.#scrubKey(key);
     }
@@ -419,10 +446,15 @@ export class Mvcc {
 }
 
 /** A record's part in the digest of a set of records, which is the sum of all parts. */
-export const digestOf = ({ checksum, main, sub }: Pick<EncodedRecord, 'checksum' | 'main' | 'sub'>) => mix32(mix32(checksum, main | 0), sub);
+export const digestOf = ({ checksum, main, sub }: Pick<EncodedRecord, 'checksum' | 'main' | 'sub'>) =>
+  mix32(mix32(checksum, main | 0), sub);
 
 /** What a compaction leaves: all at or above it, and the version it sees of each key that is there. */
-function isKept({ main, tombstone }: { readonly main: number; readonly tombstone: boolean }, next: number, compactRevision: number): boolean {
+function isKept(
+  { main, tombstone }: { readonly main: number; readonly tombstone: boolean },
+  next: number,
+  compactRevision: number,
+): boolean {
   if (main >= compactRevision) return true;
   return !tombstone && next > compactRevision;
 }

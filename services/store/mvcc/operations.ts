@@ -39,7 +39,11 @@ export interface KvDelete {
   readonly prevKv?: boolean;
 }
 
-export type KvOp = KvPut | KvDelete | { readonly kind: 'range'; readonly request: KvRange } | { readonly kind: 'txn'; readonly txn: KvTxn };
+export type KvOp =
+  | KvPut
+  | KvDelete
+  | { readonly kind: 'range'; readonly request: KvRange }
+  | { readonly kind: 'txn'; readonly txn: KvTxn };
 
 export interface KvTxn {
   readonly compare: readonly KvCompare[];
@@ -90,11 +94,21 @@ export type Command =
   | { readonly kind: 'lease-grant'; readonly id: bigint; readonly ttl_s: number }
   | { readonly kind: 'lease-revoke'; readonly id: bigint }
   | { readonly kind: 'lease-keep-alive'; readonly id: bigint }
-  | { readonly kind: 'lease-checkpoint'; readonly term: number; readonly remaining: readonly { readonly id: bigint; readonly ttl_s: number }[] }
+  | {
+      readonly kind: 'lease-checkpoint';
+      readonly term: number;
+      readonly remaining: readonly { readonly id: bigint; readonly ttl_s: number }[];
+    }
   | { readonly kind: 'alarm'; readonly action: 'raise' | 'clear'; readonly alarm: Alarm }
   /** Tell the hash at a revision, if nothing more was compacted meanwhile. Both change nothing. */
   | { readonly kind: 'hash-ask'; readonly term: number; readonly revision: number; readonly compactRevision: number }
-  | { readonly kind: 'hash-tell'; readonly member: bigint; readonly revision: number; readonly compactRevision: number; readonly hash: number }
+  | {
+      readonly kind: 'hash-tell';
+      readonly member: bigint;
+      readonly revision: number;
+      readonly compactRevision: number;
+      readonly hash: number;
+    }
   | { readonly kind: 'lease-expire'; readonly term: number; readonly id: bigint; readonly renewals: number }
   /** As many of them. Of level 2. */
   | { readonly kind: 'leases-expire'; readonly term: number; readonly ended: readonly EndedLease[] };

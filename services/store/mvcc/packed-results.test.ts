@@ -1,4 +1,6 @@
-/** Issue 6, row 31: what a transaction that writes gives back of very many keys is held as pages, and means the same. */
+/**
+ * Issue 6, row 31: what a transaction that writes gives back of very many keys is held as pages, and means the same.
+ */
 import { expect, it } from 'vitest';
 import { finish } from '../../../platform/slices.js';
 import { PAGE_KVS } from './encoded-kvs.js';
@@ -12,7 +14,8 @@ const ALL = { key: bytes('k'), rangeEnd: bytes('l') };
 
 function filled(count: number): KvState {
   const state = new KvState();
-  for (let i = 0; i < count; i++) state.apply({ kind: 'put', put: { kind: 'put', key: bytes(`k${i}`), value: bytes(`v${i}`) } }, 1);
+  for (let i = 0; i < count; i++)
+    state.apply({ kind: 'put', put: { kind: 'put', key: bytes(`k${i}`), value: bytes(`v${i}`) } }, 1);
   return state;
 }
 
@@ -28,9 +31,27 @@ const remove = { kind: 'delete', ...ALL, prevKv: true } as const;
 
 it.each<[string, KvTxn]>([
   ['a range beside a put', { compare: [], success: [put, range], failure: [] }],
-  ['a range in descending order, and one with a limit', { compare: [], success: [put, { kind: 'range', request: { ...ALL, sortOrder: 'descend' } as typeof ALL }, { kind: 'range', request: { ...ALL, limit: PAGE_KVS + 2 } }], failure: [] }],
+  [
+    'a range in descending order, and one with a limit',
+    {
+      compare: [],
+      success: [
+        put,
+        { kind: 'range', request: { ...ALL, sortOrder: 'descend' } as typeof ALL },
+        { kind: 'range', request: { ...ALL, limit: PAGE_KVS + 2 } },
+      ],
+      failure: [],
+    },
+  ],
   ['what was deleted', { compare: [], success: [range, remove, range], failure: [] }],
-  ['both, inside another', { compare: [], success: [put, { kind: 'txn', txn: { compare: [], success: [range, remove], failure: [] } }], failure: [] }],
+  [
+    'both, inside another',
+    {
+      compare: [],
+      success: [put, { kind: 'txn', txn: { compare: [], success: [range, remove], failure: [] } }],
+      failure: [],
+    },
+  ],
 ])('%s', (_name, txn) => {
   for (const count of [0, 1, PAGE_KVS, PAGE_KVS + 1, 2 * PAGE_KVS + 1]) {
     const [packed, whole] = [run(count, txn, 'packed'), run(count, txn, 'whole')];

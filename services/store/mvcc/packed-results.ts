@@ -1,6 +1,6 @@
 /**
- * Long lists in the results of transactions that write: such a result stands in memory from when it is applied until its client has it,
- * and as pages it takes a tenth of what objects would.
+ * Long lists in the results of transactions that write: such a result stands in memory from when it is applied until
+ * its client has it, and as pages it takes a tenth of what objects would.
  */
 import { decodeKvs, encodePage, PAGE_KVS } from './encoded-kvs.js';
 import type { KvPage, KvsField } from './encoded-kvs.js';
@@ -42,11 +42,14 @@ export class Packer {
   }
 
   get packed(): Packed {
-    return this.#pages.length === 0 ? {} : { packed: this.#pages, spilled: this.#pages.reduce((sum, { count }) => sum + count, 0) };
+    return this.#pages.length === 0
+      ? {}
+      : { packed: this.#pages, spilled: this.#pages.reduce((sum, { count }) => sum + count, 0) };
   }
 }
 
-const packedOf = (result: KvOpResult): Packed => (result.kind === 'range' ? result.range as Packed : result as Packed);
+const packedOf = (result: KvOpResult): Packed =>
+  result.kind === 'range' ? (result.range as Packed) : (result as Packed);
 
 /** All pages, in the order of their lists. */
 export function* pagesOf(result: CommandResult): Generator<KvPage> {
@@ -65,20 +68,25 @@ export function isPacked(result: CommandResult): boolean {
 }
 
 /** With whole lists. */
-export const unpackResult = (result: CommandResult): CommandResult => (isPacked(result) && result.kind === 'txn' ? { kind: 'txn', txn: unpackTxn(result.txn) } : result);
+export const unpackResult = (result: CommandResult): CommandResult =>
+  isPacked(result) && result.kind === 'txn' ? { kind: 'txn', txn: unpackTxn(result.txn) } : result;
 
 const unpackTxn = (txn: KvTxnResult): KvTxnResult => ({ ...txn, results: txn.results.map(unpackOp) });
 
 function unpackOp(result: KvOpResult): KvOpResult {
   const { packed = [] } = packedOf(result);
   switch (result.kind) {
-    case 'put': return result;
-    case 'delete': return { kind: 'delete', deleted: result.deleted, prevKvs: [...decodeKvs(packed), ...result.prevKvs] };
+    case 'put':
+      return result;
+    case 'delete':
+      return { kind: 'delete', deleted: result.deleted, prevKvs: [...decodeKvs(packed), ...result.prevKvs] };
     case 'range': {
       const { count, more, revision, kvs } = result.range;
       return { kind: 'range', range: { count, more, revision, kvs: [...decodeKvs(packed), ...kvs] } };
     }
-    case 'txn': return { kind: 'txn', txn: unpackTxn(result.txn) };
-    default: return result satisfies never;
+    case 'txn':
+      return { kind: 'txn', txn: unpackTxn(result.txn) };
+    default:
+      return result satisfies never;
   }
 }

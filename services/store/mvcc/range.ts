@@ -30,7 +30,9 @@ export function intervalOf(key: Uint8Array, rangeEnd: Uint8Array | undefined): I
 }
 
 export const contains = (interval: Interval, key: string): boolean =>
-  interval.single ? key === interval.start : key >= interval.start && (interval.end === undefined || key < interval.end);
+  interval.single
+    ? key === interval.start
+    : key >= interval.start && (interval.end === undefined || key < interval.end);
 
 /** Throws when the revision cannot be read. `now`: the newest that can. */
 export function checkReadable(mvcc: Mvcc, revision: number | undefined, now: number): void {
@@ -56,11 +58,17 @@ export function* readRange(mvcc: Mvcc, request: KvRange, reading: Reading): Slic
   const answered = revisionOf(Math.min(reading.now, mvcc.revision));
   if (interval.single && !isBounded(request)) {
     const record = mvcc.at(interval.start, revision);
-    const kvs = record === undefined || request.countOnly === true ? [] : [mvcc.toKeyValue(record, request.keysOnly === true)];
+    const kvs =
+      record === undefined || request.countOnly === true ? [] : [mvcc.toKeyValue(record, request.keysOnly === true)];
     return { revision: answered, kvs, count: record === undefined ? 0 : 1, more: false };
   }
   if (request.countOnly === true) {
-    return { revision: answered, kvs: [], count: yield* mvcc.count(interval.start, interval.end, revision), more: false };
+    return {
+      revision: answered,
+      kvs: [],
+      count: yield* mvcc.count(interval.start, interval.end, revision),
+      more: false,
+    };
   }
   const page = new Page(mvcc, request, reading.spill);
   if (needsAll(request)) {
@@ -116,7 +124,11 @@ class Page {
 }
 
 /** The records of a result that has an order or bounds of its own. */
-function* select(mvcc: Mvcc, request: KvRange, revision: number): Slices<{ records: readonly Record[]; count: number; more: boolean }> {
+function* select(
+  mvcc: Mvcc,
+  request: KvRange,
+  revision: number,
+): Slices<{ records: readonly Record[]; count: number; more: boolean }> {
   const { start, end } = intervalOf(request.key, request.rangeEnd);
   const limit = request.limit ?? 0;
   // etcd cuts before it sorts when no order is asked for: what comes back then are the first by key.
@@ -136,17 +148,24 @@ function* select(mvcc: Mvcc, request: KvRange, revision: number): Slices<{ recor
 }
 
 const needsAll = (request: KvRange) =>
-  request.sortOrder === 'descend' || (request.sortTarget !== undefined && request.sortTarget !== 'key') || isBounded(request);
+  request.sortOrder === 'descend' ||
+  (request.sortTarget !== undefined && request.sortTarget !== 'key') ||
+  isBounded(request);
 
 const isBounded = (request: KvRange) =>
-  (request.minModRevision ?? 0) !== 0 || (request.maxModRevision ?? 0) !== 0
-  || (request.minCreateRevision ?? 0) !== 0 || (request.maxCreateRevision ?? 0) !== 0;
+  (request.minModRevision ?? 0) !== 0 ||
+  (request.maxModRevision ?? 0) !== 0 ||
+  (request.minCreateRevision ?? 0) !== 0 ||
+  (request.maxCreateRevision ?? 0) !== 0;
 
-const bound = (value: number | undefined, otherwise: number) => (value === undefined || value === 0 ? otherwise : value);
+const bound = (value: number | undefined, otherwise: number) =>
+  value === undefined || value === 0 ? otherwise : value;
 
 const isWithin = (record: Record, request: KvRange) =>
-  record.main >= bound(request.minModRevision, 0) && record.main <= bound(request.maxModRevision, Infinity)
-  && record.create >= bound(request.minCreateRevision, 0) && record.create <= bound(request.maxCreateRevision, Infinity);
+  record.main >= bound(request.minModRevision, 0) &&
+  record.main <= bound(request.maxModRevision, Infinity) &&
+  record.create >= bound(request.minCreateRevision, 0) &&
+  record.create <= bound(request.maxCreateRevision, Infinity);
 
 /** Records come in order of their keys; sorting is stable, so ties keep that order. */
 function* sort(mvcc: Mvcc, records: Record[], request: KvRange): Slices<readonly Record[]> {
@@ -159,7 +178,9 @@ function* sort(mvcc: Mvcc, records: Record[], request: KvRange): Slices<readonly
     valued.push({ record, value: valueOf(mvcc, record) });
     if (mvcc.meter.spend()) yield;
   }
-  return (yield* sortSlices(valued, (a, b) => sign * Buffer.compare(a.value, b.value), mvcc.meter)).map(({ record }) => record);
+  return (yield* sortSlices(valued, (a, b) => sign * Buffer.compare(a.value, b.value), mvcc.meter)).map(
+    ({ record }) => record,
+  );
 }
 
 const byNumber = (target: Exclude<SortTarget, 'key' | 'value'>, sign: number) => {

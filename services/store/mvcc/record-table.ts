@@ -1,6 +1,7 @@
 /**
- * The facts of all versions that are kept, in columns: sixty bytes a version, and nothing for the garbage collector to walk but
- * the keys, which versions share. A version is named by its row; a row whose version is gone is given to another.
+ * The facts of all versions that are kept, in columns: sixty bytes a version, and nothing for the garbage collector to
+ * walk but the keys, which versions share. A version is named by its row; a row whose version is gone is given to
+ * another.
  */
 import { assert } from '../../../platform/assert.js';
 import { Record } from './record.js';
@@ -64,11 +65,19 @@ export class RecordTable {
   read(row: number): Record {
     const chunk = this.#chunkOf(row);
     const place = row & PLACE_MASK;
-    return new Record({
-      key: chunk.keys[place] as string, main: chunk.main[place] as number, sub: chunk.sub[place] as number,
-      create: chunk.create[place] as number, version: chunk.version[place] as number, lease: chunk.lease?.[place] ?? 0n,
-      checksum: chunk.checksum[place] as number, size_bytes: chunk.size_bytes[place] as number,
-    }, row);
+    return new Record(
+      {
+        key: chunk.keys[place] as string,
+        main: chunk.main[place] as number,
+        sub: chunk.sub[place] as number,
+        create: chunk.create[place] as number,
+        version: chunk.version[place] as number,
+        lease: chunk.lease?.[place] ?? 0n,
+        checksum: chunk.checksum[place] as number,
+        size_bytes: chunk.size_bytes[place] as number,
+      },
+      row,
+    );
   }
 
   /** Undefined when the row is free. */

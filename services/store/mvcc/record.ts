@@ -1,6 +1,7 @@
 /**
- * One version of one key: what a put or a delete left behind. Its facts stay in memory (record-table.ts); its bytes (the encoded
- * form, with the value as their tail) stay while they are hot or not yet on disk, and are read back from disk otherwise.
+ * One version of one key: what a put or a delete left behind. Its facts stay in memory (record-table.ts); its bytes
+ * (the encoded form, with the value as their tail) stay while they are hot or not yet on disk, and are read back from
+ * disk otherwise.
  */
 import { assert } from '../../../platform/assert.js';
 import { revisionOf } from '../errors.js';
@@ -10,7 +11,10 @@ import { crc32 } from './checksum.js';
 
 export interface RecordFacts {
   readonly key: string;
-  /** In memory and in any encoding, a record's place in history is (main, sub): the transaction, and the write inside it. */
+  /**
+   * In memory and in any encoding, a record's place in history is (main, sub): the transaction, and the write inside
+   * it.
+   */
   readonly main: number;
   readonly sub: number;
   /** Revision of the put that created the key; 0 in a tombstone. */
@@ -78,7 +82,9 @@ export interface Allocator {
   allocate(size_bytes: number): Buffer;
 }
 
-/** Layout: checksum 4, flags 1, create 7, version 5, key length 4, [lease 8], key, value. Little endian, fixed width. */
+/**
+ * Layout: checksum 4, flags 1, create 7, version 5, key length 4, [lease 8], key, value. Little endian, fixed width.
+ */
 export function createRecord(facts: RecordFacts, value: Uint8Array, memory: Allocator): EncodedRecord {
   const { key, main, sub, create, version, lease } = facts;
   const leased = lease !== 0n;
@@ -98,7 +104,8 @@ export function createRecord(facts: RecordFacts, value: Uint8Array, memory: Allo
   bytes.set(value, valueOffset);
   const checksum = crc32(raw);
   bytes.writeInt32LE(checksum, 0);
-  // Field by field: records made by spreading others have each a shape of their own to V8, and every use of them is slow.
+  // Field by field: records made by spreading others have each a shape of their own to V8, and every use of them is
+  // slow.
   return { key, main, sub, create, version, lease, bytes, checksum };
 }
 
@@ -155,4 +162,7 @@ function checksumOf(bytes: Buffer, main: number, sub: number): number {
 }
 
 const corrupt = (main: number, sub: number) =>
-  new StoreError('corrupt', `the record of revision ${main}.${sub} does not match its checksum; repair this member from its peers`);
+  new StoreError(
+    'corrupt',
+    `the record of revision ${main}.${sub} does not match its checksum; repair this member from its peers`,
+  );

@@ -1,4 +1,6 @@
-/** Row numbers in the order they were added: taken from the front in bulk, from the back one by one. Four bytes each. */
+/**
+ * Row numbers in the order they were added: taken from the front in bulk, from the back one by one. Four bytes each.
+ */
 import { assert } from '../../../platform/assert.js';
 
 const ROWS_MIN = 1024;

@@ -12,7 +12,12 @@ const LEASE = 7n;
 const bytes = (text: string) => Buffer.from(text);
 const prefix = { key: bytes('k'), rangeEnd: bytes('l') };
 const keyOf = (i: number) => `k${String(i).padStart(6, '0')}`;
-const put = (key: string, value: string, lease = 0n): KvOp => ({ kind: 'put', key: bytes(key), value: bytes(value), lease });
+const put = (key: string, value: string, lease = 0n): KvOp => ({
+  kind: 'put',
+  key: bytes(key),
+  value: bytes(value),
+  lease,
+});
 const txn = (...success: KvOp[]): Command => ({ kind: 'txn', txn: { compare: [], success, failure: [] } });
 const range = (request: Partial<KvRange> = {}): KvOp => ({ kind: 'range', request: { ...prefix, ...request } });
 
@@ -31,11 +36,27 @@ const COMMANDS: readonly (readonly [string, Command])[] = [
   ['a sorted range', txn(put('x', '1'), range({ sortTarget: 'value', sortOrder: 'descend' }))],
   ['a bounded range', txn(put('x', '1'), range({ minModRevision: 5 }))],
   ['a range with a limit', txn(put('x', '1'), range({ limit: 3 }))],
-  ['a guard over a range', { kind: 'txn', txn: { compare: [{ target: 'version', op: '<', value: 9, ...prefix }], success: [put('x', '1')], failure: [] } }],
+  [
+    'a guard over a range',
+    {
+      kind: 'txn',
+      txn: { compare: [{ target: 'version', op: '<', value: 9, ...prefix }], success: [put('x', '1')], failure: [] },
+    },
+  ],
   ['the deletion of a range', txn({ kind: 'delete', ...prefix })],
   ['the deletion of a range with what was there', txn({ kind: 'delete', prevKv: true, ...prefix })],
-  ['two deletions and a put', txn({ kind: 'delete', key: bytes('k'), rangeEnd: bytes(keyOf(1000)) }, put('x', '1'), { kind: 'delete', key: bytes(keyOf(1000)), rangeEnd: bytes('l') })],
-  ['a nested transaction', txn({ kind: 'txn', txn: { compare: [], success: [{ kind: 'delete', ...prefix }, range()], failure: [] } })],
+  [
+    'two deletions and a put',
+    txn({ kind: 'delete', key: bytes('k'), rangeEnd: bytes(keyOf(1000)) }, put('x', '1'), {
+      kind: 'delete',
+      key: bytes(keyOf(1000)),
+      rangeEnd: bytes('l'),
+    }),
+  ],
+  [
+    'a nested transaction',
+    txn({ kind: 'txn', txn: { compare: [], success: [{ kind: 'delete', ...prefix }, range()], failure: [] } }),
+  ],
   ['the end of a lease', { kind: 'lease-revoke', id: LEASE }],
   ['the end of a lease by its time', { kind: 'leases-expire', term: 1, ended: [{ id: LEASE, renewals: 0 }] }],
 ];
@@ -52,7 +73,10 @@ describe.each(COMMANDS)('%s', (_, command) => {
   it('gives the same result and the same state as in one piece', () => {
     const [whole, sliced] = [filled(), filled()];
     const expected = whole.apply(command, 1);
-    const { value, count } = inSlices(sliced.runBytes(encodeCommand(command), { term: 1, form: 'whole' }), () => undefined);
+    const { value, count } = inSlices(
+      sliced.runBytes(encodeCommand(command), { term: 1, form: 'whole' }),
+      () => undefined,
+    );
     expect(value).toEqual(expected);
     // Each slice is short: as many of them as there are keys to visit.
     expect(count).toBeGreaterThanOrEqual(KEYS / SLICE);
@@ -62,7 +86,12 @@ describe.each(COMMANDS)('%s', (_, command) => {
 
   it('shows nothing of itself until it is done', () => {
     const state = filled();
-    const look = () => ({ range: state.range(prefix), count: state.range({ ...prefix, countOnly: true }).count, revision: state.mvcc.revision, log: state.mvcc.logLength });
+    const look = () => ({
+      range: state.range(prefix),
+      count: state.range({ ...prefix, countOnly: true }).count,
+      revision: state.mvcc.revision,
+      log: state.mvcc.logLength,
+    });
     const before = look();
     let looked = 0;
     inSlices(state.run(command, { term: 1, form: 'whole' }), () => {
@@ -82,7 +111,10 @@ describe.each(COMMANDS)('%s', (_, command) => {
 it('a compaction of much history is noted in slices', () => {
   const state = new KvState({ slice_keys: 50 });
   for (let i = 0; i < 3000; i++) state.apply(txn(put('a', `${i}`)), 1);
-  const { count } = inSlices(state.run({ kind: 'compact', revision: 3000 }, { term: 1, form: 'none' }), () => undefined);
+  const { count } = inSlices(
+    state.run({ kind: 'compact', revision: 3000 }, { term: 1, form: 'none' }),
+    () => undefined,
+  );
   expect(count).toBeGreaterThan(2);
   while (state.mvcc.scrub(100));
   expect(state.mvcc.logLength).toBe(2);
@@ -90,8 +122,14 @@ it('a compaction of much history is noted in slices', () => {
 
 describe('reads', () => {
   const requests: readonly (readonly [string, Partial<KvRange>])[] = [
-    ['all', {}], ['a limit', { limit: 10 }], ['a limit that is all', { limit: 1500 }], ['keys', { keysOnly: true }], ['a count', { countOnly: true }],
-    ['backwards', { sortOrder: 'descend' }], ['by value', { sortTarget: 'value', sortOrder: 'ascend' }], ['by version, cut', { sortTarget: 'version', limit: 3 }],
+    ['all', {}],
+    ['a limit', { limit: 10 }],
+    ['a limit that is all', { limit: 1500 }],
+    ['keys', { keysOnly: true }],
+    ['a count', { countOnly: true }],
+    ['backwards', { sortOrder: 'descend' }],
+    ['by value', { sortTarget: 'value', sortOrder: 'ascend' }],
+    ['by version, cut', { sortTarget: 'version', limit: 3 }],
     ['within bounds', { minModRevision: 900, maxModRevision: 1200 }],
   ];
 
@@ -100,7 +138,10 @@ describe('reads', () => {
     const request = { ...prefix, ...options };
     const expected = state.range(request);
     const { value, count } = inSlices(state.rangeSlices(request), () => {
-      state.apply(txn(put(keyOf(1), 'later'), put(`${keyOf(2)}x`, 'later'), { kind: 'delete', key: bytes(keyOf(1999)) }), 1);
+      state.apply(
+        txn(put(keyOf(1), 'later'), put(`${keyOf(2)}x`, 'later'), { kind: 'delete', key: bytes(keyOf(1999)) }),
+        1,
+      );
     });
     expect(value).toEqual(expected);
     expect(count).toBeGreaterThan(1);
@@ -117,19 +158,33 @@ describe('reads', () => {
 
   it('a transaction that only reads is read at one revision', () => {
     const state = filled();
-    const reading: KvTxn = { compare: [{ target: 'version', op: '=', key: bytes('x'), value: 0 }], success: [range(), { kind: 'txn', txn: { compare: [], success: [range({ countOnly: true })], failure: [] } }], failure: [] };
+    const reading: KvTxn = {
+      compare: [{ target: 'version', op: '=', key: bytes('x'), value: 0 }],
+      success: [range(), { kind: 'txn', txn: { compare: [], success: [range({ countOnly: true })], failure: [] } }],
+      failure: [],
+    };
     const expected = state.apply({ kind: 'txn', txn: reading }, 1);
-    const { value } = inSlices(state.readSlices(reading), () => void state.apply(txn(put('x', '1'), put(`${keyOf(2)}x`, 'later')), 1));
+    const { value } = inSlices(
+      state.readSlices(reading),
+      () => void state.apply(txn(put('x', '1'), put(`${keyOf(2)}x`, 'later')), 1),
+    );
     expect({ kind: 'txn', txn: value }).toEqual(expected);
   });
 });
 
 it('a transaction of many puts and deletions is checked without comparing each with each', () => {
   const half = 20_000;
-  const ops = (name: string): KvOp[] => Array.from({ length: half }, (_, i) => (name === 'put' ? put(`p${i}`, '') : { kind: 'delete', key: bytes(`d${i}`) }));
+  const ops = (name: string): KvOp[] =>
+    Array.from({ length: half }, (_, i) =>
+      name === 'put' ? put(`p${i}`, '') : { kind: 'delete', key: bytes(`d${i}`) },
+    );
   const nested: KvTxn = {
-    compare: [], failure: [],
-    success: [{ kind: 'txn', txn: { compare: [], success: ops('put').slice(0, 2000), failure: [] } }, { kind: 'txn', txn: { compare: [], success: ops('delete').slice(0, 2000), failure: [] } }],
+    compare: [],
+    failure: [],
+    success: [
+      { kind: 'txn', txn: { compare: [], success: ops('put').slice(0, 2000), failure: [] } },
+      { kind: 'txn', txn: { compare: [], success: ops('delete').slice(0, 2000), failure: [] } },
+    ],
   };
   const times_us = Array.from({ length: 10 }, () => {
     const before = process.cpuUsage();
@@ -138,6 +193,12 @@ it('a transaction of many puts and deletions is checked without comparing each w
   });
   // Some ten milliseconds; each with each, four million comparisons, hundreds.
   expect(Math.min(...times_us)).toBeLessThan(100_000);
-  const conflict: KvTxn = { ...nested, success: [...nested.success, { kind: 'delete', key: bytes('p1'), rangeEnd: bytes('p10') }] };
-  expect(new KvState().apply({ kind: 'txn', txn: conflict }, 1)).toMatchObject({ code: 'invalid', message: 'etcdserver: duplicate key given in txn request' });
+  const conflict: KvTxn = {
+    ...nested,
+    success: [...nested.success, { kind: 'delete', key: bytes('p1'), rangeEnd: bytes('p10') }],
+  };
+  expect(new KvState().apply({ kind: 'txn', txn: conflict }, 1)).toMatchObject({
+    code: 'invalid',
+    message: 'etcdserver: duplicate key given in txn request',
+  });
 });

@@ -1,7 +1,7 @@
 /**
  * An ordered map from byte strings (latin1: one character a byte) to values: sorted blocks of up to 512 keys, under one
- * sorted array of the blocks. A tree of two levels whose nodes are flat arrays: a lookup is two binary searches, an insert
- * moves a few hundred pointers, a scan walks arrays, and a key costs two pointers beside itself.
+ * sorted array of the blocks. A tree of two levels whose nodes are flat arrays: a lookup is two binary searches, an
+ * insert moves a few hundred pointers, a scan walks arrays, and a key costs two pointers beside itself.
  */
 
 const BLOCK_KEYS_MAX = 512;

@@ -1,11 +1,20 @@
 /**
  * Transactions. All guards, nested ones too, are judged on the state before the transaction; then everything that could
- * fail is checked; then the branch taken is carried out, each operation seeing the writes before it. So a transaction that
- * fails has changed nothing, and it fails on every member or on none (etcd #18667).
+ * fail is checked; then the branch taken is carried out, each operation seeing the writes before it. So a transaction
+ * that fails has changed nothing, and it fails on every member or on none (etcd #18667).
  */
 import { assert } from '../../../platform/assert.js';
 import type { Slices } from '../../../platform/slices.js';
-import { duplicateKeyError, emptyKeyError, keyNotFoundError, leaseNotFoundError, leaseProvidedError, revisionOf, tooManyOpsError, valueProvidedError } from '../errors.js';
+import {
+  duplicateKeyError,
+  emptyKeyError,
+  keyNotFoundError,
+  leaseNotFoundError,
+  leaseProvidedError,
+  revisionOf,
+  tooManyOpsError,
+  valueProvidedError,
+} from '../errors.js';
 import { KVS_FIELD } from './encoded-kvs.js';
 import { LIMITS } from '../limits.js';
 import { Packer } from './packed-results.js';
@@ -32,7 +41,10 @@ interface Path {
   readonly nested: readonly Path[];
 }
 
-/** In which form a result is wanted. `none`: nobody waits here for what is read, only what it writes is worth the work. `packed`: see packed-results. */
+/**
+ * In which form a result is wanted. `none`: nobody waits here for what is read, only what it writes is worth the work.
+ * `packed`: see packed-results.
+ */
 export type ResultForm = 'none' | 'whole' | 'packed';
 
 export function* runTxn(state: KvState, txn: KvTxn, form: ResultForm): Slices<KvTxnResult> {
@@ -51,7 +63,11 @@ export function* readTxn(mvcc: Mvcc, txn: KvTxn, reading: Reading): Slices<KvTxn
   checkForm(txn);
   const path = yield* choose(mvcc, txn, reading.now);
   checkReads(mvcc, path, reading.now);
-  return { succeeded: path.succeeded, results: yield* readPath(mvcc, path, reading), revision: revisionOf(reading.now) };
+  return {
+    succeeded: path.succeeded,
+    results: yield* readPath(mvcc, path, reading),
+    revision: revisionOf(reading.now),
+  };
 }
 
 /** A single put, without the ceremony. */
@@ -63,7 +79,10 @@ export function runPut(state: KvState, op: KvPut, isAwaited: boolean): KeyValue 
   return prevKv;
 }
 
-/** Throws unless the transaction is well formed, whatever the state. What is wrong in one operation comes before what two of them do to each other (etcd). */
+/**
+ * Throws unless the transaction is well formed, whatever the state. What is wrong in one operation comes before what
+ * two of them do to each other (etcd).
+ */
 function checkForm(txn: KvTxn): void {
   checkParts(txn);
   writesOf(txn.success);
@@ -79,13 +98,18 @@ function checkParts({ compare, success, failure }: KvTxn): void {
 
 function checkPart(op: KvOp): void {
   switch (op.kind) {
-    case 'put': checkPutForm(op); break;
-    case 'txn': checkParts(op.txn); break;
+    case 'put':
+      checkPutForm(op);
+      break;
+    case 'txn':
+      checkParts(op.txn);
+      break;
     case 'delete':
     case 'range':
       if ((op.kind === 'range' ? op.request : op).key.length === 0) throw emptyKeyError();
       break;
-    default: op satisfies never;
+    default:
+      op satisfies never;
   }
 }
 
@@ -102,7 +126,9 @@ interface Writes {
 
 const NO_WRITES: Writes = { puts: [], deletes: [] };
 
-/** What a branch may write. Throws when a key might be written twice: both would have the same revision (etcd #17247). */
+/**
+ * What a branch may write. Throws when a key might be written twice: both would have the same revision (etcd #17247).
+ */
 function writesOf(ops: readonly KvOp[]): Writes {
   const each = ops.map(writesOfOp);
   if (each.length === 1) return each[0] ?? NO_WRITES;
@@ -124,7 +150,8 @@ function checkDeletes(each: readonly Writes[], owner: ReadonlyMap<string, number
   const owners = keys.map((key) => owner.get(key));
   /** By place: the next one whose key is another operation's. */
   const nextOther = new Uint32Array(keys.length + 1);
-  for (let i = keys.length - 1; i >= 0; i--) nextOther[i] = owners[i] === owners[i + 1] ? (nextOther[i + 1] as number) : i + 1;
+  for (let i = keys.length - 1; i >= 0; i--)
+    nextOther[i] = owners[i] === owners[i + 1] ? (nextOther[i + 1] as number) : i + 1;
   for (const [index, { deletes }] of each.entries()) {
     for (const interval of deletes) {
       const first = lowerBound(keys, interval.start);
@@ -137,15 +164,19 @@ function checkDeletes(each: readonly Writes[], owner: ReadonlyMap<string, number
 
 function writesOfOp(op: KvOp): Writes {
   switch (op.kind) {
-    case 'put': return { puts: [latin1(op.key)], deletes: [] };
-    case 'delete': return { puts: [], deletes: [intervalOf(op.key, op.rangeEnd)] };
-    case 'range': return NO_WRITES;
+    case 'put':
+      return { puts: [latin1(op.key)], deletes: [] };
+    case 'delete':
+      return { puts: [], deletes: [intervalOf(op.key, op.rangeEnd)] };
+    case 'range':
+      return NO_WRITES;
     case 'txn': {
       // Only one of the two branches runs: they may write the same keys.
       const branches = [writesOf(op.txn.success), writesOf(op.txn.failure)];
       return { puts: branches.flatMap(({ puts }) => puts), deletes: branches.flatMap(({ deletes }) => deletes) };
     }
-    default: return op satisfies never;
+    default:
+      return op satisfies never;
   }
 }
 
@@ -177,7 +208,14 @@ function* readPath(mvcc: Mvcc, path: Path, reading: Reading): Slices<KvOpResult[
       results.push({ kind: 'range', range: yield* readRange(mvcc, op.request, reading) });
     } else {
       const inner = path.nested[nested++] as Path;
-      results.push({ kind: 'txn', txn: { succeeded: inner.succeeded, results: yield* readPath(mvcc, inner, reading), revision: revisionOf(reading.now) } });
+      results.push({
+        kind: 'txn',
+        txn: {
+          succeeded: inner.succeeded,
+          results: yield* readPath(mvcc, inner, reading),
+          revision: revisionOf(reading.now),
+        },
+      });
     }
     if (mvcc.meter.spend()) yield;
   }
@@ -230,17 +268,23 @@ function* runPath(state: KvState, path: Path, form: ResultForm): Slices<KvOpResu
         results.push(prevKv === undefined ? { kind: 'put' } : { kind: 'put', prevKv });
         break;
       }
-      case 'delete': results.push({ kind: 'delete', ...(yield* remove(state, op, form)) }); break;
+      case 'delete':
+        results.push({ kind: 'delete', ...(yield* remove(state, op, form)) });
+        break;
       case 'range':
         if (form !== 'none') results.push({ kind: 'range', range: yield* rangeWithin(mvcc, op.request, form) });
         break;
       case 'txn': {
         const inner = path.nested[nested++] as Path;
         const innerResults = yield* runPath(state, inner, form);
-        results.push({ kind: 'txn', txn: { succeeded: inner.succeeded, results: innerResults, revision: revisionOf(newest(mvcc)) } });
+        results.push({
+          kind: 'txn',
+          txn: { succeeded: inner.succeeded, results: innerResults, revision: revisionOf(newest(mvcc)) },
+        });
         break;
       }
-      default: op satisfies never;
+      default:
+        op satisfies never;
     }
     if (mvcc.meter.spend()) yield;
   }
@@ -268,7 +312,11 @@ function* rangeWithin(mvcc: Mvcc, request: KvRange, form: ResultForm): Slices<Re
   return { ...(yield* readRange(mvcc, request, { now, spill: packer.addPage })), ...packer.packed };
 }
 
-function* remove(state: KvState, op: KvDelete, form: ResultForm): Slices<{ deleted: number; prevKvs: readonly KeyValue[] } & Packed> {
+function* remove(
+  state: KvState,
+  op: KvDelete,
+  form: ResultForm,
+): Slices<{ deleted: number; prevKvs: readonly KeyValue[] } & Packed> {
   const { mvcc } = state;
   const { start, end, single } = intervalOf(op.key, op.rangeEnd);
   const isWanted = form !== 'none' && op.prevKv === true;
@@ -331,6 +379,7 @@ export function isReadOnly(txn: KvTxn): boolean {
 
 /** Whether none of its reads asks for more than this replica has. Guards alone ask for the truth. */
 export function isSerializable(txn: KvTxn): boolean {
-  const may = (op: KvOp): boolean => (op.kind === 'range' && op.request.serializable === true) || (op.kind === 'txn' && isSerializable(op.txn));
+  const may = (op: KvOp): boolean =>
+    (op.kind === 'range' && op.request.serializable === true) || (op.kind === 'txn' && isSerializable(op.txn));
   return txn.success.length + txn.failure.length > 0 && txn.success.every(may) && txn.failure.every(may);
 }

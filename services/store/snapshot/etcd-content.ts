@@ -1,19 +1,36 @@
 /**
- * Our state as etcd keeps its own, and back: versions in the bucket `key` under their revision, leases, and in `meta` how far history
- * is compacted. Members and users are not taken along: `etcdutl snapshot restore` and our own restore make new ones.
+ * Our state as etcd keeps its own, and back: versions in the bucket `key` under their revision, leases, and in `meta`
+ * how far history is compacted. Members and users are not taken along: `etcdutl snapshot restore` and our own restore
+ * make new ones.
  */
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { KeyValue } from '../../../proto/gen/etcd/mvccpb/kv.js';
 import type { DiskOperation, Row } from '../../../platform/disk/disk.js';
 import type { Meta } from '../disk/layout.js';
-import { encodeLease, leaseChecksum, leaseIdOf, leaseKey, decodeLease, recordKey, recordPlace } from '../disk/layout.js';
+import {
+  encodeLease,
+  leaseChecksum,
+  leaseIdOf,
+  leaseKey,
+  decodeLease,
+  recordKey,
+  recordPlace,
+} from '../disk/layout.js';
 import { digestOf } from '../mvcc/mvcc.js';
 import { createRecord, decodeRecord, EMPTY, valueOffsetOf } from '../mvcc/record.js';
 import { StoreError } from '../store.js';
 import type { BoltItem } from './bolt/writer.js';
 
 /** Buckets that etcd expects, whatever is in them. */
-export const EMPTY_BUCKETS = ['alarm', 'auth', 'authRoles', 'authUsers', 'cluster', 'members', 'members_removed'] as const;
+export const EMPTY_BUCKETS = [
+  'alarm',
+  'auth',
+  'authRoles',
+  'authUsers',
+  'cluster',
+  'members',
+  'members_removed',
+] as const;
 export const VERSIONS = 'key';
 export const LEASES = 'lease';
 export const META = 'meta';
@@ -36,7 +53,8 @@ function revisionKey(main: number, sub: number, isTombstone: boolean): Buffer {
 
 export function placeOf(key: Buffer): { readonly main: number; readonly sub: number; readonly isTombstone: boolean } {
   const isTombstone = key.length === REVISION_BYTES + 1 && key[REVISION_BYTES] === TOMBSTONE;
-  if ((key.length !== REVISION_BYTES && !isTombstone) || key[8] !== SEPARATOR) throw new StoreError('corrupt', `etcd has no revision ${key.toString('hex')}`);
+  if ((key.length !== REVISION_BYTES && !isTombstone) || key[8] !== SEPARATOR)
+    throw new StoreError('corrupt', `etcd has no revision ${key.toString('hex')}`);
   return { main: Number(key.readBigUInt64BE(0)), sub: Number(key.readBigUInt64BE(9)), isTombstone };
 }
 
@@ -48,7 +66,14 @@ export function versionItem([key, value]: Row): BoltItem {
   const name = Buffer.from(record.key, 'latin1');
   const kv = isTombstone
     ? { key: name, createRevision: 0, modRevision: 0, version: 0, value: EMPTY, lease: 0n }
-    : { key: name, createRevision: record.create, modRevision: main, version: record.version, value: record.bytes.subarray(valueOffsetOf(record)), lease: record.lease };
+    : {
+        key: name,
+        createRevision: record.create,
+        modRevision: main,
+        version: record.version,
+        value: record.bytes.subarray(valueOffsetOf(record)),
+        lease: record.lease,
+      };
   return { key: revisionKey(main, sub, isTombstone), value: Buffer.from(KeyValue.encode(kv).finish()) };
 }
 
@@ -69,13 +94,18 @@ export function metaItems({ index, term, compactRevision }: Meta): BoltItem[] {
     bytes.writeBigUInt64BE(BigInt(value));
     return bytes;
   };
-  const compacted = compactRevision === 0 ? [] : [
-    { key: Buffer.from(COMPACTED), value: revisionKey(compactRevision, 0, false) },
-    { key: Buffer.from('scheduledCompactRev'), value: revisionKey(compactRevision, 0, false) },
-  ];
+  const compacted =
+    compactRevision === 0
+      ? []
+      : [
+          { key: Buffer.from(COMPACTED), value: revisionKey(compactRevision, 0, false) },
+          { key: Buffer.from('scheduledCompactRev'), value: revisionKey(compactRevision, 0, false) },
+        ];
   const confState = Buffer.from(JSON.stringify({ voters: [1], auto_leave: false }));
   const items = [
-    ...compacted, { key: Buffer.from('consistent_index'), value: count(index) }, { key: Buffer.from('term'), value: count(term) },
+    ...compacted,
+    { key: Buffer.from('consistent_index'), value: count(index) },
+    { key: Buffer.from('term'), value: count(term) },
     { key: Buffer.from('confState'), value: confState },
   ];
   return items.sort((a, b) => Buffer.compare(a.key, b.key));
@@ -91,9 +121,19 @@ export class Digests {
 export function versionRow({ key, value }: BoltItem, digests: Digests): DiskOperation {
   const { main, sub, isTombstone } = placeOf(key);
   const kv = KeyValue.decode(value);
-  const facts = { key: kv.key.toString('latin1'), main, sub, create: isTombstone ? 0 : kv.createRevision, version: isTombstone ? 0 : kv.version, lease: isTombstone ? 0n : kv.lease };
-  if (facts.key === '' || (!isTombstone && facts.version === 0)) throw new StoreError('corrupt', `revision ${main}.${sub} of etcd has no key or no version`);
-  const record = createRecord(facts, isTombstone ? EMPTY : kv.value, { allocate: (size_bytes) => Buffer.alloc(size_bytes) });
+  const facts = {
+    key: kv.key.toString('latin1'),
+    main,
+    sub,
+    create: isTombstone ? 0 : kv.createRevision,
+    version: isTombstone ? 0 : kv.version,
+    lease: isTombstone ? 0n : kv.lease,
+  };
+  if (facts.key === '' || (!isTombstone && facts.version === 0))
+    throw new StoreError('corrupt', `revision ${main}.${sub} of etcd has no key or no version`);
+  const record = createRecord(facts, isTombstone ? EMPTY : kv.value, {
+    allocate: (size_bytes) => Buffer.alloc(size_bytes),
+  });
   digests.records = (digests.records + digestOf(record)) | 0;
   return { type: 'put', key: recordKey(main, sub), value: record.bytes };
 }
@@ -110,7 +150,11 @@ export function leaseRow({ value }: BoltItem, digests: Digests): DiskOperation {
   const ttl_s = Number(fields.get(2) ?? 0n);
   if (id === 0n || ttl_s <= 0) throw new StoreError('corrupt', 'a lease of etcd has no id or no time');
   const remaining_s = Number(fields.get(3) ?? 0n);
-  const bytes = encodeLease({ ttl_s, remaining_s: remaining_s > 0 ? Math.min(remaining_s, ttl_s) : ttl_s, renewals: 0 });
+  const bytes = encodeLease({
+    ttl_s,
+    remaining_s: remaining_s > 0 ? Math.min(remaining_s, ttl_s) : ttl_s,
+    renewals: 0,
+  });
   digests.leases = (digests.leases + leaseChecksum(id, bytes)) | 0;
   return { type: 'put', key: leaseKey(id), value: bytes };
 }

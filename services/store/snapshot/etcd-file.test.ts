@@ -23,14 +23,24 @@ let saved: Buffer;
 let leaseId = 0n;
 const bytes = (text: string) => Buffer.from(text);
 const hasEtcdctl = spawnSync('etcdctl', ['version']).error === undefined;
-if (!hasEtcdctl) process.stderr.write('skipped: etcdctl snapshot status and restore (missing: etcdctl, Debian package etcd-client)\n');
-const etcdctl = (...args: string[]) => spawnSync('etcdctl', args, { encoding: 'utf8', env: { ...process.env, ETCDCTL_API: '3' } });
+if (!hasEtcdctl)
+  process.stderr.write('skipped: etcdctl snapshot status and restore (missing: etcdctl, Debian package etcd-client)\n');
+const etcdctl = (...args: string[]) =>
+  spawnSync('etcdctl', args, { encoding: 'utf8', env: { ...process.env, ETCDCTL_API: '3' } });
 
 async function start(dataDir: string): Promise<StoreMember> {
   const peer: PeerInfo = { id: 1 as NodeId, name: 'm1', peerAddress: 'm1', clientAddresses: [], learner: false };
   return startInlineMember({
-    clusterId: 'c', id: peer.id, name: 'm1', peers: [peer], dataDir, network: new MemoryNetwork(systemClock), raftLog: new MemoryLog(),
-    clock: systemClock, random: systemRandom, log: { level: 'silent' },
+    clusterId: 'c',
+    id: peer.id,
+    name: 'm1',
+    peers: [peer],
+    dataDir,
+    network: new MemoryNetwork(systemClock),
+    raftLog: new MemoryLog(),
+    clock: systemClock,
+    random: systemRandom,
+    log: { level: 'silent' },
   });
 }
 
@@ -49,8 +59,16 @@ beforeAll(async () => {
   await store.put({ kind: 'put', key: bytes('a'), value: bytes('1') });
   await store.put({ kind: 'put', key: bytes('a'), value: bytes('2'), lease: leaseId });
   // Pages of many and of one, and values longer than a page.
-  for (let i = 0; i < 900; i++) await store.put({ kind: 'put', key: bytes(`k${i}`), value: Buffer.alloc([0, 10, 2000, 9000][i % 4] ?? 0, i) });
-  await store.kvTxn({ compare: [], success: [{ kind: 'delete', key: bytes('k1') }, { kind: 'delete', key: bytes('k2') }], failure: [] });
+  for (let i = 0; i < 900; i++)
+    await store.put({ kind: 'put', key: bytes(`k${i}`), value: Buffer.alloc([0, 10, 2000, 9000][i % 4] ?? 0, i) });
+  await store.kvTxn({
+    compare: [],
+    success: [
+      { kind: 'delete', key: bytes('k1') },
+      { kind: 'delete', key: bytes('k2') },
+    ],
+    failure: [],
+  });
   saved = await save(member);
   await writeFile(file, saved);
   await member.stop();
@@ -60,7 +78,13 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 describe('a snapshot for etcd', () => {
   it('is a database with a digest behind it, and says what is in it', async () => {
     expect(saved.length % 512).toBe(32);
-    expect(await snapshotStatus(file)).toMatchObject({ format: 'etcd', revision: 904, compactRevision: 0, records: 904, size_bytes: saved.length });
+    expect(await snapshotStatus(file)).toMatchObject({
+      format: 'etcd',
+      revision: 904,
+      compactRevision: 0,
+      records: 904,
+      size_bytes: saved.length,
+    });
   });
 
   it('begins a cluster of ours, with all keys and leases', async () => {
@@ -79,7 +103,12 @@ describe('a snapshot for etcd', () => {
   });
 
   it('is refused when it is damaged, cut off, or something else', async () => {
-    const attempts = { cut: saved.subarray(0, saved.length - 4096), nothing: Buffer.alloc(0), text: Buffer.from('hello'), flipped: Buffer.from(saved) };
+    const attempts = {
+      cut: saved.subarray(0, saved.length - 4096),
+      nothing: Buffer.alloc(0),
+      text: Buffer.from('hello'),
+      flipped: Buffer.from(saved),
+    };
     attempts.flipped[5000] = (attempts.flipped[5000] ?? 0) ^ 1;
     for (const [name, content] of Object.entries(attempts)) {
       await writeFile(join(root, name), content);
@@ -88,7 +117,10 @@ describe('a snapshot for etcd', () => {
   });
 
   it.runIf(hasEtcdctl)('is read and restored by etcdctl, and comes back from there the same', async () => {
-    const status = JSON.parse(etcdctl('snapshot', 'status', file, '-w', 'json').stdout) as { revision: number; totalKey: number };
+    const status = JSON.parse(etcdctl('snapshot', 'status', file, '-w', 'json').stdout) as {
+      revision: number;
+      totalKey: number;
+    };
     // It counts the items of all buckets.
     expect(status.revision).toBe(904);
     expect(status.totalKey).toBeGreaterThanOrEqual(904);
@@ -114,12 +146,25 @@ describe('bbolt', () => {
     });
     const path = join(root, `bolt-${count}`);
     const pages: Buffer[] = [];
-    const small = new Map([['empty', []], ['few', items.slice(0, 3)]]);
-    for await (const page of writeBolt({ small, large: { name: 'many', async *items() { for (let at = 0; at < items.length; at += 7) yield items.slice(at, at + 7); } } })) pages.push(page);
+    const small = new Map([
+      ['empty', []],
+      ['few', items.slice(0, 3)],
+    ]);
+    for await (const page of writeBolt({
+      small,
+      large: {
+        name: 'many',
+        async *items() {
+          for (let at = 0; at < items.length; at += 7) yield items.slice(at, at + 7);
+        },
+      },
+    }))
+      pages.push(page);
     await writeFile(path, Buffer.concat(pages));
     const database = await open(path);
     const reader = await BoltReader.open(database);
-    const textOf = (some: readonly BoltItem[]) => some.map(({ key, value }) => `${key.toString('hex')} ${value.toString('hex')}`);
+    const textOf = (some: readonly BoltItem[]) =>
+      some.map(({ key, value }) => `${key.toString('hex')} ${value.toString('hex')}`);
     const all = async (name: string) => {
       const found: string[] = [];
       for await (const page of reader.bucket(name)) found.push(...textOf(page));

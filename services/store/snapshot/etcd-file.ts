@@ -9,7 +9,20 @@ import { StoreError } from '../store.js';
 import { BoltReader } from './bolt/reader.js';
 import { writeBolt } from './bolt/writer.js';
 import type { BoltItem } from './bolt/writer.js';
-import { COMPACTED, Digests, EMPTY_BUCKETS, leaseItem, LEASES, leaseRow, META, metaItems, placeOf, versionItem, VERSIONS, versionRow } from './etcd-content.js';
+import {
+  COMPACTED,
+  Digests,
+  EMPTY_BUCKETS,
+  leaseItem,
+  LEASES,
+  leaseRow,
+  META,
+  metaItems,
+  placeOf,
+  versionItem,
+  VERSIONS,
+  versionRow,
+} from './etcd-content.js';
 
 const CHUNK_BYTES = 256 * 1024;
 const DIGEST_BYTES = 32;
@@ -55,7 +68,10 @@ export function etcdStatus(file: string): Promise<EtcdStatus> {
 }
 
 /** Writes the file's versions and leases to a disk of ours; the head is the caller's. */
-export async function fillFromEtcd(disk: KeyValueDisk, file: string): Promise<EtcdStatus & { readonly digests: Digests }> {
+export async function fillFromEtcd(
+  disk: KeyValueDisk,
+  file: string,
+): Promise<EtcdStatus & { readonly digests: Digests }> {
   const digests = new Digests();
   const write = (operations: readonly DiskOperation[]) => disk.write(operations);
   const status = await readEtcdFile(file, {
@@ -95,14 +111,23 @@ async function readEtcdFile(path: string, takers: Takers): Promise<EtcdStatus> {
   }
 }
 
-/** etcd's clients write pages, and the digest behind them; a database that was copied has none, and is not taken on trust. */
+/**
+ * etcd's clients write pages, and the digest behind them; a database that was copied has none, and is not taken on
+ * trust.
+ */
 async function checkedDigest(path: string, size_bytes: number): Promise<string> {
-  if (size_bytes % 512 !== DIGEST_BYTES) throw new StoreError('invalid', `${path} is neither a snapshot of this store nor one of etcd, or it is cut off: take one with \`etcdctl snapshot save\``);
+  if (size_bytes % 512 !== DIGEST_BYTES)
+    throw new StoreError(
+      'invalid',
+      `${path} is neither a snapshot of this store nor one of etcd, or it is cut off: take one with \`etcdctl snapshot save\``,
+    );
   const digest = createHash('sha256');
-  for await (const chunk of createReadStream(path, { end: size_bytes - DIGEST_BYTES - 1 }) as AsyncIterable<Buffer>) digest.update(chunk);
+  for await (const chunk of createReadStream(path, { end: size_bytes - DIGEST_BYTES - 1 }) as AsyncIterable<Buffer>)
+    digest.update(chunk);
   const found = digest.digest();
   for await (const stored of createReadStream(path, { start: size_bytes - DIGEST_BYTES }) as AsyncIterable<Buffer>) {
-    if (!found.equals(stored)) throw new StoreError('corrupt', 'the snapshot does not match its digest: it is cut off or damaged');
+    if (!found.equals(stored))
+      throw new StoreError('corrupt', 'the snapshot does not match its digest: it is cut off or damaged');
   }
   return found.toString('hex');
 }

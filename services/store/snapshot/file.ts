@@ -1,6 +1,6 @@
 /**
- * Snapshots outside a member: looked at, and turned into the beginning of a new cluster. A file is believed only after its
- * digest has been checked, so it is read twice.
+ * Snapshots outside a member: looked at, and turned into the beginning of a new cluster. A file is believed only after
+ * its digest has been checked, so it is read twice.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -43,12 +43,25 @@ export interface Restored {
 
 const BUMP_REVISION = 1_000_000_000;
 const WRITE_BYTES = 1024 * 1024;
-/** A cluster begins with a snapshot of nothing at this place (raft/driver/recovery.ts): a restored one has something in it. */
+/**
+ * A cluster begins with a snapshot of nothing at this place (raft/driver/recovery.ts): a restored one has something in
+ * it.
+ */
 const BEGINNING = { index: 1 as LogIndex, term: 1 as Term };
-const NOBODY: Membership = { index: BEGINNING.index, voters: [], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false, peers: [] };
+const NOBODY: Membership = {
+  index: BEGINNING.index,
+  voters: [],
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+  autoLeave: false,
+  peers: [],
+};
 
 /** Checks the file from end to end. Rejects with 'invalid' (not a snapshot) or 'corrupt'. */
-export async function snapshotStatus(file: string): Promise<SnapshotStatus | (EtcdStatus & { readonly format: 'etcd' })> {
+export async function snapshotStatus(
+  file: string,
+): Promise<SnapshotStatus | (EtcdStatus & { readonly format: 'etcd' })> {
   if (!(await isOurs(file))) return { format: 'etcd', ...(await etcdStatus(file)) };
   const size_bytes = (await stat(file)).size;
   const digest = await checkedDigest(file, size_bytes);
@@ -65,15 +78,20 @@ export async function snapshotStatus(file: string): Promise<SnapshotStatus | (Et
 }
 
 /**
- * Makes `dataDir`, which must hold no state yet, the beginning of a new cluster with the file's content. Run it with the same
- * file for each of the first members, and start them with a new cluster id.
+ * Makes `dataDir`, which must hold no state yet, the beginning of a new cluster with the file's content. Run it with
+ * the same file for each of the first members, and start them with a new cluster id.
  */
 export async function restoreSnapshot(file: string, dataDir: string, options: RestoreOptions = {}): Promise<Restored> {
   const bump = options.bumpRevision ?? BUMP_REVISION;
-  if (!Number.isSafeInteger(bump) || bump < 0) throw new StoreError('invalid', `a revision cannot be raised by ${bump}`);
+  if (!Number.isSafeInteger(bump) || bump < 0)
+    throw new StoreError('invalid', `a revision cannot be raised by ${bump}`);
   const folder = systemFolder(dataDir);
   const present = (await folder.list()).filter((name) => name === 'raft' || name === 'state');
-  if (present.length > 0) throw new StoreError('invalid', `${dataDir} holds ${present.join(' and ')} of a member already: restore into another directory`);
+  if (present.length > 0)
+    throw new StoreError(
+      'invalid',
+      `${dataDir} holds ${present.join(' and ')} of a member already: restore into another directory`,
+    );
   const { size: size_bytes } = await stat(file);
   const isForeign = !(await isOurs(file));
   const digest = isForeign ? '' : await checkedDigest(file, size_bytes);
@@ -94,7 +112,12 @@ export async function restoreSnapshot(file: string, dataDir: string, options: Re
   }
 }
 
-async function fill(disk: KeyValueDisk, file: string, size_bytes: number, bump: number): Promise<{ revision: Revision; clusterId: string }> {
+async function fill(
+  disk: KeyValueDisk,
+  file: string,
+  size_bytes: number,
+  bump: number,
+): Promise<{ revision: Revision; clusterId: string }> {
   let head: Buffer | undefined;
   const header = await readRows(file, size_bytes, async (rows) => {
     const operations: DiskOperation[] = [];
@@ -123,7 +146,8 @@ async function foundFromEtcd(disk: KeyValueDisk, file: string, bump: number): Pr
 }
 
 async function isOurs(file: string): Promise<boolean> {
-  for await (const start of createReadStream(file, { end: MAGIC.length - 1 }) as AsyncIterable<Buffer>) return start.equals(MAGIC);
+  for await (const start of createReadStream(file, { end: MAGIC.length - 1 }) as AsyncIterable<Buffer>)
+    return start.equals(MAGIC);
   return false;
 }
 
@@ -139,7 +163,8 @@ async function checkedDigest(file: string, size_bytes: number): Promise<string> 
   }
   const found = digest.digest();
   for await (const stored of createReadStream(file, { start: size_bytes - DIGEST_BYTES }) as AsyncIterable<Buffer>) {
-    if (!found.equals(stored)) throw new StoreError('corrupt', 'the snapshot does not match its digest: it is cut off or damaged');
+    if (!found.equals(stored))
+      throw new StoreError('corrupt', 'the snapshot does not match its digest: it is cut off or damaged');
   }
   return found.toString('hex');
 }
@@ -150,13 +175,20 @@ interface StateRow {
 }
 
 /** Hands the rows over in pieces of a megabyte or so; resolves with the header once all are there. */
-async function readRows(file: string, size_bytes: number, take: (rows: readonly StateRow[]) => Promise<void>): Promise<SnapshotHeader> {
+async function readRows(
+  file: string,
+  size_bytes: number,
+  take: (rows: readonly StateRow[]) => Promise<void>,
+): Promise<SnapshotHeader> {
   const rows = new StateRows();
   let pending: Buffer = Buffer.alloc(0);
   let header: SnapshotHeader | undefined;
   let batch: StateRow[] = [];
   let batch_bytes = 0;
-  for await (const chunk of createReadStream(file, { end: size_bytes - DIGEST_BYTES - 1, highWaterMark: WRITE_BYTES }) as AsyncIterable<Buffer>) {
+  for await (const chunk of createReadStream(file, {
+    end: size_bytes - DIGEST_BYTES - 1,
+    highWaterMark: WRITE_BYTES,
+  }) as AsyncIterable<Buffer>) {
     let data = chunk;
     if (header === undefined) {
       pending = Buffer.concat([pending, chunk]);
@@ -176,7 +208,8 @@ async function readRows(file: string, size_bytes: number, take: (rows: readonly 
     batch = [];
     batch_bytes = 0;
   }
-  if (header === undefined || !rows.isComplete) throw new StoreError('corrupt', 'the snapshot ends before its last row');
+  if (header === undefined || !rows.isComplete)
+    throw new StoreError('corrupt', 'the snapshot ends before its last row');
   await take(batch);
   return header;
 }

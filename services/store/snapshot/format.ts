@@ -1,7 +1,7 @@
 /**
- * A snapshot in a file: 8 bytes of magic, a header (length in 4 bytes, JSON), the state's rows as disk/snapshot.ts streams
- * them, zeros up to a multiple of 512, and the SHA-256 of all before it. The end is that of etcd's own files, so that etcdctl's
- * `snapshot save` takes what it receives for whole.
+ * A snapshot in a file: 8 bytes of magic, a header (length in 4 bytes, JSON), the state's rows as disk/snapshot.ts
+ * streams them, zeros up to a multiple of 512, and the SHA-256 of all before it. The end is that of etcd's own files,
+ * so that etcdctl's `snapshot save` takes what it receives for whole.
  */
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
@@ -48,7 +48,10 @@ export function decodeHeader(bytes: Buffer): { readonly header: SnapshotHeader; 
 const notOurs = () => new StoreError('invalid', 'this is not a snapshot of this store');
 
 /** The whole file, chunk by chunk. */
-export async function* encodeSnapshot(header: SnapshotHeader, rows: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* encodeSnapshot(
+  header: SnapshotHeader,
+  rows: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const digest: Hash = createHash('sha256');
   let length = 0;
   const counted = (chunk: Uint8Array) => {

@@ -19,8 +19,16 @@ const bytes = (text: string) => Buffer.from(text);
 async function start(clusterId: string, dataDir: string): Promise<StoreMember> {
   const peer: PeerInfo = { id: 1 as NodeId, name: 'm1', peerAddress: 'm1', clientAddresses: [], learner: false };
   return startInlineMember({
-    clusterId, id: peer.id, name: 'm1', peers: [peer], dataDir, network: new MemoryNetwork(systemClock), raftLog: new MemoryLog(),
-    clock: systemClock, random: systemRandom, log: { level: 'silent' },
+    clusterId,
+    id: peer.id,
+    name: 'm1',
+    peers: [peer],
+    dataDir,
+    network: new MemoryNetwork(systemClock),
+    raftLog: new MemoryLog(),
+    clock: systemClock,
+    random: systemRandom,
+    log: { level: 'silent' },
   });
 }
 
@@ -42,9 +50,15 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 describe('a snapshot in a file', () => {
-  it('holds what was acknowledged before, and ends as etcd\'s clients expect', async () => {
+  it("holds what was acknowledged before, and ends as etcd's clients expect", async () => {
     const status = await snapshotStatus(file);
-    expect(status).toMatchObject({ clusterId: 'old', revision: 303, compactRevision: 0, records: 302, size_bytes: saved.length });
+    expect(status).toMatchObject({
+      clusterId: 'old',
+      revision: 303,
+      compactRevision: 0,
+      records: 302,
+      size_bytes: saved.length,
+    });
     expect(saved.length % 512).toBe(32);
   });
 
@@ -56,9 +70,16 @@ describe('a snapshot in a file', () => {
     const { kvs, revision } = await store.range({ key: bytes('a') });
     expect([kvs.map(({ value }) => Buffer.from(value).toString()), revision]).toEqual([['2'], 1303]);
     expect((await store.range({ key: bytes('k'), rangeEnd: bytes('l'), countOnly: true })).count).toBe(300);
-    await expect(store.range({ key: bytes('a'), revision: 303 as Revision })).rejects.toMatchObject({ code: 'compacted' });
+    await expect(store.range({ key: bytes('a'), revision: 303 as Revision })).rejects.toMatchObject({
+      code: 'compacted',
+    });
     const ended = new Promise<string>((resolve) => {
-      store.openWatch({ key: bytes('a'), startRevision: 304 as Revision }, { onBatch: () => undefined, onEnd: ({ code }) => resolve(code) }).grant(1);
+      store
+        .openWatch(
+          { key: bytes('a'), startRevision: 304 as Revision },
+          { onBatch: () => undefined, onEnd: ({ code }) => resolve(code) },
+        )
+        .grant(1);
     });
     expect(await ended).toBe('compacted');
     expect([(await store.leases()).length, await store.alarms()]).toEqual([1, []]);
@@ -86,8 +107,12 @@ describe('a snapshot in a file', () => {
 
   it('is not restored over a member, nor to lower revisions', async () => {
     await mkdir(join(root, 'used', 'raft'), { recursive: true });
-    await expect(restoreSnapshot(file, join(root, 'used'))).rejects.toMatchObject({ code: 'invalid', message: expect.stringContaining('holds raft') as string });
-    for (const bumpRevision of [-1, 0.5, Number.NaN]) await expect(restoreSnapshot(file, join(root, 'n'), { bumpRevision })).rejects.toMatchObject({ code: 'invalid' });
+    await expect(restoreSnapshot(file, join(root, 'used'))).rejects.toMatchObject({
+      code: 'invalid',
+      message: expect.stringContaining('holds raft') as string,
+    });
+    for (const bumpRevision of [-1, 0.5, Number.NaN])
+      await expect(restoreSnapshot(file, join(root, 'n'), { bumpRevision })).rejects.toMatchObject({ code: 'invalid' });
     expect((await readFile(file)).equals(saved)).toBe(true);
   });
 });

@@ -1,4 +1,7 @@
-/** A message of the stream of writes is judged by its bytes before it is made into objects: two bytes are a write, and 16 MiB of them would hold the thread. */
+/**
+ * A message of the stream of writes is judged by its bytes before it is made into objects: two bytes are a write, and
+ * 16 MiB of them would hold the thread.
+ */
 import { status } from '@grpc/grpc-js';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { WriteServiceService } from '../../../proto/gen/navarch/store/v1/write.js';
@@ -17,8 +20,14 @@ const OPERATIONS = 1;
 
 /** Undefined: it is read; what is wrong in it shows then. */
 function refusalOfWrites(bytes: Uint8Array, { message_bytes, writes }: WriteLimits): EtcdError | undefined {
-  if (bytes.length > message_bytes) return new EtcdError(status.RESOURCE_EXHAUSTED, `a message of writes has ${bytes.length} bytes; at most ${message_bytes} are taken: send more messages`);
-  return countOf(bytes, writes + 1) > writes ? new EtcdError(status.RESOURCE_EXHAUSTED, `a message has more than ${writes} writes: send more messages`) : undefined;
+  if (bytes.length > message_bytes)
+    return new EtcdError(
+      status.RESOURCE_EXHAUSTED,
+      `a message of writes has ${bytes.length} bytes; at most ${message_bytes} are taken: send more messages`,
+    );
+  return countOf(bytes, writes + 1) > writes
+    ? new EtcdError(status.RESOURCE_EXHAUSTED, `a message has more than ${writes} writes: send more messages`)
+    : undefined;
 }
 
 /** Operations in the message, up to `enough` of them; those before what is not protobuf. */

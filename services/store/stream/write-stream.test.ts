@@ -23,22 +23,43 @@ let store: MemoryStore;
 let server: Server;
 let address: string;
 let writer: StoreWriter;
-const text = async (key: string) => (await store.range({ key: Buffer.from(key) })).kvs.map(({ value }) => Buffer.from(value).toString())[0];
+const text = async (key: string) =>
+  (await store.range({ key: Buffer.from(key) })).kvs.map(({ value }) => Buffer.from(value).toString())[0];
 
 beforeAll(async () => {
   authority = await createAuthority('test', HOUR_MS, context);
-  serverPair = await issueCertificate(authority, { subject: { commonName: 'member' }, names: ['localhost'], usages: ['server'], lifetime_ms: HOUR_MS }, context);
-  clientPair = await issueCertificate(authority, { subject: { commonName: 'writer', organizations: ['writers'] }, names: [], usages: ['client'], lifetime_ms: HOUR_MS }, context);
+  serverPair = await issueCertificate(
+    authority,
+    { subject: { commonName: 'member' }, names: ['localhost'], usages: ['server'], lifetime_ms: HOUR_MS },
+    context,
+  );
+  clientPair = await issueCertificate(
+    authority,
+    {
+      subject: { commonName: 'writer', organizations: ['writers'] },
+      names: [],
+      usages: ['client'],
+      lifetime_ms: HOUR_MS,
+    },
+    context,
+  );
 });
 
 async function listen(at = '127.0.0.1:0'): Promise<void> {
   server = new Server();
-  const isOwn = (operation: EtcdOperation) => operation.kind === 'write' && !Buffer.from(operation.key).toString().startsWith('secret/');
-  const { definition, implementation } = writeService({ backend: store, clock: systemClock, authorize: (who, operation) => who?.roles.includes('writers') === true && isOwn(operation) });
+  const isOwn = (operation: EtcdOperation) =>
+    operation.kind === 'write' && !Buffer.from(operation.key).toString().startsWith('secret/');
+  const { definition, implementation } = writeService({
+    backend: store,
+    clock: systemClock,
+    authorize: (who, operation) => who?.roles.includes('writers') === true && isOwn(operation),
+  });
   server.addService(definition, implementation);
   const pair = [{ cert_chain: Buffer.from(serverPair.certificate), private_key: Buffer.from(serverPair.privateKey) }];
   const credentials = ServerCredentials.createSsl(Buffer.from(authority.certificate), pair, true);
-  const port = await new Promise<number>((resolve, reject) => server.bindAsync(at, credentials, (error, bound) => (error === null ? resolve(bound) : reject(error))));
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync(at, credentials, (error, bound) => (error === null ? resolve(bound) : reject(error))),
+  );
   address = `127.0.0.1:${port}`;
 }
 
@@ -46,7 +67,9 @@ beforeEach(async () => {
   store = new MemoryStore();
   await listen();
   writer = await connectStoreWriter({
-    endpoints: [address], serverName: 'localhost', tls: { ca: authority.certificate, certificate: clientPair.certificate, privateKey: clientPair.privateKey },
+    endpoints: [address],
+    serverName: 'localhost',
+    tls: { ca: authority.certificate, certificate: clientPair.certificate, privateKey: clientPair.privateKey },
   });
 });
 afterEach(async () => {
@@ -69,12 +92,26 @@ it('deletes, also what is not there', async () => {
 
 it('lets each write fail alone, and says why', async () => {
   const outcomes = await Promise.allSettled([
-    writer.put('a', '1'), writer.put('', '2'), writer.put('secret/x', '3'), writer.put('b', '4', { lease: 99n }), writer.put('c', '5'),
+    writer.put('a', '1'),
+    writer.put('', '2'),
+    writer.put('secret/x', '3'),
+    writer.put('b', '4', { lease: 99n }),
+    writer.put('c', '5'),
   ]);
-  expect(outcomes.map(({ status: how }) => how)).toEqual(['fulfilled', 'rejected', 'rejected', 'rejected', 'fulfilled']);
-  const reasons = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason as { reason: string; message: string }] : []));
+  expect(outcomes.map(({ status: how }) => how)).toEqual([
+    'fulfilled',
+    'rejected',
+    'rejected',
+    'rejected',
+    'fulfilled',
+  ]);
+  const reasons = outcomes.flatMap((one) =>
+    one.status === 'rejected' ? [one.reason as { reason: string; message: string }] : [],
+  );
   expect(reasons.map(({ message }) => message)).toEqual([
-    expect.stringContaining('key is not provided'), expect.stringContaining('permission denied'), expect.stringContaining('lease not found'),
+    expect.stringContaining('key is not provided'),
+    expect.stringContaining('permission denied'),
+    expect.stringContaining('lease not found'),
   ]);
   expect([await text('a'), await text('c'), await text('secret/x')]).toEqual(['1', '5', undefined]);
 });
@@ -111,10 +148,21 @@ const MIB = 1024 * 1024;
 
 /** A client that sends messages as it likes; `ended` is how its stream ended, answers are counted. */
 function open() {
-  const client = new WriteServiceClient(address, credentials.createSsl(Buffer.from(authority.certificate), Buffer.from(clientPair.privateKey), Buffer.from(clientPair.certificate), { checkServerIdentity: () => undefined }), { 'grpc.ssl_target_name_override': 'localhost' });
+  const client = new WriteServiceClient(
+    address,
+    credentials.createSsl(
+      Buffer.from(authority.certificate),
+      Buffer.from(clientPair.privateKey),
+      Buffer.from(clientPair.certificate),
+      { checkServerIdentity: () => undefined },
+    ),
+    { 'grpc.ssl_target_name_override': 'localhost' },
+  );
   const call = client.write();
   const answers = { count: 0 };
-  call.on('data', ({ outcomes }) => { answers.count += outcomes.length; });
+  call.on('data', ({ outcomes }) => {
+    answers.count += outcomes.length;
+  });
   const ended = new Promise<string>((resolve) => {
     call.on('error', (error: ServiceError) => resolve(`${status[error.code] ?? ''}: ${error.details}`));
     call.on('end', () => resolve('OK'));
@@ -123,14 +171,28 @@ function open() {
 }
 
 const del = (key: string): Operation => ({ kind: { $case: 'delete', value: { key: Buffer.from(key) } } });
-const put = (bytes: number): Operation => ({ kind: { $case: 'put', value: { key: Buffer.from('k'), value: Buffer.alloc(bytes), lease: 0n } } });
+const put = (bytes: number): Operation => ({
+  kind: { $case: 'put', value: { key: Buffer.from('k'), value: Buffer.alloc(bytes), lease: 0n } },
+});
 
 it.each<[string, Operation[], string]>([
   ['as many writes as a message may have', Array.from({ length: 8192 }, () => del('a')), 'OK'],
-  ['more', Array.from({ length: 8193 }, () => del('a')), 'RESOURCE_EXHAUSTED: a message has more than 8192 writes: send more messages'],
-  ['more that say nothing', Array.from({ length: 500_000 }, () => ({ kind: undefined })), 'RESOURCE_EXHAUSTED: a message has more than 8192 writes: send more messages'],
+  [
+    'more',
+    Array.from({ length: 8193 }, () => del('a')),
+    'RESOURCE_EXHAUSTED: a message has more than 8192 writes: send more messages',
+  ],
+  [
+    'more that say nothing',
+    Array.from({ length: 500_000 }, () => ({ kind: undefined })),
+    'RESOURCE_EXHAUSTED: a message has more than 8192 writes: send more messages',
+  ],
   ['as many bytes as a message may have', [put(1.5 * MIB), put(0.4 * MIB)], 'OK'],
-  ['more bytes', [put(2 * MIB)], 'RESOURCE_EXHAUSTED: a message of writes has 2097170 bytes; at most 2097152 are taken: send more messages'],
+  [
+    'more bytes',
+    [put(2 * MIB)],
+    'RESOURCE_EXHAUSTED: a message of writes has 2097170 bytes; at most 2097152 are taken: send more messages',
+  ],
 ])('a message with %s', async (_name, operations, outcome) => {
   const { call, answers, ended, close } = open();
   call.write({ operations });
@@ -146,10 +208,15 @@ it('a message of many writes is begun in parts, between which others have their 
   let turn = 0;
   const settle: (() => void)[] = [];
   store.put = () => {
-    if (turn === 0) setImmediate(() => { turn = 0; });
+    if (turn === 0)
+      setImmediate(() => {
+        turn = 0;
+      });
     inOneTurn = Math.max(inOneTurn, ++turn);
     begun++;
-    return new Promise((resolve) => settle.push(() => resolve({ revision: 2 } as Awaited<ReturnType<typeof store.put>>)));
+    return new Promise((resolve) =>
+      settle.push(() => resolve({ revision: 2 } as Awaited<ReturnType<typeof store.put>>)),
+    );
   };
   const { call, answers, ended, close } = open();
   call.write({ operations: Array.from({ length: 4000 }, () => put(1)) });

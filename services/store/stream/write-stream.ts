@@ -1,8 +1,8 @@
 /**
- * navarch.store.v1.WriteService: writes as a stream. In: batches of writes; each is authorized and proposed at once, without waiting
- * for those before it. Out: their outcomes in the same order, all that are known in one turn as one message. A stream that has
- * too many writes under way, or too many bytes of them, is not read until some are done. Of one turn of the event loop a stream takes a
- * part; a message that is too much ends it (write-limits.ts).
+ * navarch.store.v1.WriteService: writes as a stream. In: batches of writes; each is authorized and proposed at once,
+ * without waiting for those before it. Out: their outcomes in the same order, all that are known in one turn as one
+ * message. A stream that has too many writes under way, or too many bytes of them, is not read until some are done. Of
+ * one turn of the event loop a stream takes a part; a message that is too much ends it (write-limits.ts).
  */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '../../../platform/clock.js';
@@ -41,7 +41,12 @@ const NO_BYTES = Buffer.alloc(0);
 
 type Call = ServerDuplexStream<WriteRequest, WriteResponse>;
 
-export function writeService({ backend, authorize, clock, request_bytes = LIMITS.request_bytes }: WriteServiceOptions): GrpcService {
+export function writeService({
+  backend,
+  authorize,
+  clock,
+  request_bytes = LIMITS.request_bytes,
+}: WriteServiceOptions): GrpcService {
   const context = new EtcdContext({ backend, member: undefined, authorize, progressInterval_ms: 0, scheme: '' });
   const implementation = {
     write: (call: Call) => {
@@ -104,7 +109,9 @@ class Writes {
   }
 
   get #hasRoom(): boolean {
-    return this.#begun === this.#waiting.length && this.#outcomes.length < UNDER_WAY_MAX && this.#bytes < UNDER_WAY_BYTES_MAX;
+    return (
+      this.#begun === this.#waiting.length && this.#outcomes.length < UNDER_WAY_MAX && this.#bytes < UNDER_WAY_BYTES_MAX
+    );
   }
 
   /** A part of what waits; the rest when others have had their turn. */
@@ -128,7 +135,10 @@ class Writes {
       this.#bytes -= bytes;
       this.#settle(place, outcome);
     };
-    this.#write(operation).then((revision) => settle({ revision, failure: undefined }), (error: unknown) => settle({ revision: 0, failure: failureOf(error) }));
+    this.#write(operation).then(
+      (revision) => settle({ revision, failure: undefined }),
+      (error: unknown) => settle({ revision: 0, failure: failureOf(error) }),
+    );
   }
 
   async #write({ kind }: Operation): Promise<number> {
@@ -159,7 +169,13 @@ class Writes {
     this.#outcomes = open === -1 ? [] : this.#outcomes.slice(open);
     this.#answered += known.length;
     if (known.length > 0 && !call.cancelled) call.write({ outcomes: known as Outcome[] });
-    if (call.isPaused() && this.#hasRoom && this.#outcomes.length < UNDER_WAY_MAX / 2 && this.#bytes < UNDER_WAY_BYTES_MAX / 2) call.resume();
+    if (
+      call.isPaused() &&
+      this.#hasRoom &&
+      this.#outcomes.length < UNDER_WAY_MAX / 2 &&
+      this.#bytes < UNDER_WAY_BYTES_MAX / 2
+    )
+      call.resume();
     if (this.#ended && this.#waiting.length === 0 && this.#outcomes.length === 0) call.end();
   }
 }

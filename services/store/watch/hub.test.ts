@@ -9,7 +9,10 @@ import type { Revision, StoreErrorCode, StoreEvent, WatchBatch } from '../store.
 import { WatchHub } from './hub.js';
 
 const bytes = (text: string) => Buffer.from(text);
-const show = (event: StoreEvent) => (event.kind === 'put' ? `${Buffer.from(event.kv.key).toString()}=${Buffer.from(event.kv.value).toString()}` : `-${Buffer.from(event.key).toString()}`);
+const show = (event: StoreEvent) =>
+  event.kind === 'put'
+    ? `${Buffer.from(event.kv.key).toString()}=${Buffer.from(event.kv.value).toString()}`
+    : `-${Buffer.from(event.key).toString()}`;
 
 class Bench {
   readonly state = new KvState();
@@ -17,7 +20,10 @@ class Bench {
   readonly hub: WatchHub;
 
   constructor(lag_events?: number) {
-    this.hub = new WatchHub(this.state.mvcc, { clock: this.clock, ...(lag_events === undefined ? {} : { lag_events }) });
+    this.hub = new WatchHub(this.state.mvcc, {
+      clock: this.clock,
+      ...(lag_events === undefined ? {} : { lag_events }),
+    });
   }
 
   txn(...success: KvOp[]): number {
@@ -33,7 +39,10 @@ class Bench {
   watch(request: Partial<KvWatch> = {}) {
     const batches: WatchBatch[] = [];
     const ended: StoreErrorCode[] = [];
-    const handle = this.hub.watch({ key: bytes('\0'), rangeEnd: bytes('\0'), ...request }, { onBatch: (batch) => void batches.push(batch), onEnd: (error) => void ended.push(error.code) });
+    const handle = this.hub.watch(
+      { key: bytes('\0'), rangeEnd: bytes('\0'), ...request },
+      { onBatch: (batch) => void batches.push(batch), onEnd: (error) => void ended.push(error.code) },
+    );
     return { ...handle, handle, batches, ended, events: () => batches.flatMap((batch) => batch.events.map(show)) };
   }
 }
@@ -59,7 +68,13 @@ describe('a watcher without room', () => {
     const bench = new Bench();
     const slow = bench.watch();
     const revision = bench.put('k', 'whole');
-    bench.state.apply({ kind: 'txn', txn: { compare: [], success: [{ kind: 'put', key: bytes('k'), value: bytes('midway') }], failure: [] } }, 1);
+    bench.state.apply(
+      {
+        kind: 'txn',
+        txn: { compare: [], success: [{ kind: 'put', key: bytes('k'), value: bytes('midway') }], failure: [] },
+      },
+      1,
+    );
     slow.handle.grant(2);
     expect(slow.batches).toMatchObject([{ revision, events: [expect.anything()] }]);
     finish(bench.hub.publish());
@@ -106,23 +121,38 @@ describe('batches', () => {
   it('never cut a revision in two, however large it is, and each event comes once (etcd #17247)', async () => {
     const bench = new Bench();
     const start = bench.put('first', '1');
-    const many: KvOp[] = Array.from({ length: LIMITS.watchBatch_events + 500 }, (_, i) => ({ kind: 'put', key: bytes(`k${i}`), value: bytes('x') }));
+    const many: KvOp[] = Array.from({ length: LIMITS.watchBatch_events + 500 }, (_, i) => ({
+      kind: 'put',
+      key: bytes(`k${i}`),
+      value: bytes('x'),
+    }));
     const large = bench.txn(...many);
     bench.put('last', '1');
     const watcher = bench.watch({ startRevision: start as Revision });
     watcher.handle.grant(10);
     await bench.clock.advance(1);
     const sizes = watcher.batches.map((batch) => [batch.events.length, batch.revision]);
-    expect(sizes).toEqual([[1, start], [many.length, large], [1, large + 1]]);
+    expect(sizes).toEqual([
+      [1, start],
+      [many.length, large],
+      [1, large + 1],
+    ]);
     expect(new Set(watcher.events()).size).toBe(many.length + 2);
   });
 
   it('of a very long revision go out in parts, one a turn, and those who come meanwhile miss nothing (issue 6, row 31)', async () => {
     const bench = new Bench();
     const parts: WatchBatch[] = [];
-    const handle = bench.hub.watch({ key: bytes('k'), rangeEnd: bytes('l') }, { takesParts: true, onBatch: (batch) => void parts.push(batch), onEnd: () => undefined });
+    const handle = bench.hub.watch(
+      { key: bytes('k'), rangeEnd: bytes('l') },
+      { takesParts: true, onBatch: (batch) => void parts.push(batch), onEnd: () => undefined },
+    );
     handle.grant(10);
-    const many: KvOp[] = Array.from({ length: 2048 }, (_, i) => ({ kind: 'put', key: bytes(`k${i}`), value: bytes('x') }));
+    const many: KvOp[] = Array.from({ length: 2048 }, (_, i) => ({
+      kind: 'put',
+      key: bytes(`k${i}`),
+      value: bytes('x'),
+    }));
     const large = bench.txn(...many);
     const late = bench.watch({ startRevision: large as Revision });
     late.handle.grant(10);
@@ -130,7 +160,12 @@ describe('batches', () => {
     await bench.clock.advance(1);
     bench.put('k1', 'y');
     await bench.clock.advance(1);
-    expect(parts.map(({ events, revision, partial = false }) => [events.length, revision, partial])).toEqual([[1000, large, true], [1000, large, true], [48, large, false], [1, large + 1, false]]);
+    expect(parts.map(({ events, revision, partial = false }) => [events.length, revision, partial])).toEqual([
+      [1000, large, true],
+      [1000, large, true],
+      [48, large, false],
+      [1, large + 1, false],
+    ]);
     expect(late.batches.map(({ events }) => events.length)).toEqual([2048, 1]);
     expect(parts.flatMap(({ events }) => events.map(show))).toEqual(late.events());
   });
@@ -142,7 +177,20 @@ describe('batches', () => {
     const sink = { onBatch: (batch: WatchBatch) => void seen.push(...batch.events.map(show)), onEnd: () => undefined };
     hub.watch({ key: bytes('x') }, sink);
     hub.watch({ key: bytes('y') }, sink);
-    state.apply({ kind: 'txn', txn: { compare: [], failure: [], success: [{ kind: 'put', key: bytes('a'), value: bytes('1') }, { kind: 'put', key: bytes('b'), value: bytes('1') }] } }, 1);
+    state.apply(
+      {
+        kind: 'txn',
+        txn: {
+          compare: [],
+          failure: [],
+          success: [
+            { kind: 'put', key: bytes('a'), value: bytes('1') },
+            { kind: 'put', key: bytes('b'), value: bytes('1') },
+          ],
+        },
+      },
+      1,
+    );
     const publishing = hub.publish();
     publishing.next();
     const late = hub.watch({ key: bytes('a') }, sink);
@@ -195,7 +243,10 @@ describe('progress', () => {
     watcher.handle.grant(1);
     expect(watcher.batches.map((batch) => batch.events.length)).toEqual([1]);
     watcher.handle.grant(1);
-    expect(watcher.batches.map((batch) => [batch.events.length, batch.revision])).toEqual([[1, revision], [0, revision]]);
+    expect(watcher.batches.map((batch) => [batch.events.length, batch.revision])).toEqual([
+      [1, revision],
+      [0, revision],
+    ]);
   });
 
   it('comes from a watch that starts in the future when it is asked for, and not before (etcd #20221; issue 6, row 33)', async () => {

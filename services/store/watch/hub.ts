@@ -1,11 +1,13 @@
 /**
  * Watches of one replica. A watcher is a place in history (the next revision it wants) and a number of batches it may
- * still be sent. While it has room it gets events as they are applied; when it has none it stays where it is and is served
- * from history once it has room again. So nothing is buffered here, dropped or merged, and a slow watcher costs nothing.
+ * still be sent. While it has room it gets events as they are applied; when it has none it stays where it is and is
+ * served from history once it has room again. So nothing is buffered here, dropped or merged, and a slow watcher costs
+ * nothing.
  *
- * In: `publish` after each apply. Out: batches of whole revisions, in order, each event once, to the sinks; a revision of very
- * many events goes out in parts. A watcher has one place, so a progress batch cannot overtake events (etcd #15220), nor a fast
- * watcher starve a slow one (#17529). Those who are far behind are served in turns, so that no history is walked in one piece.
+ * In: `publish` after each apply. Out: batches of whole revisions, in order, each event once, to the sinks; a revision
+ * of very many events goes out in parts. A watcher has one place, so a progress batch cannot overtake events (etcd
+ * #15220), nor a fast watcher starve a slow one (#17529). Those who are far behind are served in turns, so that no
+ * history is walked in one piece.
  */
 import type { Clock, Timer } from '../../../platform/clock.js';
 import type { Slices } from '../../../platform/slices.js';
@@ -75,7 +77,11 @@ class Watcher implements WatchHandle {
     this.sink = sink;
     this.interval = intervalOf(request.key, request.rangeEnd);
     this.name = nameOf(this.interval);
-    this.kind = (request.prevKv === true ? 1 : 0) | (request.noPut === true ? 2 : 0) | (request.noDelete === true ? 4 : 0) | (this.interval.single ? 8 : 0);
+    this.kind =
+      (request.prevKv === true ? 1 : 0) |
+      (request.noPut === true ? 2 : 0) |
+      (request.noDelete === true ? 4 : 0) |
+      (this.interval.single ? 8 : 0);
     this.next = next;
   }
 
@@ -101,7 +107,9 @@ export class WatchHub {
   /** Everything up to it has been offered to the watchers. */
   #published: number;
   #publishedEvents = 0;
-  /** The compaction that watchers know of: one that is being applied, slice by slice, is not told before it is whole. */
+  /**
+   * The compaction that watchers know of: one that is being applied, slice by slice, is not told before it is whole.
+   */
   #compacted: number;
   /** Those who want what is being compacted. */
   readonly #deferred = new Set<Watcher>();
@@ -212,7 +220,9 @@ export class WatchHub {
     if (group?.watchers.size === 0) groups.delete(name);
   }
 
-  /** Sends what the watcher lacks, as far as it has room: one batch now, others in turn with those who lack more too. */
+  /**
+   * Sends what the watcher lacks, as far as it has room: one batch now, others in turn with those who lack more too.
+   */
   serve(watcher: Watcher): void {
     // Also while a batch is being sent: what its receiver asks for meanwhile is seen to afterwards.
     if (watcher.isQueued) return;
@@ -288,7 +298,8 @@ export class WatchHub {
     if (known !== undefined) return known;
     // Those who catch up ask for many; they are let go with the next change, or here.
     if (this.#made.size >= MADE_MAX) this.#made.clear();
-    const made = watcher.offset > 0 || this.#isLong(this.#mvcc.placeOf(watcher.next)) ? this.#part(watcher) : this.#batch(watcher);
+    const made =
+      watcher.offset > 0 || this.#isLong(this.#mvcc.placeOf(watcher.next)) ? this.#part(watcher) : this.#batch(watcher);
     this.#made.set(name, made);
     return made;
   }
@@ -302,14 +313,21 @@ export class WatchHub {
     const end = mvcc.placeOf(this.#published + 1);
     let bytes = 0;
     for (let place = first; place < end; place++) {
-      const full = events.length >= LIMITS.watchBatch_events || bytes >= LIMITS.watchBatch_bytes || place - first >= LIMITS.watchScan_records || this.#isLong(place);
-      if (full && mvcc.isRevisionStart(place)) return { batch: { events, revision: revisionOf(mvcc.revisionAt(place) - 1) }, records: place - first };
+      const full =
+        events.length >= LIMITS.watchBatch_events ||
+        bytes >= LIMITS.watchBatch_bytes ||
+        place - first >= LIMITS.watchScan_records ||
+        this.#isLong(place);
+      if (full && mvcc.isRevisionStart(place))
+        return { batch: { events, revision: revisionOf(mvcc.revisionAt(place) - 1) }, records: place - first };
       bytes += this.#add(watcher, place, events);
     }
     return { batch: { events, revision: revisionOf(this.#published) }, records: end - first };
   }
 
-  /** The next part of a long revision: of the one that begins at the watcher's place, or that it has some of already. */
+  /**
+   * The next part of a long revision: of the one that begins at the watcher's place, or that it has some of already.
+   */
   #part(watcher: Watcher): Made {
     const mvcc = this.#mvcc;
     const first = mvcc.placeOf(watcher.next) + watcher.offset;
@@ -317,7 +335,8 @@ export class WatchHub {
     const revision = mvcc.revisionAt(first);
     let place = first;
     for (; place < mvcc.logLength && mvcc.revisionAt(place) === revision; place++) {
-      if (place - first === this.#part_records) return { batch: { events, revision: revisionOf(revision), partial: true }, records: place - first };
+      if (place - first === this.#part_records)
+        return { batch: { events, revision: revisionOf(revision), partial: true }, records: place - first };
       this.#add(watcher, place, events);
     }
     return { batch: { events, revision: revisionOf(revision) }, records: place - first };
@@ -392,7 +411,9 @@ export class WatchHub {
   }
 }
 
-const isFiltered = (request: KvWatch, record: Record) => (record.tombstone ? request.noDelete === true : request.noPut === true);
+const isFiltered = (request: KvWatch, record: Record) =>
+  record.tombstone ? request.noDelete === true : request.noPut === true;
 
 /** The length sets start and end apart, whatever bytes they hold. */
-const nameOf = ({ start, end, single }: Interval) => (single ? start : `${start.length}:${start}${end === undefined ? '' : `:${end}`}`);
+const nameOf = ({ start, end, single }: Interval) =>
+  single ? start : `${start.length}:${start}${end === undefined ? '' : `:${end}`}`;

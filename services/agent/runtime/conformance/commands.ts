@@ -56,7 +56,8 @@ function waitedFor(pod: () => TestPod): void {
 }
 
 function streamed(pod: () => TestPod): void {
-  const open = async (command: readonly string[], stdin = false, signal = never) => pod().runtime.openExec(await pod().serve(), pod().execRequest(command, { stdin }), signal);
+  const open = async (command: readonly string[], stdin = false, signal = never) =>
+    pod().runtime.openExec(await pod().serve(), pod().execRequest(command, { stdin }), signal);
 
   it('output comes before the exit code, which is the last frame', async () => {
     const result = await collect(await open(['echo', 'hello']));
@@ -65,7 +66,10 @@ function streamed(pod: () => TestPod): void {
     expect(result.kinds.filter((kind) => kind === 'exit')).toHaveLength(1);
   });
 
-  it.each([[1, ['false']], [7, ['sh', '-c', 'exit 7']]])('the exit code %i is reported', async (exitCode, command) => {
+  it.each([
+    [1, ['false']],
+    [7, ['sh', '-c', 'exit 7']],
+  ])('the exit code %i is reported', async (exitCode, command) => {
     expect(await collect(await open(command))).toMatchObject({ exitCode, stdout: '' });
   });
 
@@ -79,7 +83,10 @@ function streamed(pod: () => TestPod): void {
   it('input reaches the command; the end of input ends it', async () => {
     const stream = await open(['cat'], true);
     const inputs = [Buffer.from('one\n'), Buffer.from('two\n')].map((data) => ({ kind: 'stdin', data }) as const);
-    expect(await collect(stream, [...inputs, { kind: 'stdin-end' }])).toMatchObject({ stdout: 'one\ntwo\n', exitCode: 0 });
+    expect(await collect(stream, [...inputs, { kind: 'stdin-end' }])).toMatchObject({
+      stdout: 'one\ntwo\n',
+      exitCode: 0,
+    });
   });
 
   it.each(['close', 'abort'])('nothing is delivered after %s, and nothing can be written', async (how) => {
@@ -92,7 +99,10 @@ function streamed(pod: () => TestPod): void {
   });
 
   it('a signal that is aborted already opens nothing', async () => {
-    const opened = await open(['cat'], true, AbortSignal.abort()).then((stream) => collect(stream), () => undefined);
+    const opened = await open(['cat'], true, AbortSignal.abort()).then(
+      (stream) => collect(stream),
+      () => undefined,
+    );
     if (opened !== undefined) expect(opened).toMatchObject({ stdout: '', exitCode: undefined });
   });
 }

@@ -20,10 +20,22 @@ function creation(pod: () => TestPod): void {
   it('a container that was created is listed as it was asked for, and has no times', async () => {
     const id = await pod().create(['true'], { name: 'web', attempt: 3 });
     const record = await pod().container(id);
-    const { labels, annotations } = containerSpec({ uid: pod().spec.uid, image: pod().target.image, command: ['true'] }, { name: 'web' });
+    const { labels, annotations } = containerSpec(
+      { uid: pod().spec.uid, image: pod().target.image, command: ['true'] },
+      { name: 'web' },
+    );
     expect(record).toMatchObject({
-      id, sandboxId: pod().sandboxId, podUid: pod().spec.uid, name: 'web', attempt: 3, phase: 'created', startedAt_ms: 0, finishedAt_ms: 0,
-      image: pod().target.image, labels, annotations,
+      id,
+      sandboxId: pod().sandboxId,
+      podUid: pod().spec.uid,
+      name: 'web',
+      attempt: 3,
+      phase: 'created',
+      startedAt_ms: 0,
+      finishedAt_ms: 0,
+      image: pod().target.image,
+      labels,
+      annotations,
     });
     expect(record.imageId).not.toBe('');
     expect(record.createdAt_ms).toBeGreaterThan(0);
@@ -49,19 +61,31 @@ function creation(pod: () => TestPod): void {
     await pod().ended(await pod().run(['false'], { name: 'three' }));
     await pod().serve({ name: 'three', attempt: 1 });
     const { containers } = await pod().runtime.list(pod().spec.uid);
-    expect(containers.map(({ name, attempt, phase }) => `${name}/${attempt} ${phase}`).toSorted()).toEqual(['one/0 running', 'three/0 exited', 'three/1 running', 'two/0 running']);
+    expect(containers.map(({ name, attempt, phase }) => `${name}/${attempt} ${phase}`).toSorted()).toEqual([
+      'one/0 running',
+      'three/0 exited',
+      'three/1 running',
+      'two/0 running',
+    ]);
   });
 
   it('takes other resources while it runs', async () => {
     const id = await pod().serve();
-    await pod().runtime.updateResources(id, { cpuShares: 512, cpuQuota_us: 50_000, memoryLimit_bytes: 64 << 20, oomScoreAdj: 0 });
+    await pod().runtime.updateResources(id, {
+      cpuShares: 512,
+      cpuQuota_us: 50_000,
+      memoryLimit_bytes: 64 << 20,
+      oomScoreAdj: 0,
+    });
     expect(await pod().container(id)).toMatchObject({ phase: 'running' });
   });
 }
 
 function ends(pod: () => TestPod): void {
   it.each<[number, string, readonly string[]]>([
-    [0, 'Completed', ['true']], [1, 'Error', ['false']], [7, 'Error', ['sh', '-c', 'exit 7']],
+    [0, 'Completed', ['true']],
+    [1, 'Error', ['false']],
+    [7, 'Error', ['sh', '-c', 'exit 7']],
   ])('a process that exits with %i leaves its code and the reason %s', async (exitCode, reason, command) => {
     const record = await pod().ended(await pod().run(command));
     expect(record).toMatchObject({ exitCode, reason });
@@ -71,7 +95,10 @@ function ends(pod: () => TestPod): void {
 
   it('stopping ends it within the grace period; stopping again changes nothing', async () => {
     const id = await pod().serve();
-    await meanwhile(pod().target, Promise.all([pod().runtime.stopContainer(id, 1), pod().runtime.stopContainer(id, 1)]));
+    await meanwhile(
+      pod().target,
+      Promise.all([pod().runtime.stopContainer(id, 1), pod().runtime.stopContainer(id, 1)]),
+    );
     const record = await pod().container(id);
     expect(record).toMatchObject({ phase: 'exited' });
     expect(record.finishedAt_ms).toBeGreaterThanOrEqual(record.startedAt_ms);
@@ -94,15 +121,23 @@ function ends(pod: () => TestPod): void {
     expect(await pod().container(id)).toMatchObject({ phase: 'created', startedAt_ms: 0 });
   });
 
-  it.each(['created', 'running', 'exited'])('one that is %s can be removed, and again; the others stay', async (phase) => {
-    const other = await pod().serve({ name: 'other' });
-    const id = phase === 'created' ? await pod().create(['true']) : phase === 'running' ? await pod().serve() : await pod().run(['true']);
-    if (phase === 'exited') await pod().ended(id);
-    await pod().runtime.removeContainer(id);
-    await pod().runtime.removeContainer(id);
-    expect(await pod().find(id)).toBeUndefined();
-    expect(await pod().container(other)).toMatchObject({ phase: 'running' });
-  });
+  it.each(['created', 'running', 'exited'])(
+    'one that is %s can be removed, and again; the others stay',
+    async (phase) => {
+      const other = await pod().serve({ name: 'other' });
+      const id =
+        phase === 'created'
+          ? await pod().create(['true'])
+          : phase === 'running'
+            ? await pod().serve()
+            : await pod().run(['true']);
+      if (phase === 'exited') await pod().ended(id);
+      await pod().runtime.removeContainer(id);
+      await pod().runtime.removeContainer(id);
+      expect(await pod().find(id)).toBeUndefined();
+      expect(await pod().container(other)).toMatchObject({ phase: 'running' });
+    },
+  );
 }
 
 function unknownIds(pod: () => TestPod): void {
@@ -125,7 +160,13 @@ function unknownIds(pod: () => TestPod): void {
 
   it('a container of an unknown sandbox is rejected', async () => {
     const { runtime, spec, target } = pod();
-    await rejection(runtime.createContainer(UNKNOWN_ID, containerSpec({ uid: spec.uid, image: target.image, command: ['true'] }), spec));
+    await rejection(
+      runtime.createContainer(
+        UNKNOWN_ID,
+        containerSpec({ uid: spec.uid, image: target.image, command: ['true'] }),
+        spec,
+      ),
+    );
     expect((await runtime.list(spec.uid)).containers).toEqual([]);
   });
 }

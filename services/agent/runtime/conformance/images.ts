@@ -12,7 +12,10 @@ export function imagesConformance(target: () => RuntimeTarget): void {
       expect(record?.id).toMatch(/^sha256:/);
       expect(record?.names).toContain(image);
       expect(record?.size_bytes).toBeGreaterThan(0);
-      expect((await runtime.listImages()).find(({ id }) => id === record?.id)).toMatchObject({ names: record?.names, size_bytes: record?.size_bytes });
+      expect((await runtime.listImages()).find(({ id }) => id === record?.id)).toMatchObject({
+        names: record?.names,
+        size_bytes: record?.size_bytes,
+      });
     });
 
     it('one that is absent has no status, and is not listed', async () => {

@@ -29,7 +29,9 @@ function reading(pod: () => TestPod): void {
   it('belongs to one run of the container', async () => {
     await ended();
     await pod().ended(await pod().run(['echo', 'again'], { attempt: 1 }));
-    const [first, second] = (await pod().runtime.list(pod().spec.uid)).containers.toSorted((a, b) => a.attempt - b.attempt);
+    const [first, second] = (await pod().runtime.list(pod().spec.uid)).containers.toSorted(
+      (a, b) => a.attempt - b.attempt,
+    );
     expect(linesOf(await pod().log(first?.id ?? ''))).not.toContain('again');
     expect(linesOf(await pod().log(second?.id ?? ''))).not.toContain('hello');
   });

@@ -19,12 +19,17 @@ export function portsConformance(target: () => RuntimeTarget): void {
       await pod.run(['nc', '-ll', '-p', String(PORT), '-e', 'cat'], { lifetime: 'service' });
       const sandbox = await pod.sandbox();
       if (sandbox === undefined) throw new Error('the sandbox is not listed');
-      return until(pod.target, 'the port to answer', () => pod.runtime.openPort(sandbox, PORT, signal).catch(() => undefined));
+      return until(pod.target, 'the port to answer', () =>
+        pod.runtime.openPort(sandbox, PORT, signal).catch(() => undefined),
+      );
     }
 
     it('carries bytes both ways; the end of input reaches the server', async () => {
       const data = Buffer.alloc(200_000, 'x');
-      const { stdout, kinds } = await meanwhile(pod.target, collect(await open(), [{ kind: 'stdin', data }, { kind: 'stdin-end' }]));
+      const { stdout, kinds } = await meanwhile(
+        pod.target,
+        collect(await open(), [{ kind: 'stdin', data }, { kind: 'stdin-end' }]),
+      );
       expect(stdout).toHaveLength(data.length);
       expect(kinds).not.toContain('exit');
     });

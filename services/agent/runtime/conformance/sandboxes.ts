@@ -106,7 +106,10 @@ function changes(target: () => RuntimeTarget, start: Start): void {
     const stop = runtime.onChange((uid) => void seen.push(uid));
     const pod = await start();
     const steps: (() => Promise<unknown>)[] = [
-      () => pod.ended(id), () => runtime.stopSandbox(pod.sandboxId), () => runtime.removeContainer(id), () => runtime.removeSandbox(pod.sandboxId),
+      () => pod.ended(id),
+      () => runtime.stopSandbox(pod.sandboxId),
+      () => runtime.removeContainer(id),
+      () => runtime.removeSandbox(pod.sandboxId),
     ];
     const id = await pod.run(['false']);
     for (const step of steps) {

@@ -2,7 +2,15 @@
 import { isApiError } from '../../../../apimachinery/status.js';
 import type { PodStream, PodStreamInput } from '../../../../apimachinery/pod-streams.js';
 import { LABELS } from '../../pod/container-spec.js';
-import type { ContainerRecord, ContainerSpec, ExecRequest, LogRequest, Runtime, SandboxRecord, SandboxSpec } from '../runtime.js';
+import type {
+  ContainerRecord,
+  ContainerSpec,
+  ExecRequest,
+  LogRequest,
+  Runtime,
+  SandboxRecord,
+  SandboxSpec,
+} from '../runtime.js';
 
 export interface RuntimeTarget {
   readonly runtime: Runtime;
@@ -33,9 +41,24 @@ let podCount = 0;
 export function sandboxSpec(name: string, logRoot: string): SandboxSpec {
   const uid = `${name}-${process.pid}-${++podCount}`;
   return {
-    namespace: 'conformance', name, uid, attempt: 0, hostname: name, logDirectory: `${logRoot}/${uid}`, dns: { servers: [], searches: [], options: [] }, ports: [],
-    labels: { app: 'suite', [LABELS.name]: name, [LABELS.namespace]: 'conformance', [LABELS.uid]: uid }, annotations: { 'example.test/note': 'of the sandbox' },
-    hostNetwork: false, hostPID: false, hostIPC: false, sharePID: false, privileged: false, supplementalGroups: [], sysctls: {}, cgroupParent: '',
+    namespace: 'conformance',
+    name,
+    uid,
+    attempt: 0,
+    hostname: name,
+    logDirectory: `${logRoot}/${uid}`,
+    dns: { servers: [], searches: [], options: [] },
+    ports: [],
+    labels: { app: 'suite', [LABELS.name]: name, [LABELS.namespace]: 'conformance', [LABELS.uid]: uid },
+    annotations: { 'example.test/note': 'of the sandbox' },
+    hostNetwork: false,
+    hostPID: false,
+    hostIPC: false,
+    sharePID: false,
+    privileged: false,
+    supplementalGroups: [],
+    sysctls: {},
+    cgroupParent: '',
   };
 }
 
@@ -51,11 +74,32 @@ export interface ContainerOf {
 export function containerSpec({ uid, image, command }: ContainerOf, wish: ContainerWish = {}): ContainerSpec {
   const { name = 'main', attempt = 0 } = wish;
   return {
-    name, attempt, image, command, args: [], workingDir: '/', env: [{ name: 'GREETING', value: 'hello' }], mounts: [],
-    labels: { [LABELS.uid]: uid, [LABELS.container]: name }, annotations: { 'example.test/note': 'of the container' },
-    logPath: `${name}-${attempt}.log`, lifetime: 'task', stdin: false, stdinOnce: false, tty: false,
+    name,
+    attempt,
+    image,
+    command,
+    args: [],
+    workingDir: '/',
+    env: [{ name: 'GREETING', value: 'hello' }],
+    mounts: [],
+    labels: { [LABELS.uid]: uid, [LABELS.container]: name },
+    annotations: { 'example.test/note': 'of the container' },
+    logPath: `${name}-${attempt}.log`,
+    lifetime: 'task',
+    stdin: false,
+    stdinOnce: false,
+    tty: false,
     resources: { cpuShares: 2, cpuQuota_us: 0, memoryLimit_bytes: 0, oomScoreAdj: 0 },
-    security: { supplementalGroups: [], privileged: false, readOnlyRootFilesystem: false, noNewPrivileges: true, addCapabilities: [], dropCapabilities: [], seccomp: 'Unconfined', seccompProfile: '' },
+    security: {
+      supplementalGroups: [],
+      privileged: false,
+      readOnlyRootFilesystem: false,
+      noNewPrivileges: true,
+      addCapabilities: [],
+      dropCapabilities: [],
+      seccomp: 'Unconfined',
+      seccompProfile: '',
+    },
     ...wish,
   };
 }
@@ -91,7 +135,11 @@ export class TestPod {
   }
 
   create(command: readonly string[], wish: ContainerWish = {}): Promise<string> {
-    return this.runtime.createContainer(this.sandboxId, containerSpec({ uid: this.spec.uid, image: this.target.image, command }, wish), this.spec);
+    return this.runtime.createContainer(
+      this.sandboxId,
+      containerSpec({ uid: this.spec.uid, image: this.target.image, command }, wish),
+      this.spec,
+    );
   }
 
   async run(command: readonly string[], wish: ContainerWish = {}): Promise<string> {
@@ -126,7 +174,10 @@ export class TestPod {
     });
   }
 
-  execRequest(command: readonly string[], wish: { readonly stdin?: boolean; readonly kind?: ExecRequest['kind'] } = {}): ExecRequest {
+  execRequest(
+    command: readonly string[],
+    wish: { readonly stdin?: boolean; readonly kind?: ExecRequest['kind'] } = {},
+  ): ExecRequest {
     const { kind = 'exec', stdin = false } = wish;
     const { namespace, name: pod, uid } = this.spec;
     return { kind, namespace, pod, uid, container: 'main', command, stdin, stdout: true, stderr: true, tty: false };
@@ -134,7 +185,17 @@ export class TestPod {
 
   openLog(record: ContainerRecord, wish: Partial<LogRequest> = {}, signal: AbortSignal = never): Promise<PodStream> {
     const { namespace, name: pod, uid } = this.spec;
-    const request: LogRequest = { kind: 'log', namespace, pod, uid, container: record.name, follow: false, previous: false, timestamps: false, ...wish };
+    const request: LogRequest = {
+      kind: 'log',
+      namespace,
+      pod,
+      uid,
+      container: record.name,
+      follow: false,
+      previous: false,
+      timestamps: false,
+      ...wish,
+    };
     return this.runtime.openLog(record, request, signal);
   }
 
@@ -173,8 +234,13 @@ export async function collect(stream: PodStream, inputs: readonly PodStreamInput
 
 /** The result of `work`, while the runtime's time goes on. */
 export async function meanwhile<T>(target: RuntimeTarget, work: Promise<T>): Promise<T> {
-  const settled = work.then(() => true, () => true);
-  await until(target, 'the operation to end', () => Promise.race([settled, target.elapse(LOOK_MS).then(() => undefined)]));
+  const settled = work.then(
+    () => true,
+    () => true,
+  );
+  await until(target, 'the operation to end', () =>
+    Promise.race([settled, target.elapse(LOOK_MS).then(() => undefined)]),
+  );
   return work;
 }
 
@@ -191,4 +257,3 @@ export async function rejection(call: Promise<unknown>): Promise<Error> {
 export async function isRefused(call: Promise<unknown>): Promise<boolean> {
   return isApiError(await rejection(call));
 }
-

@@ -21,15 +21,33 @@ const PAUSE = 'example.test/pause:1';
 async function openContainerd(): Promise<RuntimeTarget> {
   const directory = mkdtempSync(join(tmpdir(), 'navarch-conformance-'));
   const images = [
-    await buildBusyboxImage(IMAGE, join(directory, 'busybox.tar')), await buildPauseImage(PAUSE, join(directory, 'pause.tar')),
-    await buildImage({ name: SPARE, output: join(directory, 'spare.tar'), command: ['/spare'], files: { '/spare': { kind: 'file', data: 'spare' } } }),
+    await buildBusyboxImage(IMAGE, join(directory, 'busybox.tar')),
+    await buildPauseImage(PAUSE, join(directory, 'pause.tar')),
+    await buildImage({
+      name: SPARE,
+      output: join(directory, 'spare.tar'),
+      command: ['/spare'],
+      files: { '/spare': { kind: 'file', data: 'spare' } },
+    }),
   ];
-  const containerd = await startContainerd({ directory, sandboxImage: PAUSE, images, podCIDR: '198.18.8.0/24', clock: systemClock });
+  const containerd = await startContainerd({
+    directory,
+    sandboxImage: PAUSE,
+    images,
+    podCIDR: '198.18.8.0/24',
+    clock: systemClock,
+  });
   const connect = () => new CriRuntime({ socket: containerd.socket, clock: systemClock });
   const runtime = connect();
   return {
-    runtime, image: IMAGE, spareImage: SPARE, missingImage: 'example.test/missing/web:1', logRoot: join(directory, 'logs'), reportsChanges: false,
-    elapse: (duration_ms) => systemClock.sleep(duration_ms), reopen: () => Promise.resolve(connect()),
+    runtime,
+    image: IMAGE,
+    spareImage: SPARE,
+    missingImage: 'example.test/missing/web:1',
+    logRoot: join(directory, 'logs'),
+    reportsChanges: false,
+    elapse: (duration_ms) => systemClock.sleep(duration_ms),
+    reopen: () => Promise.resolve(connect()),
     async close() {
       await runtime.close();
       await containerd.stop();

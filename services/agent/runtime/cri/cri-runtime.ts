@@ -13,10 +13,28 @@ import { normalizedImage } from '../../pod-spec/spec.js';
 import { openLogFile } from '../../logs/open-log.js';
 import { ExecTimeoutError, ImagePullError } from '../runtime.js';
 import type {
-  ContainerRecord, ContainerSpec, ExecRequest, ExecResult, ImageRecord, LogRequest, RegistryAuth, Runtime, RuntimeInfo, RuntimeSnapshot, SandboxRecord, SandboxSpec,
+  ContainerRecord,
+  ContainerSpec,
+  ExecRequest,
+  ExecResult,
+  ImageRecord,
+  LogRequest,
+  RegistryAuth,
+  Runtime,
+  RuntimeInfo,
+  RuntimeSnapshot,
+  SandboxRecord,
+  SandboxSpec,
 } from '../runtime.js';
 import { CALL_TIMEOUT_MS, CriClient, CriError } from './client.js';
-import { containerConfig, containerRecord, imageRecord, linuxResources, sandboxConfig, sandboxRecord } from './convert.js';
+import {
+  containerConfig,
+  containerRecord,
+  imageRecord,
+  linuxResources,
+  sandboxConfig,
+  sandboxRecord,
+} from './convert.js';
 import { OomKills } from './oom-kills.js';
 import { openPort } from '../port.js';
 import { openStreaming } from './streaming.js';
@@ -60,10 +78,14 @@ export class CriRuntime implements Runtime {
     const version = await this.#cri.call(runtime, runtime.version, { version: 'v1' });
     const { status } = await this.#cri.call(runtime, runtime.status, { verbose: false });
     const condition = (type: string) => status?.conditions.find((candidate) => candidate.type === type);
-    const messages = (status?.conditions ?? []).filter((candidate) => !candidate.status).map((candidate) => candidate.message);
+    const messages = (status?.conditions ?? [])
+      .filter((candidate) => !candidate.status)
+      .map((candidate) => candidate.message);
     return {
-      version: `${version.runtimeName}://${version.runtimeVersion}`, ready: condition('RuntimeReady')?.status === true,
-      networkReady: condition('NetworkReady')?.status === true, message: messages.join('; '),
+      version: `${version.runtimeName}://${version.runtimeVersion}`,
+      ready: condition('RuntimeReady')?.status === true,
+      networkReady: condition('NetworkReady')?.status === true,
+      message: messages.join('; '),
     };
   }
 
@@ -72,17 +94,31 @@ export class CriRuntime implements Runtime {
     const labelSelector: Record<string, string> = podUid === undefined ? {} : { [LABELS.uid]: podUid };
     const [sandboxes, containers] = await Promise.all([
       this.#cri.call(runtime, runtime.listPodSandbox, { filter: { id: '', state: undefined, labelSelector } }),
-      this.#cri.call(runtime, runtime.listContainers, { filter: { id: '', state: undefined, podSandboxId: '', labelSelector } }),
+      this.#cri.call(runtime, runtime.listContainers, {
+        filter: { id: '', state: undefined, podSandboxId: '', labelSelector },
+      }),
     ]);
     if (podUid === undefined) this.#forget(sandboxes.items, containers.containers);
-    const records = await Promise.all(sandboxes.items.map(async (sandbox) => sandboxRecord(sandbox, await this.#addressesOf(sandbox))));
-    const states = await Promise.all(containers.containers.map(async (container) => containerRecord(container, await this.#statusOf(container))));
-    return { sandboxes: records.filter((record) => record !== undefined), containers: states.filter((record) => record !== undefined) };
+    const records = await Promise.all(
+      sandboxes.items.map(async (sandbox) => sandboxRecord(sandbox, await this.#addressesOf(sandbox))),
+    );
+    const states = await Promise.all(
+      containers.containers.map(async (container) => containerRecord(container, await this.#statusOf(container))),
+    );
+    return {
+      sandboxes: records.filter((record) => record !== undefined),
+      containers: states.filter((record) => record !== undefined),
+    };
   }
 
   async runSandbox(spec: SandboxSpec): Promise<string> {
     const { runtime } = this.#cri;
-    const { podSandboxId } = await this.#cri.call(runtime, runtime.runPodSandbox, { config: sandboxConfig(spec), runtimeHandler: '' }, SANDBOX_TIMEOUT_MS);
+    const { podSandboxId } = await this.#cri.call(
+      runtime,
+      runtime.runPodSandbox,
+      { config: sandboxConfig(spec), runtimeHandler: '' },
+      SANDBOX_TIMEOUT_MS,
+    );
     return podSandboxId;
   }
 
@@ -110,12 +146,24 @@ export class CriRuntime implements Runtime {
 
   async updateResources(containerId: string, resources: ContainerSpec['resources']): Promise<void> {
     const { runtime } = this.#cri;
-    await this.#cri.call(runtime, runtime.updateContainerResources, { containerId, linux: linuxResources(resources), windows: undefined, annotations: {} });
+    await this.#cri.call(runtime, runtime.updateContainerResources, {
+      containerId,
+      linux: linuxResources(resources),
+      windows: undefined,
+      annotations: {},
+    });
   }
 
   async stopContainer(containerId: string, timeout_s: number): Promise<void> {
     const { runtime } = this.#cri;
-    await unlessGone(this.#cri.call(runtime, runtime.stopContainer, { containerId, timeout: timeout_s }, timeout_s * 1000 + STOP_SLACK_MS));
+    await unlessGone(
+      this.#cri.call(
+        runtime,
+        runtime.stopContainer,
+        { containerId, timeout: timeout_s },
+        timeout_s * 1000 + STOP_SLACK_MS,
+      ),
+    );
   }
 
   async removeContainer(containerId: string): Promise<void> {
@@ -125,16 +173,33 @@ export class CriRuntime implements Runtime {
 
   async imageStatus(image: string): Promise<ImageRecord | undefined> {
     const { images } = this.#cri;
-    const { image: found } = await this.#cri.call(images, images.imageStatus, { image: imageSpec(image), verbose: false });
+    const { image: found } = await this.#cri.call(images, images.imageStatus, {
+      image: imageSpec(image),
+      verbose: false,
+    });
     return found === undefined ? undefined : imageRecord(found);
   }
 
   async pullImage(image: string, auth?: RegistryAuth): Promise<void> {
     const { images } = this.#cri;
-    const credentials = auth === undefined ? undefined
-      : { username: auth.username, password: auth.password, auth: '', serverAddress: '', identityToken: '', registryToken: '' };
+    const credentials =
+      auth === undefined
+        ? undefined
+        : {
+            username: auth.username,
+            password: auth.password,
+            auth: '',
+            serverAddress: '',
+            identityToken: '',
+            registryToken: '',
+          };
     try {
-      await this.#cri.call(images, images.pullImage, { image: imageSpec(image), auth: credentials, sandboxConfig: undefined }, PULL_TIMEOUT_MS);
+      await this.#cri.call(
+        images,
+        images.pullImage,
+        { image: imageSpec(image), auth: credentials, sandboxConfig: undefined },
+        PULL_TIMEOUT_MS,
+      );
     } catch (error) {
       throw new ImagePullError(error instanceof Error ? error.message : String(error));
     }
@@ -152,7 +217,10 @@ export class CriRuntime implements Runtime {
     await unlessGone(this.#cri.call(images, images.removeImage, { image: imageSpec(id) }));
   }
 
-  /** containerd before 1.7 does not mark the image its sandboxes are made of; its configuration names it. '' when it does not say. */
+  /**
+   * containerd before 1.7 does not mark the image its sandboxes are made of; its configuration names it. '' when it
+   * does not say.
+   */
   async #sandboxImageName(): Promise<string> {
     if (this.#sandboxImage !== undefined) return this.#sandboxImage;
     const { runtime } = this.#cri;
@@ -165,10 +233,19 @@ export class CriRuntime implements Runtime {
   async execSync(containerId: string, command: readonly string[], timeout_s: number): Promise<ExecResult> {
     const { runtime } = this.#cri;
     try {
-      const { stdout, stderr, exitCode } = await this.#cri.call(runtime, runtime.execSync, { containerId, cmd: [...command], timeout: timeout_s }, timeout_s * 1000 + CALL_TIMEOUT_MS);
+      const { stdout, stderr, exitCode } = await this.#cri.call(
+        runtime,
+        runtime.execSync,
+        { containerId, cmd: [...command], timeout: timeout_s },
+        timeout_s * 1000 + CALL_TIMEOUT_MS,
+      );
       return { exitCode, stdout, stderr };
     } catch (error) {
-      if (error instanceof CriError && (error.code === GrpcStatus.DEADLINE_EXCEEDED || /timeout .* exceeded/.test(error.message))) throw new ExecTimeoutError(error.message);
+      if (
+        error instanceof CriError &&
+        (error.code === GrpcStatus.DEADLINE_EXCEEDED || /timeout .* exceeded/.test(error.message))
+      )
+        throw new ExecTimeoutError(error.message);
       throw error;
     }
   }
@@ -178,16 +255,23 @@ export class CriRuntime implements Runtime {
     const { stdin, stdout, tty } = request;
     // With a terminal there is one output; CRI refuses a separate standard error.
     const streams = { containerId, stdin, stdout, stderr: request.stderr && !tty, tty };
-    const { url } = request.kind === 'exec'
-      ? await this.#cri.call(runtime, runtime.exec, { ...streams, cmd: [...request.command] })
-      : await this.#cri.call(runtime, runtime.attach, streams);
+    const { url } =
+      request.kind === 'exec'
+        ? await this.#cri.call(runtime, runtime.exec, { ...streams, cmd: [...request.command] })
+        : await this.#cri.call(runtime, runtime.attach, streams);
     return openStreaming(url, request, signal, this.#clock);
   }
 
   openLog(container: ContainerRecord, request: LogRequest, signal: AbortSignal): Promise<PodStream> {
     return openLogFile({
-      path: container.logPath, request, signal, clock: this.#clock,
-      running: async () => (await this.list(container.podUid)).containers.some((record) => record.id === container.id && record.phase === 'running'),
+      path: container.logPath,
+      request,
+      signal,
+      clock: this.#clock,
+      running: async () =>
+        (await this.list(container.podUid)).containers.some(
+          (record) => record.id === container.id && record.phase === 'running',
+        ),
     });
   }
 
@@ -218,7 +302,9 @@ export class CriRuntime implements Runtime {
     const known = this.#addresses.get(sandbox.id);
     if (known !== undefined) return known;
     const { runtime } = this.#cri;
-    const answer = await whenThere(this.#cri.call(runtime, runtime.podSandboxStatus, { podSandboxId: sandbox.id, verbose: false }));
+    const answer = await whenThere(
+      this.#cri.call(runtime, runtime.podSandboxStatus, { podSandboxId: sandbox.id, verbose: false }),
+    );
     const network = answer?.status?.network;
     if (network === undefined || network.ip === '') return [];
     const ips = [network.ip, ...network.additionalIps.map(({ ip }) => ip)];
@@ -229,13 +315,17 @@ export class CriRuntime implements Runtime {
   /** Read once for each state a container is in: a list names the state, and within one nothing else changes. */
   async #statusOf(container: Container): Promise<ContainerStatus | undefined> {
     const known = this.#statuses.get(container.id);
-    if (known !== undefined && known.state === container.state && container.state !== ContainerState.CONTAINER_UNKNOWN) return known;
+    if (known !== undefined && known.state === container.state && container.state !== ContainerState.CONTAINER_UNKNOWN)
+      return known;
     const status = await this.#finalStatus(container.id);
     if (status !== undefined) this.#statuses.set(container.id, status);
     return status;
   }
 
-  /** containerd learns by an event that memory ran out, which may come after the end it explains, or never: the kernel says it, too. */
+  /**
+   * containerd learns by an event that memory ran out, which may come after the end it explains, or never: the kernel
+   * says it, too.
+   */
   async #finalStatus(containerId: string): Promise<ContainerStatus | undefined> {
     let status = await this.#readStatus(containerId);
     for (let attempt = 0; status !== undefined && hasEnded(status); attempt++) {

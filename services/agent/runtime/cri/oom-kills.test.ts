@@ -4,7 +4,10 @@ import type { KernelLog } from './oom-kills.js';
 
 const A = 'a'.repeat(64);
 const B = '0123456789abcdef'.repeat(4);
-const victim = (group: string, over: { readonly limit?: string; readonly task?: string; readonly nodes?: string } = {}) =>
+const victim = (
+  group: string,
+  over: { readonly limit?: string; readonly task?: string; readonly nodes?: string } = {},
+) =>
   `oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=${over.nodes ?? '(null)'},cpuset=${A},mems_allowed=${over.nodes ?? '0'},${over.limit ?? 'oom_memcg=/navarch'},task_memcg=${group},task=${over.task ?? 'tail'},pid=7,uid=0`;
 const record = (text: string, priority = 6, flags = '-') => `${priority},6564,23819553374,${flags};${text}\n`;
 
@@ -36,8 +39,16 @@ const failure = (code: string) => Object.assign(new Error(code), { code });
 
 describe('a record of memory that ran out', () => {
   it.each<[string, string, readonly string[]]>([
-    ['a limit of the container, groups of version 1 and 2', victim(`/navarch/burstable/pod1/${A}`, { limit: `oom_memcg=/navarch/burstable/pod1/${A}` }), [A]],
-    ['a limit of the pod: the container of the victim', victim(`/navarch/pod1/${B}`, { limit: 'oom_memcg=/navarch/pod1' }), [B]],
+    [
+      'a limit of the container, groups of version 1 and 2',
+      victim(`/navarch/burstable/pod1/${A}`, { limit: `oom_memcg=/navarch/burstable/pod1/${A}` }),
+      [A],
+    ],
+    [
+      'a limit of the pod: the container of the victim',
+      victim(`/navarch/pod1/${B}`, { limit: 'oom_memcg=/navarch/pod1' }),
+      [B],
+    ],
     ['the whole machine', victim(`/navarch/pod1/${A}`, { limit: 'global_oom' }), [A]],
     ['groups of systemd', victim(`/kubepods.slice/kubepods-pod1.slice/cri-containerd-${A}.scope`), [A]],
     ['a runtime inside of a container', victim(`/navarch/pod1/${A}/docker/${B}`), [A, B]],
@@ -53,7 +64,7 @@ describe('a record of memory that ran out', () => {
     expect(victimContainers(text)).toEqual(ids);
   });
 
-  it('is the kernel\'s own: what a process writes into the log has a facility', () => {
+  it("is the kernel's own: what a process writes into the log has a facility", () => {
     expect(parseRecord(record('text'))).toEqual({ isContinuation: false, text: 'text' });
     expect(parseRecord('6,1,2,-,caller=T7;text\n SUBSYSTEM=x\n')).toEqual({ isContinuation: false, text: 'text' });
     expect(parseRecord(record('text', 12))).toBeUndefined();
@@ -72,9 +83,17 @@ describe('containers that ran out of memory', () => {
 
   it('are found in a record that other messages tore', () => {
     const text = victim(`/navarch/${A}`);
-    const kills = new OomKills(() => new Records(
-      record(',pid=1,uid=0', 6, 'c'), record(text.slice(0, 50)), record('bridge: up'), record(text.slice(50, 130), 6, 'c'), record(text.slice(130), 6, 'c'), record(`,${victim(`/${B}`)}`, 6, 'c'),
-    ));
+    const kills = new OomKills(
+      () =>
+        new Records(
+          record(',pid=1,uid=0', 6, 'c'),
+          record(text.slice(0, 50)),
+          record('bridge: up'),
+          record(text.slice(50, 130), 6, 'c'),
+          record(text.slice(130), 6, 'c'),
+          record(`,${victim(`/${B}`)}`, 6, 'c'),
+        ),
+    );
     expect([kills.has(A), kills.has(B)]).toEqual([true, false]);
   });
 

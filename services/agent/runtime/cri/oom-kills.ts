@@ -1,10 +1,11 @@
 /**
- * Containers in which the kernel ended a process because memory ran out. containerd learns of it by an event of the control group, and
- * loses it when the group is removed first, as on a busy machine. The record in the kernel's log is written before the process ends, and
- * stays; control groups of version 1 and 2 are named alike there. Of a burst (more than ten in five seconds) the kernel writes only some.
+ * Containers in which the kernel ended a process because memory ran out. containerd learns of it by an event of the
+ * control group, and loses it when the group is removed first, as on a busy machine. The record in the kernel's log is
+ * written before the process ends, and stays; control groups of version 1 and 2 are named alike there. Of a burst (more
+ * than ten in five seconds) the kernel writes only some.
  *
- * In: records of /dev/kmsg. Out: container ids. It must never take a record for one of the kernel that a process wrote, or throw: without
- * a readable log nothing is known.
+ * In: records of /dev/kmsg. Out: container ids. It must never take a record for one of the kernel that a process wrote,
+ * or throw: without a readable log nothing is known.
  */
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 
@@ -22,8 +23,12 @@ export interface KernelRecord {
 const HEADER = /^(\d{1,10}),\d+,\d+,([^;]*);([^\n]*)/;
 /** Beyond the three bits of the level: 0 is the kernel. A process cannot write that one. */
 const FACILITY_SHIFT = 3;
-/** The victim's group ends before its command, which may hold anything. A path with a comma is not one that a runtime makes. */
-const VICTIM = /^oom-kill:constraint=CONSTRAINT_[A-Z_]+,nodemask=[^=]*,cpuset=[^,]*,mems_allowed=[\d,-]*,(?:oom_memcg=[^,]*|global_oom),task_memcg=(\/[^,]*),task=/;
+/**
+ * The victim's group ends before its command, which may hold anything. A path with a comma is not one that a runtime
+ * makes.
+ */
+const VICTIM =
+  /^oom-kill:constraint=CONSTRAINT_[A-Z_]+,nodemask=[^=]*,cpuset=[^,]*,mems_allowed=[\d,-]*,(?:oom_memcg=[^,]*|global_oom),task_memcg=(\/[^,]*),task=/;
 const LAST_FIELDS = /,pid=\d+,uid=\d+$/;
 /** `<id>`, or, where systemd holds the groups, `cri-containerd-<id>.scope`. */
 const GROUP = /^(?:[a-z-]+-)?([0-9a-f]{64})(?:\.scope)?$/;
@@ -43,7 +48,10 @@ export function parseRecord(record: string): KernelRecord | undefined {
 /** The containers that the victim belonged to: one, or with a runtime inside of a container more. */
 export function victimContainers(text: string): string[] {
   const path = LAST_FIELDS.test(text) ? VICTIM.exec(text)?.[1] : undefined;
-  return (path ?? '').split('/').map((name) => GROUP.exec(name)?.[1]).filter((id) => id !== undefined);
+  return (path ?? '')
+    .split('/')
+    .map((name) => GROUP.exec(name)?.[1])
+    .filter((id) => id !== undefined);
 }
 
 export class OomKills {
@@ -98,7 +106,8 @@ export class OomKills {
     else if (this.#unfinished !== '') this.#unfinished += text;
     const found = victimContainers(this.#unfinished);
     for (const id of found) this.#ids.add(id);
-    if (found.length > 0 || LAST_FIELDS.test(this.#unfinished) || this.#unfinished.length > LENGTH_MAX) this.#unfinished = '';
+    if (found.length > 0 || LAST_FIELDS.test(this.#unfinished) || this.#unfinished.length > LENGTH_MAX)
+      this.#unfinished = '';
     for (const oldest of this.#ids) {
       if (this.#ids.size <= IDS_MAX) break;
       this.#ids.delete(oldest);
@@ -106,7 +115,9 @@ export class OomKills {
   }
 }
 
-/** Records that were overwritten before they were read (EPIPE), or are too long (EINVAL), are passed over by the kernel. */
+/**
+ * Records that were overwritten before they were read (EPIPE), or are too long (EINVAL), are passed over by the kernel.
+ */
 const PASSED_OVER = new Set(['EPIPE', 'EINVAL', 'EINTR']);
 
 function nextRecord(log: KernelLog): string | undefined {

@@ -46,7 +46,10 @@ export class SpdyConnection {
   #gone: { readonly error?: Error } | undefined;
 
   /** `head`: what came with the answer to the upgrade. */
-  constructor({ socket, head, clock }: { readonly socket: Duplex; readonly head: Buffer; readonly clock: Clock }, handler: SpdyHandler) {
+  constructor(
+    { socket, head, clock }: { readonly socket: Duplex; readonly head: Buffer; readonly clock: Clock },
+    handler: SpdyHandler,
+  ) {
     this.#socket = socket;
     this.#clock = clock;
     this.#handler = handler;
@@ -127,8 +130,9 @@ export class SpdyConnection {
   }
 
   /**
-   * Waits until the far end has taken what was sent. A command may end while its input is under way, and its connection with it: a write
-   * that fails destroys the socket here, and with it the outcome that has arrived and is not read yet. So nothing is written ahead.
+   * Waits until the far end has taken what was sent. A command may end while its input is under way, and its connection
+   * with it: a write that fails destroys the socket here, and with it the outcome that has arrived and is not read yet.
+   * So nothing is written ahead.
    */
   #echoed(): Promise<void> {
     if (this.#closed) return Promise.resolve();
@@ -212,10 +216,14 @@ export class SpdyConnection {
       return;
     }
     switch (frame.readUInt16BE(2)) {
-      case PING: return this.#ping(payload);
-      case RST_STREAM: return this.#handler.end(payload.readUInt32BE(0));
-      case GOAWAY: return this.#over();
-      default: return undefined;
+      case PING:
+        return this.#ping(payload);
+      case RST_STREAM:
+        return this.#handler.end(payload.readUInt32BE(0));
+      case GOAWAY:
+        return this.#over();
+      default:
+        return undefined;
     }
   }
 }
@@ -228,5 +236,8 @@ function headerBlock(headers: Readonly<Record<string, string>>): Buffer {
   };
   const entries = Object.entries(headers);
   const text = (value: string) => [number(Buffer.byteLength(value)), Buffer.from(value)];
-  return Buffer.concat([number(entries.length), ...entries.flatMap(([name, value]) => [...text(name), ...text(value)])]);
+  return Buffer.concat([
+    number(entries.length),
+    ...entries.flatMap(([name, value]) => [...text(name), ...text(value)]),
+  ]);
 }

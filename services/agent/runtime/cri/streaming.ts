@@ -18,12 +18,19 @@ type Channel = 'error' | 'stdin' | 'stdout' | 'stderr' | 'resize';
 /** Throws when the URL does not lead to this machine. */
 export function streamingUrl(text: string): URL {
   const url = new URL(text);
-  const loopback = url.hostname === 'localhost' || url.hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(url.hostname);
-  if (url.protocol !== 'http:' || !loopback) throw apiErrors.internal(`the runtime's streaming server is not on loopback: ${url.origin}`);
+  const loopback =
+    url.hostname === 'localhost' || url.hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(url.hostname);
+  if (url.protocol !== 'http:' || !loopback)
+    throw apiErrors.internal(`the runtime's streaming server is not on loopback: ${url.origin}`);
   return url;
 }
 
-export async function openStreaming(text: string, request: ExecRequest, signal: AbortSignal, clock: Clock): Promise<PodStream> {
+export async function openStreaming(
+  text: string,
+  request: ExecRequest,
+  signal: AbortSignal,
+  clock: Clock,
+): Promise<PodStream> {
   const { socket, head } = await upgrade(streamingUrl(text), signal);
   const channels = new Map<number, Channel>();
   const ids = new Map<Channel, number>();
@@ -35,19 +42,29 @@ export async function openStreaming(text: string, request: ExecRequest, signal: 
     if (outcome.kind === 'exit') void stream.push(outcome);
     stream.end(outcome.kind === 'failed' ? outcome.error : undefined);
   };
-  const connection: SpdyConnection = new SpdyConnection({ socket, head, clock }, {
-    async data(id, bytes) {
-      const channel = channels.get(id);
-      if (channel === 'error') status = Buffer.concat([status, bytes]);
-      else if (channel === 'stdout' || channel === 'stderr') await stream.push({ kind: channel, data: bytes });
+  const connection: SpdyConnection = new SpdyConnection(
+    { socket, head, clock },
+    {
+      async data(id, bytes) {
+        const channel = channels.get(id);
+        if (channel === 'error') status = Buffer.concat([status, bytes]);
+        else if (channel === 'stdout' || channel === 'stderr') await stream.push({ kind: channel, data: bytes });
+      },
+      end(id) {
+        const channel = channels.get(id);
+        if (channel !== undefined && pending.delete(channel)) finish();
+      },
+      close: (error) =>
+        stream.end(
+          error === undefined ? undefined : apiErrors.internal(`the stream to the container broke: ${error.message}`),
+        ),
     },
-    end(id) {
-      const channel = channels.get(id);
-      if (channel !== undefined && pending.delete(channel)) finish();
-    },
-    close: (error) => stream.end(error === undefined ? undefined : apiErrors.internal(`the stream to the container broke: ${error.message}`)),
+  );
+  const stream: PipedStream = new PipedStream({
+    signal,
+    onInput: (input) => send(connection, ids, input),
+    onClose: () => connection.close(),
   });
-  const stream: PipedStream = new PipedStream({ signal, onInput: (input) => send(connection, ids, input), onClose: () => connection.close() });
   connection.start();
   for (const channel of channelsOf(request)) {
     const id = await connection.open({ streamtype: channel });
@@ -60,15 +77,21 @@ export async function openStreaming(text: string, request: ExecRequest, signal: 
 
 function channelsOf(request: ExecRequest): Channel[] {
   return [
-    'error', ...(request.stdin ? ['stdin' as const] : []), ...(request.stdout ? ['stdout' as const] : []),
-    ...(request.stderr && !request.tty ? ['stderr' as const] : []), ...(request.tty ? ['resize' as const] : []),
+    'error',
+    ...(request.stdin ? ['stdin' as const] : []),
+    ...(request.stdout ? ['stdout' as const] : []),
+    ...(request.stderr && !request.tty ? ['stderr' as const] : []),
+    ...(request.tty ? ['resize' as const] : []),
   ];
 }
 
 function upgrade(url: URL, signal: AbortSignal): Promise<{ socket: Duplex; head: Buffer }> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(url, {
-      method: 'POST', agent: false, signal, headers: { connection: 'Upgrade', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': PROTOCOL },
+      method: 'POST',
+      agent: false,
+      signal,
+      headers: { connection: 'Upgrade', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': PROTOCOL },
     });
     request.on('upgrade', (_response, socket, head) => resolve({ socket, head }));
     request.on('response', (response) => {
@@ -80,7 +103,11 @@ function upgrade(url: URL, signal: AbortSignal): Promise<{ socket: Duplex; head:
   });
 }
 
-async function send(connection: SpdyConnection, ids: ReadonlyMap<Channel, number>, input: PodStreamInput): Promise<void> {
+async function send(
+  connection: SpdyConnection,
+  ids: ReadonlyMap<Channel, number>,
+  input: PodStreamInput,
+): Promise<void> {
   const id = ids.get(input.kind === 'resize' ? 'resize' : 'stdin');
   if (id === undefined) return;
   if (input.kind === 'stdin') await connection.write(id, input.data);
@@ -96,9 +123,14 @@ interface ExitStatus {
   readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string }[] };
 }
 
-type Outcome = { readonly kind: 'exit'; readonly code: number; readonly message?: string } | { readonly kind: 'failed'; readonly error: ApiError };
+type Outcome =
+  | { readonly kind: 'exit'; readonly code: number; readonly message?: string }
+  | { readonly kind: 'failed'; readonly error: ApiError };
 
-/** No status at all is success: the process ended and nobody complained. A Status without an exit code: no process ran, and it says why. */
+/**
+ * No status at all is success: the process ended and nobody complained. A Status without an exit code: no process ran,
+ * and it says why.
+ */
 function outcomeOf(body: Buffer): Outcome {
   const text = body.toString('utf8');
   if (text === '') return { kind: 'exit', code: 0 };
@@ -107,12 +139,17 @@ function outcomeOf(body: Buffer): Outcome {
     if (status.status === 'Success') return { kind: 'exit', code: 0 };
     const message = status.message ?? '';
     const code = Number(status.details?.causes?.find((cause) => cause.reason === 'ExitCode')?.message ?? NaN);
-    return Number.isInteger(code) ? { kind: 'exit', code, message } : failed(message, status.reason ?? 'InternalError', status.code ?? 500);
+    return Number.isInteger(code)
+      ? { kind: 'exit', code, message }
+      : failed(message, status.reason ?? 'InternalError', status.code ?? 500);
   } catch {
     return failed(text, 'InternalError', 500);
   }
 }
 
 function failed(message: string, reason: StatusReason, code: number): Outcome {
-  return { kind: 'failed', error: new ApiError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code }) };
+  return {
+    kind: 'failed',
+    error: new ApiError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code }),
+  };
 }

@@ -10,7 +10,8 @@ export const emptyDirPlugin: VolumePlugin<'emptyDir'> = {
     const limit = quantityOf(sizeLimit);
     const fsGroup = pod.spec?.securityContext?.fsGroup;
     await mkdir(path, { recursive: true });
-    if (medium === 'Memory') await mountTmpfs(path, { mode: '0777', ...(limit === undefined ? {} : { size_bytes: Math.floor(limit) }) });
+    if (medium === 'Memory')
+      await mountTmpfs(path, { mode: '0777', ...(limit === undefined ? {} : { size_bytes: Math.floor(limit) }) });
     await chmod(path, fsGroup === undefined ? 0o777 : 0o2777);
     if (fsGroup !== undefined) await chown(path, -1, approximate(fsGroup));
     return { hostPath: path, readOnly: false };

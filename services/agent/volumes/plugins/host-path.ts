@@ -9,7 +9,8 @@ export const hostPathPlugin: VolumePlugin<'hostPath'> = {
 
 /** Checks, and where its type says so makes, what a hostPath volume names (core/v1 HostPathVolumeSource). */
 async function hostPath(path: string, type: string): Promise<string> {
-  if (!path.startsWith('/') || path.split('/').includes('..')) throw new ConfigError(`hostPath "${path}" must be absolute and without ".."`);
+  if (!path.startsWith('/') || path.split('/').includes('..'))
+    throw new ConfigError(`hostPath "${path}" must be absolute and without ".."`);
   if (type === 'DirectoryOrCreate') await mkdir(path, { recursive: true, mode: 0o755 });
   if (type === 'FileOrCreate') await (await open(path, 'a', 0o644)).close();
   if (type === '') {
@@ -18,9 +19,17 @@ async function hostPath(path: string, type: string): Promise<string> {
     return path;
   }
   const found = await stat(path).catch(() => undefined);
-  const fits = found !== undefined && (
-    type.startsWith('Directory') ? found.isDirectory() : type.startsWith('File') ? found.isFile()
-      : type === 'Socket' ? found.isSocket() : type === 'CharDevice' ? found.isCharacterDevice() : type === 'BlockDevice' && found.isBlockDevice());
+  const fits =
+    found !== undefined &&
+    (type.startsWith('Directory')
+      ? found.isDirectory()
+      : type.startsWith('File')
+        ? found.isFile()
+        : type === 'Socket'
+          ? found.isSocket()
+          : type === 'CharDevice'
+            ? found.isCharacterDevice()
+            : type === 'BlockDevice' && found.isBlockDevice());
   if (!fits) throw new ConfigError(`hostPath type check failed: ${path} is not a ${type}`);
   return path;
 }

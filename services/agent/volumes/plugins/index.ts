@@ -8,5 +8,10 @@ import { projectedPlugin } from './projected.js';
 import { secretPlugin } from './secret.js';
 
 export const VOLUME_PLUGINS: readonly VolumePlugin[] = [
-  configMapPlugin, downwardApiPlugin, emptyDirPlugin, hostPathPlugin, projectedPlugin, secretPlugin,
+  configMapPlugin,
+  downwardApiPlugin,
+  emptyDirPlugin,
+  hostPathPlugin,
+  projectedPlugin,
+  secretPlugin,
 ];

@@ -25,17 +25,24 @@ export const projectedPlugin = renderedPlugin({
   type: 'projected',
   files: ({ sources: projections, defaultMode }, pod, sources) => {
     const context = { pod, sources, mode: defaultMode ?? MODE_DEFAULT };
-    return new Map((projections ?? []).flatMap((projection) => typesOf(projection).flatMap((type) => filesOf(projection, type, context))));
+    return new Map(
+      (projections ?? []).flatMap((projection) =>
+        typesOf(projection).flatMap((type) => filesOf(projection, type, context)),
+      ),
+    );
   },
-  secret: ({ sources }) => (sources ?? []).some((projection) => typesOf(projection).some((type) => PROJECTIONS[type]?.secret === true)),
+  secret: ({ sources }) =>
+    (sources ?? []).some((projection) => typesOf(projection).some((type) => PROJECTIONS[type]?.secret === true)),
 });
 
-const typesOf = (projection: VolumeProjection) => (Object.keys(projection) as ProjectionType[]).filter((type) => projection[type] !== undefined);
+const typesOf = (projection: VolumeProjection) =>
+  (Object.keys(projection) as ProjectionType[]).filter((type) => projection[type] !== undefined);
 
 function filesOf<T extends ProjectionType>(projection: VolumeProjection, type: T, context: RenderContext): FileEntry[] {
   const source: VolumeProjection[T] = projection[type];
   const found = PROJECTIONS[type];
-  if (found === undefined) throw new ConfigError(`this node does not support "${type}" as a source of a projected volume`);
+  if (found === undefined)
+    throw new ConfigError(`this node does not support "${type}" as a source of a projected volume`);
   return source === undefined || source === null ? [] : found.files(source, context);
 }
 

@@ -25,11 +25,14 @@ export function renderedPlugin<T extends VolumeType>(volume: RenderedVolume<T>):
   return {
     ...volume,
     prepare: (request) => write(volume, request),
-    refresh: async (request) => void await write(volume, request),
+    refresh: async (request) => void (await write(volume, request)),
   };
 }
 
-async function write<T extends VolumeType>(volume: RenderedVolume<T>, request: VolumeRequest<T>): Promise<PlacedVolume> {
+async function write<T extends VolumeType>(
+  volume: RenderedVolume<T>,
+  request: VolumeRequest<T>,
+): Promise<PlacedVolume> {
   const { pod, source, path, sources, random } = request;
   const placed = { hostPath: path, readOnly: true, rendered: true };
   let files: VolumeFiles;
@@ -37,7 +40,8 @@ async function write<T extends VolumeType>(volume: RenderedVolume<T>, request: V
     files = volume.files(source, pod, sources);
   } catch (error) {
     // Its source is unavailable: keep the last rendered content, as in a container that runs.
-    if (error instanceof ConfigError && (await readlink(join(path, '..data')).catch(() => undefined)) !== undefined) return placed;
+    if (error instanceof ConfigError && (await readlink(join(path, '..data')).catch(() => undefined)) !== undefined)
+      return placed;
     throw error;
   }
   const fsGroup = pod.spec?.securityContext?.fsGroup;

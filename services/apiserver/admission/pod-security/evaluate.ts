@@ -19,5 +19,7 @@ export function violationsOf(pod: ReviewedPod, { level, minor }: LevelVersion): 
   return [...baseline, ...restricted].flatMap(({ check }) => check(pod) ?? []);
 }
 
-export const detailsOf = (violations: readonly Violation[]): string => violations.map(({ reason, detail }) => `${reason} (${detail})`).join(', ');
-export const reasonsOf = (violations: readonly Violation[]): string => violations.map(({ reason }) => reason).join(', ');
+export const detailsOf = (violations: readonly Violation[]): string =>
+  violations.map(({ reason, detail }) => `${reason} (${detail})`).join(', ');
+export const reasonsOf = (violations: readonly Violation[]): string =>
+  violations.map(({ reason }) => reason).join(', ');

@@ -29,10 +29,17 @@ export function warningsOfExisting(existing: readonly Pod[], { namespace, enforc
     }
     if (clock.monotonic() - started_ms > LOOK_MS_MAX) break;
   }
-  const partial = checked < existing.length ? [`new PodSecurity enforce level only checked against the first ${checked} of ${existing.length} existing pods`] : [];
+  const partial =
+    checked < existing.length
+      ? [`new PodSecurity enforce level only checked against the first ${checked} of ${existing.length} existing pods`]
+      : [];
   if (byReason.size === 0) return partial;
   const lines = [...byReason].map(([reasons, names]) => `${namesText(names)}: ${reasons}`).toSorted();
-  return [...partial, `existing pods in namespace "${namespace}" violate the new PodSecurity enforce level "${levelVersionText(enforce)}"`, ...lines];
+  return [
+    ...partial,
+    `existing pods in namespace "${namespace}" violate the new PodSecurity enforce level "${levelVersionText(enforce)}"`,
+    ...lines,
+  ];
 }
 
 /** Pods of one controller are alike: a bounded look sees more kinds of pods when it takes one of each first. */

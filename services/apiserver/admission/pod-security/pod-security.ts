@@ -1,9 +1,16 @@
 /**
- * PodSecurity: refuses pods that the labels of their namespace do not allow, warns of templates that would make such pods,
- * and of pods that a namespace's new labels would not allow.
+ * PodSecurity: refuses pods that the labels of their namespace do not allow, warns of templates that would make such
+ * pods, and of pods that a namespace's new labels would not allow.
  */
 import { namespaces, pods } from '../../../../apimachinery/gen/resources.js';
-import type { CronJob, Namespace, Pod, PodTemplate, PodTemplateSpec, ReplicaSet } from '../../../../apimachinery/gen/types.js';
+import type {
+  CronJob,
+  Namespace,
+  Pod,
+  PodTemplate,
+  PodTemplateSpec,
+  ReplicaSet,
+} from '../../../../apimachinery/gen/types.js';
 import type { KubeObject } from '../../../../apimachinery/object.js';
 import { groupResourceOf } from '../../../../apimachinery/object.js';
 import { apiErrors } from '../../../../apimachinery/status.js';
@@ -16,7 +23,16 @@ import { isFullyPrivileged, isStricter, levelVersionText, policyOf, sameLevelVer
 import { containersOf, type ReviewedPod } from './violation.js';
 
 /** These change nothing that a level looks at. */
-const IGNORED_SUBRESOURCES = new Set(['exec', 'attach', 'binding', 'eviction', 'log', 'portforward', 'proxy', 'status']);
+const IGNORED_SUBRESOURCES = new Set([
+  'exec',
+  'attach',
+  'binding',
+  'eviction',
+  'log',
+  'portforward',
+  'proxy',
+  'status',
+]);
 
 const ofSpec = (object: KubeObject): PodTemplateSpec | undefined => (object as ReplicaSet).spec?.template;
 
@@ -49,11 +65,19 @@ function reviewNamespace(attributes: AdmissionAttributes, reader: ObjectReader, 
   const { policy, errors } = policyOf(attributes.object?.metadata?.labels);
   const old = attributes.operation === 'UPDATE' ? policyOf(attributes.oldObject?.metadata?.labels) : undefined;
   // What was wrong before stays acceptable, so that a namespace with a bad label can still be changed.
-  if (errors.length > 0 && JSON.stringify(errors) !== JSON.stringify(old?.errors)) throw apiErrors.invalid(attributes.kind, attributes.name, errors);
-  if (old === undefined || policy.enforce.level === 'privileged' || sameLevelVersion(policy.enforce, old.policy.enforce)) return;
-  if (policy.enforce.minor === old.policy.enforce.minor && !isStricter(policy.enforce.level, old.policy.enforce.level)) return;
+  if (errors.length > 0 && JSON.stringify(errors) !== JSON.stringify(old?.errors))
+    throw apiErrors.invalid(attributes.kind, attributes.name, errors);
+  if (
+    old === undefined ||
+    policy.enforce.level === 'privileged' ||
+    sameLevelVersion(policy.enforce, old.policy.enforce)
+  )
+    return;
+  if (policy.enforce.minor === old.policy.enforce.minor && !isStricter(policy.enforce.level, old.policy.enforce.level))
+    return;
   const existing = reader.list(pods, { namespace: attributes.name }) as readonly Pod[];
-  for (const warning of warningsOfExisting(existing, { namespace: attributes.name, enforce: policy.enforce, clock })) attributes.warn(warning);
+  for (const warning of warningsOfExisting(existing, { namespace: attributes.name, enforce: policy.enforce, clock }))
+    attributes.warn(warning);
 }
 
 async function policyOfNamespace(attributes: AdmissionAttributes, reader: ObjectReader): Promise<Policy> {
@@ -72,7 +96,11 @@ async function reviewPod(attributes: AdmissionAttributes, reader: ObjectReader):
   if (reviewed === undefined) return;
   const violations = violationsOf(reviewed, policy.enforce);
   if (violations.length > 0) {
-    throw apiErrors.forbidden(attributes.kind, attributes.name, `violates PodSecurity "${levelVersionText(policy.enforce)}": ${detailsOf(violations)}`);
+    throw apiErrors.forbidden(
+      attributes.kind,
+      attributes.name,
+      `violates PodSecurity "${levelVersionText(policy.enforce)}": ${detailsOf(violations)}`,
+    );
   }
   warnOf(reviewed, { attributes, policy });
 }
@@ -86,18 +114,26 @@ async function reviewTemplate(attributes: AdmissionAttributes, reader: ObjectRea
   if (reviewed !== undefined) warnOf(reviewed, { attributes, policy });
 }
 
-function warnOf(pod: ReviewedPod, { attributes, policy }: { readonly attributes: AdmissionAttributes; readonly policy: Policy }): void {
+function warnOf(
+  pod: ReviewedPod,
+  { attributes, policy }: { readonly attributes: AdmissionAttributes; readonly policy: Policy },
+): void {
   const violations = violationsOf(pod, policy.warn);
-  if (violations.length > 0) attributes.warn(`would violate PodSecurity "${levelVersionText(policy.warn)}": ${detailsOf(violations)}`);
+  if (violations.length > 0)
+    attributes.warn(`would violate PodSecurity "${levelVersionText(policy.warn)}": ${detailsOf(violations)}`);
 }
 
 function reviewedPod(pod: Pod | PodTemplateSpec | undefined): ReviewedPod | undefined {
-  return pod?.spec === undefined || pod.spec === null ? undefined : { annotations: pod.metadata?.annotations ?? {}, spec: pod.spec };
+  return pod?.spec === undefined || pod.spec === null
+    ? undefined
+    : { annotations: pod.metadata?.annotations ?? {}, spec: pod.spec };
 }
 
 /** Of what a level looks at, only images and ephemeral containers can change in a pod that exists. */
 function changesWhatLevelsSee(pod: Pod, old: Pod): boolean {
   const now = pod.spec === undefined ? [] : containersOf(pod.spec);
-  const before = new Map((old.spec === undefined ? [] : containersOf(old.spec)).map((container) => [container.name, container.image]));
+  const before = new Map(
+    (old.spec === undefined ? [] : containersOf(old.spec)).map((container) => [container.name, container.image]),
+  );
   return now.length !== before.size || now.some(({ name, image }) => !before.has(name) || before.get(name) !== image);
 }

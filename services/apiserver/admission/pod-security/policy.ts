@@ -22,8 +22,10 @@ const MODES = ['enforce', 'audit', 'warn'] as const;
 const LABEL_PREFIX = 'pod-security.kubernetes.io/';
 const UNRESTRICTED: LevelVersion = { level: 'privileged', minor: LATEST };
 
-export const levelVersionText = ({ level, minor }: LevelVersion): string => `${level}:${minor === LATEST ? 'latest' : `v1.${minor}`}`;
-export const sameLevelVersion = (a: LevelVersion, b: LevelVersion): boolean => a.level === b.level && a.minor === b.minor;
+export const levelVersionText = ({ level, minor }: LevelVersion): string =>
+  `${level}:${minor === LATEST ? 'latest' : `v1.${minor}`}`;
+export const sameLevelVersion = (a: LevelVersion, b: LevelVersion): boolean =>
+  a.level === b.level && a.minor === b.minor;
 export const isStricter = (a: Level, b: Level): boolean => LEVELS.indexOf(a) > LEVELS.indexOf(b);
 
 function parseLevel(text: string): Level | undefined {
@@ -39,7 +41,16 @@ function parseMinor(text: string): number | undefined {
 type Labels = Readonly<Record<string, string>>;
 
 /** One label: absent, good, or a complaint in `errors` and the value that is safe for its mode. */
-function readLabel<T>(labels: Labels, name: string, how: { readonly parse: (text: string) => T | undefined; readonly safe: T; readonly why: string; readonly errors: FieldError[] }): T | undefined {
+function readLabel<T>(
+  labels: Labels,
+  name: string,
+  how: {
+    readonly parse: (text: string) => T | undefined;
+    readonly safe: T;
+    readonly why: string;
+    readonly errors: FieldError[];
+  },
+): T | undefined {
   const label = LABEL_PREFIX + name;
   if (!Object.hasOwn(labels, label)) return undefined;
   const text = labels[label] ?? '';
@@ -50,14 +61,24 @@ function readLabel<T>(labels: Labels, name: string, how: { readonly parse: (text
 
 function readMode(labels: Labels, mode: (typeof MODES)[number], errors: FieldError[]): Partial<LevelVersion> {
   const safe: Level = mode === 'enforce' ? 'restricted' : 'privileged';
-  const level = readLabel(labels, mode, { parse: parseLevel, safe, why: `must be one of ${LEVELS.join(', ')}`, errors });
-  const minor = readLabel(labels, `${mode}-version`, { parse: parseMinor, safe: LATEST, why: 'must be "latest" or "v1.x"', errors });
+  const level = readLabel(labels, mode, {
+    parse: parseLevel,
+    safe,
+    why: `must be one of ${LEVELS.join(', ')}`,
+    errors,
+  });
+  const minor = readLabel(labels, `${mode}-version`, {
+    parse: parseMinor,
+    safe: LATEST,
+    why: 'must be "latest" or "v1.x"',
+    errors,
+  });
   return { ...(level === undefined ? {} : { level }), ...(minor === undefined ? {} : { minor }) };
 }
 
 /**
- * The policy of a namespace. A label that cannot be read is an error, and counts as `restricted` and `latest` for enforce,
- * as `privileged` for audit and warn. Without a label for warn, it follows a stricter enforce.
+ * The policy of a namespace. A label that cannot be read is an error, and counts as `restricted` and `latest` for
+ * enforce, as `privileged` for audit and warn. Without a label for warn, it follows a stricter enforce.
  */
 export function policyOf(labels: Labels = {}): { readonly policy: Policy; readonly errors: readonly FieldError[] } {
   const errors: FieldError[] = [];
@@ -69,4 +90,5 @@ export function policyOf(labels: Labels = {}): { readonly policy: Policy; readon
 }
 
 /** Nothing is refused and nothing is said. */
-export const isFullyPrivileged = (policy: Policy): boolean => MODES.every((mode) => policy[mode].level === 'privileged');
+export const isFullyPrivileged = (policy: Policy): boolean =>
+  MODES.every((mode) => policy[mode].level === 'privileged');

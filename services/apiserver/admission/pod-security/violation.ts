@@ -20,26 +20,40 @@ export function containersOf(spec: PodSpec): readonly AnyContainer[] {
   return [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])];
 }
 
-export function namesWhere(spec: PodSpec, isBad: (container: AnyContainer, security: SecurityContext | undefined) => boolean): string[] {
-  return containersOf(spec).filter((container) => isBad(container, container.securityContext ?? undefined)).map((container) => container.name);
+export function namesWhere(
+  spec: PodSpec,
+  isBad: (container: AnyContainer, security: SecurityContext | undefined) => boolean,
+): string[] {
+  return containersOf(spec)
+    .filter((container) => isBad(container, container.securityContext ?? undefined))
+    .map((container) => container.name);
 }
 
 export const quoted = (items: readonly string[]): string => items.map((item) => `"${item}"`).join(', ');
 export const plural = (one: string, count: number): string => (count === 1 ? one : `${one}s`);
 export const sortedSet = (items: Iterable<string>): string[] => [...new Set(items)].toSorted();
-export const containersNamed = (names: readonly string[]): string => `${plural('container', names.length)} ${quoted(names)}`;
+export const containersNamed = (names: readonly string[]): string =>
+  `${plural('container', names.length)} ${quoted(names)}`;
 
 /** `pod and containers "a", "b"`: where a bad value is set. Empty when nowhere. */
 export function settersOf(podIsBad: boolean, names: readonly string[]): string {
   return [...(podIsBad ? ['pod'] : []), ...(names.length > 0 ? [containersNamed(names)] : [])].join(' and ');
 }
 
-export function forbidden(reason: string, names: readonly string[], detail: (who: string) => string): Violation | undefined {
+export function forbidden(
+  reason: string,
+  names: readonly string[],
+  detail: (who: string) => string,
+): Violation | undefined {
   return names.length === 0 ? undefined : { reason, detail: detail(containersNamed(names)) };
 }
 
 /** A field that pods and containers have: where it is bad, and every bad value. */
-export function badFields<T>(spec: PodSpec, read: (security: SecurityContext) => T | undefined | null, isBad: (value: T) => boolean): {
+export function badFields<T>(
+  spec: PodSpec,
+  read: (security: SecurityContext) => T | undefined | null,
+  isBad: (value: T) => boolean,
+): {
   readonly setters: string;
   readonly values: readonly T[];
   readonly names: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * Exec and attach over SPDY/3.1, as kubectl before 1.30 and many libraries speak them: the client opens one stream for each of
- * stdin, stdout, stderr, error and (from v3 on, for terminals) resize, and names it by the header `streamType`.
+ * Exec and attach over SPDY/3.1, as kubectl before 1.30 and many libraries speak them: the client opens one stream for
+ * each of stdin, stdout, stderr, error and (from v3 on, for terminals) resize, and names it by the header `streamType`.
  */
 import type { PodStream } from '../../../../apimachinery/pod-streams.js';
 import type { Clock } from '../../../../platform/clock.js';
@@ -18,7 +18,10 @@ const V3 = 'v3.channel.k8s.io';
 const V1 = 'channel.k8s.io';
 const PROTOCOLS = [V4, V3, 'v2.channel.k8s.io', V1];
 
-/** A far end that cannot be reached is answered before any 101. Resolves when the client has been told how the command ended. */
+/**
+ * A far end that cannot be reached is answered before any 101. Resolves when the client has been told how the command
+ * ended.
+ */
 export async function serveSpdyCommand(upgrade: UpgradeRequest, clock: Clock): Promise<void> {
   let stream: PodStream;
   let protocol: string;
@@ -40,8 +43,13 @@ export async function serveSpdyCommand(upgrade: UpgradeRequest, clock: Clock): P
     const error = open.get('error');
     if (error === undefined) return;
     const channels: CommandChannels = {
-      stdin: open.get('stdin'), stdout: open.get('stdout'), stderr: open.get('stderr'), resize: open.get('resize'), error,
-      outcome: protocol === V4 ? 'status' : 'text', gone,
+      stdin: open.get('stdin'),
+      stdout: open.get('stdout'),
+      stderr: open.get('stderr'),
+      resize: open.get('resize'),
+      error,
+      outcome: protocol === V4 ? 'status' : 'text',
+      gone,
     };
     await runCommand(stream, channels);
   } catch {

@@ -45,7 +45,10 @@ class Wire extends Duplex {
   }
 
   bytesOf(stream: number): number {
-    return this.frames.reduce((sum, frame) => sum + (frame.kind === 'data' && frame.stream === stream ? frame.data.length : 0), 0);
+    return this.frames.reduce(
+      (sum, frame) => sum + (frame.kind === 'data' && frame.stream === stream ? frame.data.length : 0),
+      0,
+    );
   }
 }
 
@@ -58,7 +61,8 @@ function connect(onStream: (stream: SpdyStream) => void = (stream) => stream.acc
   const clock = new VirtualClock();
   const streams: SpdyStream[] = [];
   const connection = new SpdyConnection({
-    carrier: wire, clock,
+    carrier: wire,
+    clock,
     onStream: (stream) => {
       streams.push(stream);
       onStream(stream);
@@ -68,9 +72,20 @@ function connect(onStream: (stream: SpdyStream) => void = (stream) => stream.acc
 }
 
 const open = (stream: number, headers: Record<string, string> = {}, fin = false): Frame => ({
-  kind: 'syn-stream', stream, associated: 0, priority: 0, fin, unidirectional: false, headers: new Map(Object.entries(headers)),
+  kind: 'syn-stream',
+  stream,
+  associated: 0,
+  priority: 0,
+  fin,
+  unidirectional: false,
+  headers: new Map(Object.entries(headers)),
 });
-const data = (stream: number, bytes: Buffer | string, fin = false): Frame => ({ kind: 'data', stream, fin, data: Buffer.from(bytes) });
+const data = (stream: number, bytes: Buffer | string, fin = false): Frame => ({
+  kind: 'data',
+  stream,
+  fin,
+  data: Buffer.from(bytes),
+});
 
 describe('streams', () => {
   it('are answered, carry bytes both ways and close from each end', async () => {
@@ -86,7 +101,9 @@ describe('streams', () => {
     stream?.end();
     await settled();
     expect(wire.frames).toEqual([
-      { kind: 'syn-reply', stream: 1, fin: false, headers: new Map() }, data(1, 'world'), data(1, '', true),
+      { kind: 'syn-reply', stream: 1, fin: false, headers: new Map() },
+      data(1, 'world'),
+      data(1, '', true),
     ]);
     await expect(stream?.write(Buffer.from('more'))).rejects.toThrow('ended');
   });
@@ -116,7 +133,13 @@ describe('streams', () => {
 
   it('that are closed take late data without harm; data after an end resets', async () => {
     const { wire, connection } = connect();
-    wire.send(open(1), { kind: 'rst-stream', stream: 1, status: RST.cancel }, data(1, 'late'), open(3, {}, true), data(3, 'after its end'));
+    wire.send(
+      open(1),
+      { kind: 'rst-stream', stream: 1, status: RST.cancel },
+      data(1, 'late'),
+      open(3, {}, true),
+      data(3, 'after its end'),
+    );
     await settled();
     expect(wire.frames.at(-1)).toEqual({ kind: 'rst-stream', stream: 3, status: RST.streamAlreadyClosed });
     expect(connection.gone.aborted).toBe(false);
@@ -144,7 +167,10 @@ describe('flow control', () => {
     await settled();
     expect(wire.bytesOf(1)).toBe(90 * KIB);
     // 64 KiB of the connection's window are gone by now, and 26 KiB more: it is 26 KiB short.
-    wire.send({ kind: 'window-update', stream: 0, delta: 30 * KIB }, { kind: 'window-update', stream: 1, delta: 100 * KIB });
+    wire.send(
+      { kind: 'window-update', stream: 0, delta: 30 * KIB },
+      { kind: 'window-update', stream: 1, delta: 100 * KIB },
+    );
     await settled();
     expect(wire.bytesOf(1)).toBe(94 * KIB);
     wire.send({ kind: 'window-update', stream: 0, delta: 100 * KIB });
@@ -159,7 +185,10 @@ describe('flow control', () => {
     expect(wire.frames.filter((frame) => frame.kind === 'window-update')).toEqual([]);
     await streams[0]?.[Symbol.asyncIterator]().next();
     await settled();
-    expect(wire.frames.slice(-2)).toEqual([{ kind: 'window-update', stream: 0, delta: 40 * KIB }, { kind: 'window-update', stream: 1, delta: 40 * KIB }]);
+    expect(wire.frames.slice(-2)).toEqual([
+      { kind: 'window-update', stream: 0, delta: 40 * KIB },
+      { kind: 'window-update', stream: 1, delta: 40 * KIB },
+    ]);
   });
 
   it('holds the carrier back while nobody reads, and lets go when a reader leaves', async () => {
@@ -189,7 +218,10 @@ describe('the connection', () => {
     wire.send({ kind: 'ping', id: 7 }, { kind: 'ping', id: 2 });
     await settled();
     await clock.advance(HEARTBEAT_MS);
-    expect(wire.frames).toEqual([{ kind: 'ping', id: 7 }, { kind: 'ping', id: 2 }]);
+    expect(wire.frames).toEqual([
+      { kind: 'ping', id: 7 },
+      { kind: 'ping', id: 2 },
+    ]);
   });
 
   it.each<[string, Frame]>([
@@ -209,16 +241,19 @@ describe('the connection', () => {
   });
 
   it('survives any bytes: it ends, or waits for more, and nothing is thrown', async () => {
-    await fc.assert(fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1, maxLength: 100 }), { maxLength: 5 }), async (pieces) => {
-      const { wire, connection } = connect();
-      wire.send(open(1));
-      for (const piece of pieces) wire.push(Buffer.from(piece));
-      await settled();
-      expect(connection.gone.aborted).toBe(wire.writableEnded);
-      wire.destroy();
-      await settled();
-      expect(connection.gone.aborted).toBe(true);
-    }), { numRuns: 100 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1, maxLength: 100 }), { maxLength: 5 }), async (pieces) => {
+        const { wire, connection } = connect();
+        wire.send(open(1));
+        for (const piece of pieces) wire.push(Buffer.from(piece));
+        await settled();
+        expect(connection.gone.aborted).toBe(wire.writableEnded);
+        wire.destroy();
+        await settled();
+        expect(connection.gone.aborted).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
   });
 
   it('says goodbye last, and waits for the client to close', async () => {
@@ -230,7 +265,11 @@ describe('the connection', () => {
     connection.close();
     wire.send(data(1, 'dropped'));
     await settled();
-    expect(wire.frames.slice(-3)).toEqual([data(1, 'bye'), data(1, '', true), { kind: 'goaway', lastStream: 1, status: GOAWAY.ok }]);
+    expect(wire.frames.slice(-3)).toEqual([
+      data(1, 'bye'),
+      data(1, '', true),
+      { kind: 'goaway', lastStream: 1, status: GOAWAY.ok },
+    ]);
     expect(wire.destroyed).toBe(false);
     wire.push(null);
     await settled();

@@ -1,6 +1,7 @@
 /**
- * The server's end of a SPDY/3.1 connection over any duplex stream of bytes. Clients open streams, the server never does. Whatever
- * is broken in what comes ends the connection with a GOAWAY; nothing here throws into the carrier's events.
+ * The server's end of a SPDY/3.1 connection over any duplex stream of bytes. Clients open streams, the server never
+ * does. Whatever is broken in what comes ends the connection with a GOAWAY; nothing here throws into the carrier's
+ * events.
  */
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../../../platform/clock.js';
@@ -17,7 +18,9 @@ import { ReadCredit, SendWindow, WINDOW_BYTES_INITIAL, WINDOW_BYTES_MAX } from '
 export const STREAMS_MAX = 1_000;
 /** Payload of a data frame we send. */
 const DATA_FRAME_BYTES = 32 * 1024;
-/** Answers to control frames that wait for a client which asks and does not read; data waits for room before it is sent. */
+/**
+ * Answers to control frames that wait for a client which asks and does not read; data waits for room before it is sent.
+ */
 const BACKLOG_BYTES_MAX = 1 << 20;
 
 export interface SpdyConnectionOptions {
@@ -110,19 +113,28 @@ export class SpdyConnection {
 
   #handle(frame: Frame): void {
     switch (frame.kind) {
-      case 'syn-stream': return this.#open(frame);
-      case 'syn-reply': throw new SpdyError('a reply to a stream that the server has not opened');
-      case 'data': return this.#data(frame.stream, frame.data, frame.fin);
-      case 'headers': return this.#data(frame.stream, Buffer.alloc(0), frame.fin);
+      case 'syn-stream':
+        return this.#open(frame);
+      case 'syn-reply':
+        throw new SpdyError('a reply to a stream that the server has not opened');
+      case 'data':
+        return this.#data(frame.stream, frame.data, frame.fin);
+      case 'headers':
+        return this.#data(frame.stream, Buffer.alloc(0), frame.fin);
       case 'rst-stream':
         this.#streams.get(frame.stream)?.fail(new Error('the client has reset the stream'));
         return this.#wake();
-      case 'settings': return this.#settings(frame.settings);
+      case 'settings':
+        return this.#settings(frame.settings);
       // Even ids are ours: an answer.
-      case 'ping': return frame.id % 2 === 1 ? this.#send(frame) : undefined;
-      case 'goaway': return undefined;
-      case 'window-update': return this.#grow(frame.stream, frame.delta);
-      default: throw frame satisfies never;
+      case 'ping':
+        return frame.id % 2 === 1 ? this.#send(frame) : undefined;
+      case 'goaway':
+        return undefined;
+      case 'window-update':
+        return this.#grow(frame.stream, frame.delta);
+      default:
+        throw frame satisfies never;
     }
   }
 
@@ -130,7 +142,8 @@ export class SpdyConnection {
     const { stream: id, headers, fin, unidirectional } = frame;
     if (id % 2 === 0 || id <= this.#lastStream) throw new SpdyError(`stream ${id} is not a new stream of a client`);
     this.#lastStream = id;
-    if (unidirectional || this.#streams.size >= STREAMS_MAX) return this.#send({ kind: 'rst-stream', stream: id, status: RST.refusedStream });
+    if (unidirectional || this.#streams.size >= STREAMS_MAX)
+      return this.#send({ kind: 'rst-stream', stream: id, status: RST.refusedStream });
     const stream = new SpdyStream(id, headers, { link: this.#link, window: new SendWindow(this.#streamWindow_bytes) });
     this.#streams.set(id, stream);
     if (fin) stream.receive(Buffer.alloc(0), true);
@@ -159,7 +172,7 @@ export class SpdyConnection {
   #grow(id: number, delta: number): void {
     if (id === 0) {
       this.#keeps.connection = true;
-      if (!this.#window.grow(delta)) throw new SpdyError('the connection\'s window grows beyond 2^31-1');
+      if (!this.#window.grow(delta)) throw new SpdyError("the connection's window grows beyond 2^31-1");
     } else {
       this.#keeps.streams = true;
       const stream = this.#streams.get(id);

@@ -1,7 +1,7 @@
 /**
- * The dictionary with which both ends of a SPDY/3 connection prime their header compression (SPDY draft 3, section 2.6.10.1):
- * words that headers were expected to have, each with its length in four bytes in front, then plain text. Part of the wire
- * format: one byte changed, and no client is understood.
+ * The dictionary with which both ends of a SPDY/3 connection prime their header compression (SPDY draft 3, section
+ * 2.6.10.1): words that headers were expected to have, each with its length in four bytes in front, then plain text.
+ * Part of the wire format: one byte changed, and no client is understood.
  */
 const WORDS = [
   'options head post put delete trace accept accept-charset accept-encoding accept-language accept-ranges age allow authorization',
@@ -9,7 +9,9 @@ const WORDS = [
   'content-range content-type date etag expect expires from host if-match if-modified-since if-none-match if-range',
   'if-unmodified-since last-modified location max-forwards pragma proxy-authenticate proxy-authorization range referer retry-after',
   'server te trailer transfer-encoding upgrade user-agent vary via warning www-authenticate method get status',
-].join(' ').split(' ');
+]
+  .join(' ')
+  .split(' ');
 const MORE_WORDS = ['200 OK', 'version', 'HTTP/1.1', 'url', 'public', 'set-cookie', 'keep-alive', 'origin'];
 const TEXT = [
   '100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505',

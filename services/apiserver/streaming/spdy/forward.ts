@@ -1,6 +1,6 @@
 /**
- * Port-forward over SPDY/3.1, on a socket of its own or inside a WebSocket: for each connection it has accepted the client opens
- * a pair of streams, data and error, that name the same `requestID` and the `port`.
+ * Port-forward over SPDY/3.1, on a socket of its own or inside a WebSocket: for each connection it has accepted the
+ * client opens a pair of streams, data and error, that name the same `requestID` and the `port`.
  */
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../../../platform/clock.js';
@@ -31,7 +31,10 @@ export async function serveSpdyForward(upgrade: UpgradeRequest, clock: Clock): P
 
 /** Resolves when the connection is over. Never rejects. */
 export function forwardOverSpdy(carrier: Duplex, upgrade: UpgradeRequest, clock: Clock): Promise<void> {
-  const pairs = new StreamPairs(clock, (port, pair) => void forwardPort(upgrade, port, { ...pair, gone: pair.data.gone }));
+  const pairs = new StreamPairs(
+    clock,
+    (port, pair) => void forwardPort(upgrade, port, { ...pair, gone: pair.data.gone }),
+  );
   const { gone } = new SpdyConnection({ carrier, clock, onStream: (stream) => pairs.take(stream) });
   return new Promise((resolve) => {
     const onGone = () => {

@@ -8,7 +8,10 @@ import { dialSpdy, type Dialled } from '../testing/spdy-client.js';
 let front: FrontServer | undefined;
 afterEach(() => front?.stop());
 
-async function upgraded(options: FrontServerOptions, protocols: readonly string[]): Promise<Extract<Dialled, { kind: 'upgraded' }> & { front: FrontServer }> {
+async function upgraded(
+  options: FrontServerOptions,
+  protocols: readonly string[],
+): Promise<Extract<Dialled, { kind: 'upgraded' }> & { front: FrontServer }> {
   front = await startFront(options);
   const dialled = await dialSpdy(front.port, protocols);
   if (dialled.kind === 'refused') throw new Error(dialled.body);
@@ -19,9 +22,14 @@ const V4 = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io', 'chan
 
 describe('exec over SPDY/3.1', () => {
   it('carries input, its end, both outputs and the exit code (v4)', async () => {
-    const { client, protocol, front: { far, served } } = await upgraded({}, V4);
+    const {
+      client,
+      protocol,
+      front: { far, served },
+    } = await upgraded({}, V4);
     expect(protocol).toBe('v4.channel.k8s.io');
-    for (const [index, type] of ['error', 'stdin', 'stdout', 'stderr'].entries()) client.open(index * 2 + 1, { streamtype: type });
+    for (const [index, type] of ['error', 'stdin', 'stdout', 'stderr'].entries())
+      client.open(index * 2 + 1, { streamtype: type });
     client.data(3, 'in', true);
     await until(() => far[0]?.input.length === 2);
     expect(far[0]?.input).toEqual([{ kind: 'stdin', data: Buffer.from('in') }, { kind: 'stdin-end' }]);
@@ -29,18 +37,34 @@ describe('exec over SPDY/3.1', () => {
     far[0]?.output.push({ kind: 'stderr', data: Buffer.from('err') });
     far[0]?.output.push({ kind: 'exit', code: 3 });
     await until(() => client.frames.at(-1)?.kind === 'goaway');
-    expect([client.textOf(5), client.textOf(7), [1, 5, 7].every((stream) => client.ended(stream))]).toEqual(['out', 'err', true]);
-    expect(JSON.parse(client.textOf(1))).toMatchObject({ reason: 'NonZeroExitCode', details: { causes: [{ reason: 'ExitCode', message: '3' }] } });
+    expect([client.textOf(5), client.textOf(7), [1, 5, 7].every((stream) => client.ended(stream))]).toEqual([
+      'out',
+      'err',
+      true,
+    ]);
+    expect(JSON.parse(client.textOf(1))).toMatchObject({
+      reason: 'NonZeroExitCode',
+      details: { causes: [{ reason: 'ExitCode', message: '3' }] },
+    });
     await until(() => served.count === 1);
   });
 
   it.each([
-    [['v3.channel.k8s.io'], 'v3.channel.k8s.io'], [['v2.channel.k8s.io'], 'v2.channel.k8s.io'], [[], 'channel.k8s.io'],
+    [['v3.channel.k8s.io'], 'v3.channel.k8s.io'],
+    [['v2.channel.k8s.io'], 'v2.channel.k8s.io'],
+    [[], 'channel.k8s.io'],
     [['v9.channel.k8s.io', 'v2.channel.k8s.io, v4.channel.k8s.io'], 'v2.channel.k8s.io'],
   ])('tells older clients in plain text how it ended (%s)', async (offered, chosen) => {
     const upgrade = { stdin: false, stderr: false };
-    for (const [code, text] of [[0, ''], [3, 'command terminated with non-zero exit code: exit status 3']] as const) {
-      const { client, protocol, front: { far, stop } } = await upgraded({ upgrade }, offered);
+    for (const [code, text] of [
+      [0, ''],
+      [3, 'command terminated with non-zero exit code: exit status 3'],
+    ] as const) {
+      const {
+        client,
+        protocol,
+        front: { far, stop },
+      } = await upgraded({ upgrade }, offered);
       expect(protocol).toBe(chosen);
       client.open(1, { streamtype: 'error' });
       client.open(3, { streamtype: 'stdout' });
@@ -52,13 +76,23 @@ describe('exec over SPDY/3.1', () => {
   });
 
   it('takes terminal sizes, several to a frame or one to several, and skips what is none', async () => {
-    const { client, front: { far, asked } } = await upgraded({ upgrade: { tty: true } }, V4);
-    for (const [index, type] of ['error', 'stdin', 'stdout', 'resize'].entries()) client.open(index * 2 + 1, { streamtype: type });
+    const {
+      client,
+      front: { far, asked },
+    } = await upgraded({ upgrade: { tty: true } }, V4);
+    for (const [index, type] of ['error', 'stdin', 'stdout', 'resize'].entries())
+      client.open(index * 2 + 1, { streamtype: type });
     client.data(7, '{"Width":80,"Height":24}\n{"Width":-1,"Height":"a"}\n{"Wid');
     client.data(7, `th":100,"Height":50}\n${'x'.repeat(1000)}null}`);
     client.data(7, '{"Width":1,"Height":2}');
     await until(() => far[0]?.input.length === 3);
-    expect(far[0]?.input).toEqual([[80, 24], [100, 50], [1, 2]].map(([columns, rows]) => ({ kind: 'resize', columns, rows })));
+    expect(far[0]?.input).toEqual(
+      [
+        [80, 24],
+        [100, 50],
+        [1, 2],
+      ].map(([columns, rows]) => ({ kind: 'resize', columns, rows })),
+    );
     expect(asked[0]).toMatchObject({ tty: true, stderr: false });
   });
 
@@ -70,12 +104,22 @@ describe('exec over SPDY/3.1', () => {
     client.open(7, { streamtype: '__proto__' });
     client.open(9, {});
     await until(() => client.frames.length === 5);
-    expect(client.frames.map((frame) => [frame.kind, 'stream' in frame ? frame.stream : 0])).toEqual([['syn-reply', 1], ['rst-stream', 3], ['rst-stream', 5], ['rst-stream', 7], ['rst-stream', 9]]);
+    expect(client.frames.map((frame) => [frame.kind, 'stream' in frame ? frame.stream : 0])).toEqual([
+      ['syn-reply', 1],
+      ['rst-stream', 3],
+      ['rst-stream', 5],
+      ['rst-stream', 7],
+      ['rst-stream', 9],
+    ]);
   });
 
   it('closes the far end when the client goes, breaks the protocol, or never opens its streams', async () => {
     for (const end of ['goes', 'breaks', 'waits'] as const) {
-      const { client, socket, front: { far, clock, served, stop } } = await upgraded({}, V4);
+      const {
+        client,
+        socket,
+        front: { far, clock, served, stop },
+      } = await upgraded({}, V4);
       client.open(1, { streamtype: 'error' });
       await until(() => client.frames.length === 1);
       if (end === 'goes') socket.destroy();
@@ -90,10 +134,15 @@ describe('exec over SPDY/3.1', () => {
   });
 
   it('notices by its heartbeat that a client has gone whose input nobody reads', async () => {
-    const { client, socket, front: { far, clock } } = await upgraded({}, V4);
+    const {
+      client,
+      socket,
+      front: { far, clock },
+    } = await upgraded({}, V4);
     const [end] = far;
     if (end !== undefined) end.write = () => new Promise(() => undefined);
-    for (const [index, type] of ['error', 'stdin', 'stdout', 'stderr'].entries()) client.open(index * 2 + 1, { streamtype: type });
+    for (const [index, type] of ['error', 'stdin', 'stdout', 'stderr'].entries())
+      client.open(index * 2 + 1, { streamtype: type });
     for (let i = 0; i < 64; i++) client.data(3, 'x'.repeat(256 * 1024));
     await until(() => client.frames.filter(({ kind }) => kind === 'syn-reply').length === 4);
     socket.destroy();
@@ -116,10 +165,15 @@ describe('exec over SPDY/3.1', () => {
 
 describe('port-forward over SPDY/3.1', () => {
   const options: FrontServerOptions = { upgrade: { kind: 'port-forward' } };
-  const pair = (port: string, requestid: string) => (['error', 'data'] as const).map((streamtype) => ({ streamtype, port, requestid }));
+  const pair = (port: string, requestid: string) =>
+    (['error', 'data'] as const).map((streamtype) => ({ streamtype, port, requestid }));
 
   it('joins pairs by request id, many at a time, and ends each by itself', async () => {
-    const { client, socket, front: { far, asked } } = await upgraded(options, ['portforward.k8s.io']);
+    const {
+      client,
+      socket,
+      front: { far, asked },
+    } = await upgraded(options, ['portforward.k8s.io']);
     const [error0 = {}, data0 = {}] = pair('80', '0');
     const [error1 = {}, data1 = {}] = pair('81', '1');
     client.open(1, error0);
@@ -141,21 +195,30 @@ describe('port-forward over SPDY/3.1', () => {
   });
 
   it('says on the error stream why a port cannot be opened, or broke', async () => {
-    const { client, front: { far, asked } } = await upgraded(options, []);
+    const {
+      client,
+      front: { far, asked },
+    } = await upgraded(options, []);
     for (const [index, headers] of pair('80', '').entries()) client.open(index * 2 + 1, headers);
     await until(() => asked.length === 1);
     far[0]?.output.fail(new Error('connection reset'));
     await until(() => client.ended(1) && client.ended(3));
     expect(client.textOf(1)).toBe('connection reset');
     front?.stop();
-    const second = await upgraded({ ...options, open: () => Promise.reject(apiErrors.badRequest('connection refused')) }, []);
+    const second = await upgraded(
+      { ...options, open: () => Promise.reject(apiErrors.badRequest('connection refused')) },
+      [],
+    );
     for (const [index, headers] of pair('80', 'a').entries()) second.client.open(index * 2 + 1, headers);
     await until(() => second.client.ended(1) && second.client.ended(3));
     expect(second.client.textOf(1)).toBe('error forwarding port 80 to pod p: connection refused');
   });
 
   it('refuses streams without a port or type, and halves that do not fit or stay alone', async () => {
-    const { client, front: { clock, asked } } = await upgraded(options, []);
+    const {
+      client,
+      front: { clock, asked },
+    } = await upgraded(options, []);
     client.open(1, { streamtype: 'data', port: '0', requestid: '1' });
     client.open(3, { streamtype: 'data', port: '1e3', requestid: '1' });
     client.open(5, { streamtype: 'stdin', port: '80', requestid: '1' });
@@ -163,14 +226,23 @@ describe('port-forward over SPDY/3.1', () => {
     client.open(9, { streamtype: 'data', port: '80', requestid: '1' });
     client.open(11, { streamtype: 'error', port: '81', requestid: '1' });
     await until(() => client.frames.length === 6);
-    expect(client.frames.map((frame) => frame.kind)).toEqual(['rst-stream', 'rst-stream', 'rst-stream', 'syn-reply', 'rst-stream', 'rst-stream']);
+    expect(client.frames.map((frame) => frame.kind)).toEqual([
+      'rst-stream',
+      'rst-stream',
+      'rst-stream',
+      'syn-reply',
+      'rst-stream',
+      'rst-stream',
+    ]);
     await clock.advance(STREAMS_TIMEOUT_MS);
     await until(() => client.frames.some((frame) => frame.kind === 'rst-stream' && frame.stream === 7));
     expect(asked).toEqual([]);
   });
 
   it('answers no 101 when the node has no session', async () => {
-    front = await startFront({ upgrade: { kind: 'port-forward', reach: () => Promise.reject(apiErrors.serviceUnavailable('no session')) } });
+    front = await startFront({
+      upgrade: { kind: 'port-forward', reach: () => Promise.reject(apiErrors.serviceUnavailable('no session')) },
+    });
     expect(await dialSpdy(front.port, ['portforward.k8s.io'])).toMatchObject({ kind: 'refused', code: 503 });
   });
 });

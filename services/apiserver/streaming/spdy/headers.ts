@@ -1,10 +1,11 @@
 /**
- * Header blocks of SPDY/3: a count, then names and values with their lengths, through one zlib stream for the whole connection
- * that is flushed after each block (SPDY draft 3, section 2.6.10).
+ * Header blocks of SPDY/3: a count, then names and values with their lengths, through one zlib stream for the whole
+ * connection that is flushed after each block (SPDY draft 3, section 2.6.10).
  *
- * A block that ends with a flush ends on a byte and between two deflate blocks, so all that ties it to those before is the window
- * they left behind. That makes each block one synchronous call on raw deflate, with the window for a dictionary; an upper bound
- * of what comes out is the call's own, and there is no stream object that could be left half-read.
+ * A block that ends with a flush ends on a byte and between two deflate blocks, so all that ties it to those before is
+ * the window they left behind. That makes each block one synchronous call on raw deflate, with the window for a
+ * dictionary; an upper bound of what comes out is the call's own, and there is no stream object that could be left
+ * half-read.
  */
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { adler32, DICTIONARY } from './dictionary.js';
@@ -49,10 +50,15 @@ export class HeaderDecoder {
   /** Throws a SpdyError when the block is broken; then the stream cannot be read any further. */
   decode(block: Buffer): Headers {
     const compressed = this.#begun ? block : this.#begin(block);
-    if (!compressed.subarray(-FLUSH_MARK.length).equals(FLUSH_MARK)) throw new SpdyError('a header block does not end with a flush');
+    if (!compressed.subarray(-FLUSH_MARK.length).equals(FLUSH_MARK))
+      throw new SpdyError('a header block does not end with a flush');
     let plain: Buffer;
     try {
-      plain = inflateRawSync(compressed, { dictionary: this.#window.bytes, finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: HEADER_BLOCK_BYTES_MAX });
+      plain = inflateRawSync(compressed, {
+        dictionary: this.#window.bytes,
+        finishFlush: constants.Z_SYNC_FLUSH,
+        maxOutputLength: HEADER_BLOCK_BYTES_MAX,
+      });
     } catch {
       throw new SpdyError(`a header block cannot be inflated, or to more than ${HEADER_BLOCK_BYTES_MAX} bytes`);
     }
@@ -62,8 +68,12 @@ export class HeaderDecoder {
 
   #begin(block: Buffer): Buffer {
     const [method = 0, flags = 0] = block;
-    const valid = block.length >= ZLIB_HEADER_BYTES && (method & METHOD_MASK) === DEFLATE && (method * 256 + flags) % 31 === 0
-      && (flags & HAS_DICTIONARY) !== 0 && block.readUInt32BE(2) === DICTIONARY_ID;
+    const valid =
+      block.length >= ZLIB_HEADER_BYTES &&
+      (method & METHOD_MASK) === DEFLATE &&
+      (method * 256 + flags) % 31 === 0 &&
+      (flags & HAS_DICTIONARY) !== 0 &&
+      block.readUInt32BE(2) === DICTIONARY_ID;
     if (!valid) throw new SpdyError('the headers are no zlib stream with the dictionary of SPDY/3');
     this.#begun = true;
     return block.subarray(ZLIB_HEADER_BYTES);

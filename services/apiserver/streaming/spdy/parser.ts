@@ -28,7 +28,8 @@ export class FrameParser {
       const first = bytes.readUInt32BE(0);
       const length = bytes.readUIntBE(5, 3);
       const isControl = first > STREAM_MASK;
-      if (length > (isControl ? CONTROL_BYTES_MAX : DATA_BYTES_MAX)) throw new SpdyError(`a frame of ${length} bytes is too large`);
+      if (length > (isControl ? CONTROL_BYTES_MAX : DATA_BYTES_MAX))
+        throw new SpdyError(`a frame of ${length} bytes is too large`);
       this.#needed = HEADER_BYTES + length;
       if (bytes.length < this.#needed) return undefined;
       this.#consume(bytes);
@@ -64,8 +65,13 @@ export class FrameParser {
       case TYPE.synStream: {
         atLeast(payload, 10);
         return {
-          kind: 'syn-stream', stream: streamOf(payload), associated: payload.readUInt32BE(4) & STREAM_MASK, priority: payload.readUInt8(8) >> 5,
-          fin, unidirectional: (flags & FLAG_UNIDIRECTIONAL) !== 0, headers: this.#decoder.decode(payload.subarray(10)),
+          kind: 'syn-stream',
+          stream: streamOf(payload),
+          associated: payload.readUInt32BE(4) & STREAM_MASK,
+          priority: payload.readUInt8(8) >> 5,
+          fin,
+          unidirectional: (flags & FLAG_UNIDIRECTIONAL) !== 0,
+          headers: this.#decoder.decode(payload.subarray(10)),
         };
       }
       case TYPE.synReply:
@@ -74,12 +80,22 @@ export class FrameParser {
         const kind = (first & 0xffff) === TYPE.synReply ? 'syn-reply' : 'headers';
         return { kind, stream: streamOf(payload), fin, headers: this.#decoder.decode(payload.subarray(4)) };
       }
-      case TYPE.rstStream: return { kind: 'rst-stream', stream: streamOf(exactly(payload, 8)), status: payload.readUInt32BE(4) };
-      case TYPE.settings: return settingsFrame(payload);
-      case TYPE.ping: return { kind: 'ping', id: exactly(payload, 4).readUInt32BE(0) };
-      case TYPE.goaway: return { kind: 'goaway', lastStream: exactly(payload, 8).readUInt32BE(0) & STREAM_MASK, status: payload.readUInt32BE(4) };
-      case TYPE.windowUpdate: return windowUpdate(exactly(payload, 8));
-      default: return undefined;
+      case TYPE.rstStream:
+        return { kind: 'rst-stream', stream: streamOf(exactly(payload, 8)), status: payload.readUInt32BE(4) };
+      case TYPE.settings:
+        return settingsFrame(payload);
+      case TYPE.ping:
+        return { kind: 'ping', id: exactly(payload, 4).readUInt32BE(0) };
+      case TYPE.goaway:
+        return {
+          kind: 'goaway',
+          lastStream: exactly(payload, 8).readUInt32BE(0) & STREAM_MASK,
+          status: payload.readUInt32BE(4),
+        };
+      case TYPE.windowUpdate:
+        return windowUpdate(exactly(payload, 8));
+      default:
+        return undefined;
     }
   }
 }
@@ -102,7 +118,11 @@ function settingsFrame(payload: Buffer): Frame {
   exactly(payload, 4 + count * 8);
   const settings = Array.from({ length: count }, (_, index) => {
     const offset = 4 + index * 8;
-    return { flags: payload.readUInt8(offset), id: payload.readUIntBE(offset + 1, 3), value: payload.readUInt32BE(offset + 4) };
+    return {
+      flags: payload.readUInt8(offset),
+      id: payload.readUIntBE(offset + 1, 3),
+      value: payload.readUInt32BE(offset + 4),
+    };
   });
   return { kind: 'settings', settings };
 }

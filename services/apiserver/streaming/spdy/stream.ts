@@ -10,7 +10,10 @@ export interface StreamLink {
   readonly budget: ReadBudget;
   /** At once, without regard to windows: control frames, and the end of a stream. */
   send(frame: Frame): void;
-  /** Waits until something may be sent on this stream; resolves with the number of bytes, already taken from the windows. Rejects when the connection is over. */
+  /**
+   * Waits until something may be sent on this stream; resolves with the number of bytes, already taken from the
+   * windows. Rejects when the connection is over.
+   */
   allowance(wanted: number, stream: SpdyStream): Promise<number>;
   /** Bytes of data that have been read. */
   read(bytes: number): void;
@@ -57,7 +60,12 @@ export class SpdyStream implements Channel {
       this.#mustBeOpen();
       const bytes = await this.#link.allowance(data.length - offset, this);
       this.#mustBeOpen();
-      this.#link.send({ kind: 'data', stream: this.id, fin: false, data: Buffer.from(data.buffer, data.byteOffset + offset, bytes) });
+      this.#link.send({
+        kind: 'data',
+        stream: this.id,
+        fin: false,
+        data: Buffer.from(data.buffer, data.byteOffset + offset, bytes),
+      });
       offset += bytes;
     }
   }

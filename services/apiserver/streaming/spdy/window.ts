@@ -1,10 +1,11 @@
 /**
- * Flow control of SPDY/3.1: how much each end may send on a stream, and on the connection as a whole, before the other has said
- * that it has read some.
+ * Flow control of SPDY/3.1: how much each end may send on a stream, and on the connection as a whole, before the other
+ * has said that it has read some.
  *
- * moby/spdystream, which kubectl and all clients in Go use, does none of it: it sends no WINDOW_UPDATE, passes over those that
- * come, and relies on TCP. So a window binds us only from the moment the client has shown that it keeps windows; what has been
- * sent before counts. The other way round we always say what we have read: a client that keeps windows could not go on without.
+ * moby/spdystream, which kubectl and all clients in Go use, does none of it: it sends no WINDOW_UPDATE, passes over
+ * those that come, and relies on TCP. So a window binds us only from the moment the client has shown that it keeps
+ * windows; what has been sent before counts. The other way round we always say what we have read: a client that keeps
+ * windows could not go on without.
  */
 export const WINDOW_BYTES_INITIAL = 64 * 1024;
 export const WINDOW_BYTES_MAX = 2 ** 31 - 1;

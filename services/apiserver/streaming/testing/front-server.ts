@@ -1,9 +1,17 @@
-/** For tests: the front behind a plain HTTP server, with far ends that record what they are sent and say what the test pushes. */
+/**
+ * For tests: the front behind a plain HTTP server, with far ends that record what they are sent and say what the test
+ * pushes.
+ */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { PodStream, PodStreamInput, PodStreamOutput, PodStreamRequest } from '../../../../apimachinery/pod-streams.js';
+import type {
+  PodStream,
+  PodStreamInput,
+  PodStreamOutput,
+  PodStreamRequest,
+} from '../../../../apimachinery/pod-streams.js';
 import { systemClock, VirtualClock } from '../../../../platform/clock.js';
 import { PushStream } from '../../../../platform/stream.js';
 import type { UpgradeRequest } from '../../ports.js';
@@ -59,25 +67,44 @@ export async function startFront({ upgrade = {}, open }: FrontServerOptions): Pr
   const server = createServer();
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     sockets.add(socket);
-    void front.serve({
-      kind: 'exec', user: { name: 'u', groups: [] }, namespace: 'd', pod: 'p', uid: 'x', container: 'c', command: ['sh'],
-      stdin: true, stdout: true, stderr: true, tty: false, ports: [], request, socket, head,
-      reach: () => Promise.resolve(),
-      open(wanted) {
-        asked.push(wanted);
-        if (open !== undefined) return open(wanted);
-        const end = new FarEnd();
-        far.push(end);
-        return Promise.resolve(end);
-      },
-      ...upgrade,
-    }).then(() => served.count++);
+    void front
+      .serve({
+        kind: 'exec',
+        user: { name: 'u', groups: [] },
+        namespace: 'd',
+        pod: 'p',
+        uid: 'x',
+        container: 'c',
+        command: ['sh'],
+        stdin: true,
+        stdout: true,
+        stderr: true,
+        tty: false,
+        ports: [],
+        request,
+        socket,
+        head,
+        reach: () => Promise.resolve(),
+        open(wanted) {
+          asked.push(wanted);
+          if (open !== undefined) return open(wanted);
+          const end = new FarEnd();
+          far.push(end);
+          return Promise.resolve(end);
+        },
+        ...upgrade,
+      })
+      .then(() => served.count++);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
-    port, clock, far, asked, served,
+    port,
+    clock,
+    far,
+    asked,
+    served,
     stop() {
       server.close();
       for (const socket of sockets) socket.destroy();

@@ -3,16 +3,25 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
-import type { PodStream, PodStreamInput, PodStreamOutput, PodStreamRequest } from '../../../../apimachinery/pod-streams.js';
+import type {
+  PodStream,
+  PodStreamInput,
+  PodStreamOutput,
+  PodStreamRequest,
+} from '../../../../apimachinery/pod-streams.js';
 
 /** Attach finds `cat`. */
 export function openLocally(request: PodStreamRequest): Promise<PodStream> {
   switch (request.kind) {
-    case 'exec': return openProcess(request.command);
-    case 'attach': return openProcess(['cat']);
-    case 'port-forward': return openPort(request.port);
+    case 'exec':
+      return openProcess(request.command);
+    case 'attach':
+      return openProcess(['cat']);
+    case 'port-forward':
+      return openPort(request.port);
     case 'node-port':
-    case 'log': return Promise.reject(new Error(`no ${request.kind} here`));
+    case 'log':
+      return Promise.reject(new Error(`no ${request.kind} here`));
   }
 }
 
@@ -47,11 +56,12 @@ function copy(from: Readable, to: PassThrough, kind: 'stdout' | 'stderr'): void 
 
 function podStream(output: PassThrough, input: Writable, close: () => void): PodStream {
   return {
-    write: (frame: PodStreamInput) => new Promise((resolve, reject) => {
-      if (frame.kind === 'stdin') input.write(frame.data, (error) => (error == null ? resolve() : reject(error)));
-      else if (frame.kind === 'stdin-end') input.end(resolve);
-      else resolve();
-    }),
+    write: (frame: PodStreamInput) =>
+      new Promise((resolve, reject) => {
+        if (frame.kind === 'stdin') input.write(frame.data, (error) => (error == null ? resolve() : reject(error)));
+        else if (frame.kind === 'stdin-end') input.end(resolve);
+        else resolve();
+      }),
     close() {
       close();
       output.end();

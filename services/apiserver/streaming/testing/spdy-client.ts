@@ -26,7 +26,15 @@ export class SpdyTestClient {
   }
 
   open(stream: number, headers: Readonly<Record<string, string>>): void {
-    this.send({ kind: 'syn-stream', stream, associated: 0, priority: 0, fin: false, unidirectional: false, headers: new Map(Object.entries(headers)) });
+    this.send({
+      kind: 'syn-stream',
+      stream,
+      associated: 0,
+      priority: 0,
+      fin: false,
+      unidirectional: false,
+      headers: new Map(Object.entries(headers)),
+    });
   }
 
   data(stream: number, text: string, fin = false): void {
@@ -34,7 +42,9 @@ export class SpdyTestClient {
   }
 
   textOf(stream: number): string {
-    return this.frames.map((frame) => (frame.kind === 'data' && frame.stream === stream ? frame.data.toString() : '')).join('');
+    return this.frames
+      .map((frame) => (frame.kind === 'data' && frame.stream === stream ? frame.data.toString() : ''))
+      .join('');
   }
 
   /** Whether the server has sent its last on this stream. */
@@ -48,7 +58,11 @@ export type Dialled =
   | { readonly kind: 'upgraded'; readonly protocol: string; readonly socket: Duplex; readonly client: SpdyTestClient };
 
 export async function dialSpdy(port: number, protocols: readonly string[], upgrade = 'SPDY/3.1'): Promise<Dialled> {
-  const headers = { connection: 'Upgrade', upgrade, ...(protocols.length === 0 ? {} : { 'x-stream-protocol-version': [...protocols] }) };
+  const headers = {
+    connection: 'Upgrade',
+    upgrade,
+    ...(protocols.length === 0 ? {} : { 'x-stream-protocol-version': [...protocols] }),
+  };
   const request = startRequest({ host: '127.0.0.1', port, method: 'POST', path: '/', headers, agent: false });
   request.end();
   return new Promise((resolve, reject) => {

@@ -13,7 +13,10 @@ const PROTOCOLS = [V5, 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io', 'channel
 
 const WITH_STATUS: ReadonlySet<string> = new Set([V5, 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io']);
 
-/** A far end that cannot be reached is answered before any 101. Resolves when the client has been told how the command ended. */
+/**
+ * A far end that cannot be reached is answered before any 101. Resolves when the client has been told how the command
+ * ended.
+ */
 export async function serveCommand(upgrade: UpgradeRequest, clock: Clock): Promise<void> {
   let stream: PodStream;
   let protocol: string;
@@ -27,7 +30,9 @@ export async function serveCommand(upgrade: UpgradeRequest, clock: Clock): Promi
   try {
     const connection = new WebSocketConnection(await accept(upgrade, protocol), protocol, clock);
     // Tells the client that the command runs: upstream sends an empty message on the first channel that it may write.
-    await connection.channel(upgrade.stdout ? CHANNEL.stdout : upgrade.stderr ? CHANNEL.stderr : CHANNEL.error).write(Buffer.alloc(0));
+    await connection
+      .channel(upgrade.stdout ? CHANNEL.stdout : upgrade.stderr ? CHANNEL.stderr : CHANNEL.error)
+      .write(Buffer.alloc(0));
     await runCommand(stream, {
       stdin: upgrade.stdin ? connection.channel(CHANNEL.stdin) : undefined,
       stdout: connection.channel(CHANNEL.stdout),
@@ -35,7 +40,8 @@ export async function serveCommand(upgrade: UpgradeRequest, clock: Clock): Promi
       error: connection.channel(CHANNEL.error),
       resize: connection.channel(CHANNEL.resize),
       // Before v4 the error channel carries the text of a failure, and nothing for success.
-      outcome: WITH_STATUS.has(protocol) ? 'status' : 'text', gone: connection.gone,
+      outcome: WITH_STATUS.has(protocol) ? 'status' : 'text',
+      gone: connection.gone,
     });
     connection.close();
   } catch {

@@ -1,6 +1,6 @@
 /**
- * Channels over WebSocket: frames whose first byte is a channel (v5, v4 and the older channel.k8s.io, binary or base64). v5 adds
- * `0xFF n`: the client has closed channel n (KEP-4006). Owns the socket and its channels.
+ * Channels over WebSocket: frames whose first byte is a channel (v5, v4 and the older channel.k8s.io, binary or
+ * base64). v5 adds `0xFF n`: the client has closed channel n (KEP-4006). Owns the socket and its channels.
  */
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../../../platform/clock.js';
@@ -65,7 +65,9 @@ export class WebSocketConnection {
   }
 
   #send(channel: number, data: Uint8Array): Promise<void> {
-    const frame = this.#base64 ? `${channel}${Buffer.from(data).toString('base64')}` : Buffer.concat([Buffer.of(channel), data]);
+    const frame = this.#base64
+      ? `${channel}${Buffer.from(data).toString('base64')}`
+      : Buffer.concat([Buffer.of(channel), data]);
     return new Promise((resolve, reject) => {
       const slow = this.#socket.bufferedAmount > BACKLOG_BYTES_MAX;
       this.#socket.send(frame, (error) => {

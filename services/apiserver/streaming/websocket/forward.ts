@@ -1,7 +1,7 @@
 /**
- * Port-forward over WebSocket. By channels: two for each port of the query, data and error, each opened by the server with the
- * port's number in two little-endian bytes; `@kubernetes/client-node` speaks this. By tunnel (KEP-4006): binary messages hold
- * the bytes of a SPDY connection, split anywhere; kubectl speaks this.
+ * Port-forward over WebSocket. By channels: two for each port of the query, data and error, each opened by the server
+ * with the port's number in two little-endian bytes; `@kubernetes/client-node` speaks this. By tunnel (KEP-4006):
+ * binary messages hold the bytes of a SPDY connection, split anywhere; kubectl speaks this.
  */
 import { createWebSocketStream } from 'ws';
 import type { PodStream } from '../../../../apimachinery/pod-streams.js';
@@ -58,7 +58,11 @@ async function serveChannels(upgrade: UpgradeRequest, clock: Clock): Promise<voi
   try {
     const connection = new WebSocketConnection(await accept(upgrade, protocol), protocol, clock);
     const { gone } = connection;
-    const pairs = streams.map((stream, index) => ({ stream, data: connection.channel(index * 2), error: connection.channel(index * 2 + 1) }));
+    const pairs = streams.map((stream, index) => ({
+      stream,
+      data: connection.channel(index * 2),
+      error: connection.channel(index * 2 + 1),
+    }));
     for (const [index, port] of upgrade.ports.entries()) {
       const number = Buffer.of(port & 0xff, port >> 8);
       await pairs[index]?.data.write(number);

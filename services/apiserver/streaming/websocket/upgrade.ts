@@ -14,7 +14,10 @@ export function isWebSocket(upgrade: UpgradeRequest): boolean {
 
 /** Protocols the client offers, in its order. */
 export function offeredProtocols(upgrade: UpgradeRequest): string[] {
-  return (upgrade.request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '' && !isBearerProtocol(name));
+  return (upgrade.request.headers['sec-websocket-protocol'] ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && !isBearerProtocol(name));
 }
 
 /** The first of `known` that the client offers; '' when it offers none, as clients of the first days do. */
@@ -22,13 +25,23 @@ export function choose(upgrade: UpgradeRequest, known: readonly string[]): strin
   const offered = offeredProtocols(upgrade);
   const chosen = known.find((name) => offered.includes(name));
   if (chosen === undefined && offered.length === 0) return '';
-  if (chosen === undefined) throw apiErrors.badRequest(`unable to upgrade: none of the offered protocols is supported: ${offered.join(', ')}; supported: ${known.join(', ')}`);
+  if (chosen === undefined)
+    throw apiErrors.badRequest(
+      `unable to upgrade: none of the offered protocols is supported: ${offered.join(', ')}; supported: ${known.join(', ')}`,
+    );
   return chosen;
 }
 
-/** Takes over the socket. Resolves once `101` has been sent; a handshake that is none has been answered when it rejects. */
+/**
+ * Takes over the socket. Resolves once `101` has been sent; a handshake that is none has been answered when it rejects.
+ */
 export function accept(upgrade: UpgradeRequest, protocol: string): Promise<WebSocket> {
-  const server = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload: MESSAGE_BYTES_MAX, perMessageDeflate: false });
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: MESSAGE_BYTES_MAX,
+    perMessageDeflate: false,
+  });
   server.on('headers', (headers) => {
     if (protocol !== '') headers.push(`Sec-WebSocket-Protocol: ${protocol}`);
   });
@@ -47,7 +60,10 @@ export function accept(upgrade: UpgradeRequest, protocol: string): Promise<WebSo
   });
 }
 
-/** `ws` takes tokens only for protocols, as RFC 6455 has it; `SPDY/3.1+portforward.k8s.io` is none. The choice has been made. */
+/**
+ * `ws` takes tokens only for protocols, as RFC 6455 has it; `SPDY/3.1+portforward.k8s.io` is none. The choice has been
+ * made.
+ */
 function withoutProtocols(request: IncomingMessage): IncomingMessage {
   const headers = { ...request.headers };
   delete headers['sec-websocket-protocol'];

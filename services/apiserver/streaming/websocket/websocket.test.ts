@@ -26,14 +26,20 @@ async function setUp(more: Partial<UpgradeRequest> = {}, open?: (request: PodStr
 
 /** An upgrade to WebSocket without the key that makes it one. */
 async function fetchUpgrade(port: number): Promise<IncomingMessage> {
-  const request = startRequest({ host: '127.0.0.1', port, headers: { connection: 'Upgrade', upgrade: 'websocket' }, agent: false });
+  const request = startRequest({
+    host: '127.0.0.1',
+    port,
+    headers: { connection: 'Upgrade', upgrade: 'websocket' },
+    agent: false,
+  });
   request.end();
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   response.resume();
   return response;
 }
 
-const textOf = (frames: Buffer[], channel: number) => Buffer.concat(frames.filter((f) => f[0] === channel).map((f) => f.subarray(1))).toString();
+const textOf = (frames: Buffer[], channel: number) =>
+  Buffer.concat(frames.filter((f) => f[0] === channel).map((f) => f.subarray(1))).toString();
 
 describe('exec over WebSocket', () => {
   it('carries input, output, sizes, the end of input and the exit code (v5)', async () => {
@@ -46,34 +52,54 @@ describe('exec over WebSocket', () => {
     socket.send(Buffer.concat([Buffer.of(4), Buffer.from('{"Width":"__proto__"}')]));
     socket.send(Buffer.of(255, 0));
     await until(() => far[0]?.input.length === 3);
-    expect(far[0]?.input).toEqual([{ kind: 'stdin', data: Buffer.from('ls\n') }, { kind: 'resize', columns: 80, rows: 24 }, { kind: 'stdin-end' }]);
+    expect(far[0]?.input).toEqual([
+      { kind: 'stdin', data: Buffer.from('ls\n') },
+      { kind: 'resize', columns: 80, rows: 24 },
+      { kind: 'stdin-end' },
+    ]);
     far[0]?.output.push({ kind: 'stdout', data: Buffer.from('out') });
     far[0]?.output.push({ kind: 'stderr', data: Buffer.from('err') });
     far[0]?.output.push({ kind: 'exit', code: 3 });
     await once(socket, 'close');
     expect([textOf(frames, 1), textOf(frames, 2)]).toEqual(['out', 'err']);
-    expect(JSON.parse(textOf(frames, 3))).toMatchObject({ status: 'Failure', reason: 'NonZeroExitCode', details: { causes: [{ reason: 'ExitCode', message: '3' }] } });
+    expect(JSON.parse(textOf(frames, 3))).toMatchObject({
+      status: 'Failure',
+      reason: 'NonZeroExitCode',
+      details: { causes: [{ reason: 'ExitCode', message: '3' }] },
+    });
   });
 
-  /** Issue 6 row 24; kubelet's remotecommand: the conformance test "remote command execution over websockets" speaks v1 and wants nothing but output. */
+  /**
+   * Issue 6 row 24; kubelet's remotecommand: the conformance test "remote command execution over websockets" speaks v1
+   * and wants nothing but output.
+   */
   it.each<[string[], number, string]>([
-    [['channel.k8s.io'], 0, ''], [['base64.channel.k8s.io'], 0, ''], [[], 0, ''],
+    [['channel.k8s.io'], 0, ''],
+    [['base64.channel.k8s.io'], 0, ''],
+    [[], 0, ''],
     [['channel.k8s.io'], 3, 'command terminated with non-zero exit code: exit status 3'],
     [['base64.channel.k8s.io'], 3, 'command terminated with non-zero exit code: exit status 3'],
     [[], 3, 'command terminated with non-zero exit code: exit status 3'],
-    [['v4.channel.k8s.io'], 0, '{"metadata":{},"status":"Success"}'], [['v4.base64.channel.k8s.io'], 0, '{"metadata":{},"status":"Success"}'],
+    [['v4.channel.k8s.io'], 0, '{"metadata":{},"status":"Success"}'],
+    [['v4.base64.channel.k8s.io'], 0, '{"metadata":{},"status":"Success"}'],
     [['v5.channel.k8s.io'], 0, '{"metadata":{},"status":"Success"}'],
-  ])('%j, exit code %i: an empty message first, and on the error channel at the end %j', async (protocols, code, expected) => {
-    const { far, dial } = await setUp();
-    const { socket, frames } = dial(protocols);
-    await once(socket, 'open');
-    await until(() => far.length === 1 && frames.length === 1);
-    const base64 = protocols[0]?.includes('base64') === true;
-    const decode = (frame: Buffer) => (base64 ? [Number(frame.toString()[0]), Buffer.from(frame.toString().slice(1), 'base64').toString()] : [frame[0], frame.subarray(1).toString()]);
-    far[0]?.output.push({ kind: 'exit', code });
-    await once(socket, 'close');
-    expect(frames.map(decode)).toEqual([[1, ''], ...(expected === '' ? [] : [[3, expected]])]);
-  });
+  ])(
+    '%j, exit code %i: an empty message first, and on the error channel at the end %j',
+    async (protocols, code, expected) => {
+      const { far, dial } = await setUp();
+      const { socket, frames } = dial(protocols);
+      await once(socket, 'open');
+      await until(() => far.length === 1 && frames.length === 1);
+      const base64 = protocols[0]?.includes('base64') === true;
+      const decode = (frame: Buffer) =>
+        base64
+          ? [Number(frame.toString()[0]), Buffer.from(frame.toString().slice(1), 'base64').toString()]
+          : [frame[0], frame.subarray(1).toString()];
+      far[0]?.output.push({ kind: 'exit', code });
+      await once(socket, 'close');
+      expect(frames.map(decode)).toEqual([[1, ''], ...(expected === '' ? [] : [[3, expected]])]);
+    },
+  );
 
   it('reports success, and speaks base64 to those who ask for it', async () => {
     const { far, dial } = await setUp();
@@ -85,7 +111,10 @@ describe('exec over WebSocket', () => {
     far[0]?.output.push({ kind: 'exit', code: 0 });
     await once(socket, 'close');
     const last = frames.at(-1)?.toString() ?? '';
-    expect([last[0], JSON.parse(Buffer.from(last.slice(1), 'base64').toString())]).toEqual(['3', { metadata: {}, status: 'Success' }]);
+    expect([last[0], JSON.parse(Buffer.from(last.slice(1), 'base64').toString())]).toEqual([
+      '3',
+      { metadata: {}, status: 'Success' },
+    ]);
   });
 
   it('answers no 101 when the far end cannot be reached (CVE-2018-1002105)', async () => {
@@ -94,7 +123,10 @@ describe('exec over WebSocket', () => {
     const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
     let body = '';
     for await (const chunk of response) body += String(chunk);
-    expect([response.statusCode, JSON.parse(body)]).toMatchObject([503, { kind: 'Status', message: 'node w1 has no session' }]);
+    expect([response.statusCode, JSON.parse(body)]).toMatchObject([
+      503,
+      { kind: 'Status', message: 'node w1 has no session' },
+    ]);
   });
 
   it('refuses protocols it does not know, and closes the far end when the client goes', async () => {
@@ -149,7 +181,12 @@ describe('port-forward over WebSocket channels', () => {
     const { socket, frames } = dial(['v4.channel.k8s.io']);
     await once(socket, 'open');
     await until(() => frames.length === 4);
-    expect(frames.map((f) => [f[0], f.readUInt16LE(1)])).toEqual([[0, 8080], [1, 8080], [2, 53], [3, 53]]);
+    expect(frames.map((f) => [f[0], f.readUInt16LE(1)])).toEqual([
+      [0, 8080],
+      [1, 8080],
+      [2, 53],
+      [3, 53],
+    ]);
     socket.send(Buffer.concat([Buffer.of(2), Buffer.from('query')]));
     await until(() => far[1]?.input.length === 1);
     far[1]?.output.push({ kind: 'stdout', data: Buffer.from('answer') });
@@ -194,7 +231,9 @@ describe('port-forward tunnelled in WebSocket (KEP-4006)', () => {
   });
 
   it('answers no 101 when the node cannot be reached, and takes no text', async () => {
-    front = await startFront({ upgrade: { kind: 'port-forward', reach: () => Promise.reject(apiErrors.serviceUnavailable('no session')) } });
+    front = await startFront({
+      upgrade: { kind: 'port-forward', reach: () => Promise.reject(apiErrors.serviceUnavailable('no session')) },
+    });
     const [, response] = (await once(dialTunnel(front.port), 'unexpected-response')) as [unknown, IncomingMessage];
     expect(response.statusCode).toBe(503);
     front.stop();

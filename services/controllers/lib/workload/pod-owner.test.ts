@@ -131,7 +131,11 @@ function createCrewController(context: ControllerContext): Service {
 }
 
 const CREW: ControllerRow = {
-  name: 'crew-controller', account: 'crew-controller', component: 'crew-controller', actsOn: [crews], create: createCrewController,
+  name: 'crew-controller',
+  account: 'crew-controller',
+  component: 'crew-controller',
+  actsOn: [crews],
+  create: createCrewController,
 };
 
 // ---- The tests of it
@@ -151,7 +155,9 @@ beforeEach(async () => {
   };
   await t.start(
     createControllers({
-      context, ...parts, rows: [...CONTROLLERS.filter(({ name }) => name === 'replicaset-controller'), CREW],
+      context,
+      ...parts,
+      rows: [...CONTROLLERS.filter(({ name }) => name === 'replicaset-controller'), CREW],
     }),
   );
 });

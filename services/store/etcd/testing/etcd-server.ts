@@ -25,14 +25,32 @@ export async function startEtcdServer(): Promise<EtcdServer> {
   const directory = await mkdtemp(join(tmpdir(), 'etcd-'));
   const [client = 0, peer = 0] = await freePorts(2);
   const [clientUrl, peerUrl] = [`http://127.0.0.1:${client}`, `http://127.0.0.1:${peer}`];
-  const etcd = spawn('etcd', [
-    '--data-dir', directory, '--listen-client-urls', clientUrl, '--advertise-client-urls', clientUrl, '--listen-peer-urls', peerUrl,
-    '--initial-advertise-peer-urls', peerUrl, '--initial-cluster', `default=${peerUrl}`,
-  ], { stdio: 'ignore', env: { ...process.env, ETCD_UNSUPPORTED_ARCH: process.arch } });
+  const etcd = spawn(
+    'etcd',
+    [
+      '--data-dir',
+      directory,
+      '--listen-client-urls',
+      clientUrl,
+      '--advertise-client-urls',
+      clientUrl,
+      '--listen-peer-urls',
+      peerUrl,
+      '--initial-advertise-peer-urls',
+      peerUrl,
+      '--initial-cluster',
+      `default=${peerUrl}`,
+    ],
+    { stdio: 'ignore', env: { ...process.env, ETCD_UNSUPPORTED_ARCH: process.arch } },
+  );
   const exited = new Promise<void>((resolve) => void etcd.once('exit', () => resolve()));
   const address = `127.0.0.1:${client}`;
   const store = new EtcdStore({ endpoints: [address], clock: systemClock });
-  for (let ready = false; !ready && etcd.exitCode === null;) ready = await store.readRevision().then(() => true, () => systemClock.sleep(50).then(() => false));
+  for (let ready = false; !ready && etcd.exitCode === null;)
+    ready = await store.readRevision().then(
+      () => true,
+      () => systemClock.sleep(50).then(() => false),
+    );
   await store.close();
   return {
     address,

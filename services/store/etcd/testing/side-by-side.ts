@@ -1,4 +1,7 @@
-/** Tests that ask Debian's etcd-server and a member of ours the same: answers and refusals must be the same, down to the texts that clients match on. */
+/**
+ * Tests that ask Debian's etcd-server and a member of ours the same: answers and refusals must be the same, down to the
+ * texts that clients match on.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lacksEtcd, startEtcdServer } from './etcd-server.js';
 import type { EtcdServer } from './etcd-server.js';
@@ -31,10 +34,12 @@ export function sideBySide(name: string, { thread }: { readonly thread: boolean 
 
     define((title, run) => {
       it(title, async () => {
-        const [expected, found] = await Promise.all([theirs, ours].map(async (subject) => {
-          await subject.begin();
-          return run(subject);
-        }));
+        const [expected, found] = await Promise.all(
+          [theirs, ours].map(async (subject) => {
+            await subject.begin();
+            return run(subject);
+          }),
+        );
         expect(found).toEqual(expected);
       });
     });

@@ -1,19 +1,49 @@
 /**
- * A server of the etcd API under comparison: clients for all services, calls whose answers and refusals become plain data, and watch
- * streams that gather what they are told. Revisions are counted from where a case begins; ids of cluster and member, and terms, are left out.
+ * A server of the etcd API under comparison: clients for all services, calls whose answers and refusals become plain
+ * data, and watch streams that gather what they are told. Revisions are counted from where a case begins; ids of
+ * cluster and member, and terms, are left out.
  */
 import { ChannelCredentials, Metadata } from '@grpc/grpc-js';
 import type { CallOptions, Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { systemClock } from '../../../../platform/clock.js';
 import {
-  AuthClient, ClusterClient, CompactionRequest, DeleteRangeRequest, KVClient, LeaseClient, MaintenanceClient, PutRequest, RangeRequest, TxnRequest, WatchClient, WatchCreateRequest,
+  AuthClient,
+  ClusterClient,
+  CompactionRequest,
+  DeleteRangeRequest,
+  KVClient,
+  LeaseClient,
+  MaintenanceClient,
+  PutRequest,
+  RangeRequest,
+  TxnRequest,
+  WatchClient,
+  WatchCreateRequest,
 } from '../../../../proto/gen/etcd/etcdserverpb/rpc.js';
-import type { DeepPartial, LeaseKeepAliveResponse, RequestOp, WatchRequest, WatchResponse } from '../../../../proto/gen/etcd/etcdserverpb/rpc.js';
+import type {
+  DeepPartial,
+  LeaseKeepAliveResponse,
+  RequestOp,
+  WatchRequest,
+  WatchResponse,
+} from '../../../../proto/gen/etcd/etcdserverpb/rpc.js';
 import { ElectionClient } from '../../../../proto/gen/etcd/v3electionpb/election.js';
 import { LockClient } from '../../../../proto/gen/etcd/v3lockpb/lock.js';
 
-type Unary<Q, R> = (request: Q, metadata: Metadata, options: Partial<CallOptions>, callback: (error: ServiceError | null, response: R) => void) => unknown;
-export type Plain = string | number | boolean | null | undefined | readonly Plain[] | { readonly [name: string]: Plain };
+type Unary<Q, R> = (
+  request: Q,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, response: R) => void,
+) => unknown;
+export type Plain =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly Plain[]
+  | { readonly [name: string]: Plain };
 
 const CALL_MS = 20_000;
 /** So long without an answer, a stream is taken to have said all it has to say. */
@@ -50,7 +80,16 @@ export class Subject {
     this.auth = new AuthClient(address, credentials, options);
     this.lock = new LockClient(address, credentials, options);
     this.election = new ElectionClient(address, credentials, options);
-    this.#clients = [this.kv, this.watch, this.lease, this.cluster, this.maintenance, this.auth, this.lock, this.election];
+    this.#clients = [
+      this.kv,
+      this.watch,
+      this.lease,
+      this.cluster,
+      this.maintenance,
+      this.auth,
+      this.lock,
+      this.election,
+    ];
   }
 
   close(): void {
@@ -65,7 +104,11 @@ export class Subject {
   }
 
   call<Q, R>(client: object, method: Unary<Q, R>, request: Q): Promise<R> {
-    return new Promise((resolve, reject) => method.call(client, request, new Metadata(), { deadline: systemClock.now() + CALL_MS }, (error, response) => (error === null ? resolve(response) : reject(error))));
+    return new Promise((resolve, reject) =>
+      method.call(client, request, new Metadata(), { deadline: systemClock.now() + CALL_MS }, (error, response) =>
+        error === null ? resolve(response) : reject(error),
+      ),
+    );
   }
 
   /** The answer as data, or the refusal's code and text. */
@@ -74,7 +117,10 @@ export class Subject {
   }
 
   async told(answer: Promise<unknown>): Promise<Plain> {
-    return answer.then((value) => this.plain(value), (error: ServiceError) => ({ code: error.code, details: error.details }));
+    return answer.then(
+      (value) => this.plain(value),
+      (error: ServiceError) => ({ code: error.code, details: error.details }),
+    );
   }
 
   range(key: string, more: DeepPartial<RangeRequest> = {}): Promise<Plain> {
@@ -106,11 +152,13 @@ export class Subject {
     const stream = this.lease.leaseKeepAlive(new Metadata(), { deadline: systemClock.now() + CALL_MS });
     for (const ID of ids) stream.write({ ID });
     stream.end();
-    return this.told((async () => {
-      const answers: LeaseKeepAliveResponse[] = [];
-      for await (const answer of stream as AsyncIterable<LeaseKeepAliveResponse>) answers.push(answer);
-      return answers;
-    })());
+    return this.told(
+      (async () => {
+        const answers: LeaseKeepAliveResponse[] = [];
+        for await (const answer of stream as AsyncIterable<LeaseKeepAliveResponse>) answers.push(answer);
+        return answers;
+      })(),
+    );
   }
 
   openWatch(): WatchTape {
@@ -122,21 +170,32 @@ export class Subject {
     if (typeof value === 'bigint') return value.toString();
     if (Array.isArray(value)) return value.map((one) => this.plain(one));
     if (value === null || typeof value !== 'object') return value as Plain;
-    const entries = Object.entries(value).filter(([name]) => !LEFT_OUT.has(name)).map(([name, one]): [string, Plain] => {
-      const revision = REVISIONS.has(name) && (typeof one === 'number' || typeof one === 'bigint') ? Number(one) : 0;
-      return [name, revision === 0 ? this.plain(one) : `base+${revision - this.base}`];
-    });
+    const entries = Object.entries(value)
+      .filter(([name]) => !LEFT_OUT.has(name))
+      .map(([name, one]): [string, Plain] => {
+        const revision = REVISIONS.has(name) && (typeof one === 'number' || typeof one === 'bigint') ? Number(one) : 0;
+        return [name, revision === 0 ? this.plain(one) : `base+${revision - this.base}`];
+      });
     return Object.fromEntries(entries);
   }
 }
 
-const put = (key: string, value: string, more: Partial<PutRequest> = {}) => PutRequest.fromPartial({ key: bytes(key), value: bytes(value), ...more });
+const put = (key: string, value: string, more: Partial<PutRequest> = {}) =>
+  PutRequest.fromPartial({ key: bytes(key), value: bytes(value), ...more });
 
 export const ops = {
-  put: (key: string, value: string, more: Partial<PutRequest> = {}): RequestOp => ({ request: { $case: 'requestPut', value: put(key, value, more) } }),
-  range: (key: string, more: DeepPartial<RangeRequest> = {}): RequestOp => ({ request: { $case: 'requestRange', value: RangeRequest.fromPartial({ key: bytes(key), ...more }) } }),
-  del: (key: string, more: Partial<DeleteRangeRequest> = {}): RequestOp => ({ request: { $case: 'requestDeleteRange', value: DeleteRangeRequest.fromPartial({ key: bytes(key), ...more }) } }),
-  txn: (request: Partial<TxnRequest>): RequestOp => ({ request: { $case: 'requestTxn', value: TxnRequest.fromPartial(request) } }),
+  put: (key: string, value: string, more: Partial<PutRequest> = {}): RequestOp => ({
+    request: { $case: 'requestPut', value: put(key, value, more) },
+  }),
+  range: (key: string, more: DeepPartial<RangeRequest> = {}): RequestOp => ({
+    request: { $case: 'requestRange', value: RangeRequest.fromPartial({ key: bytes(key), ...more }) },
+  }),
+  del: (key: string, more: Partial<DeleteRangeRequest> = {}): RequestOp => ({
+    request: { $case: 'requestDeleteRange', value: DeleteRangeRequest.fromPartial({ key: bytes(key), ...more }) },
+  }),
+  txn: (request: Partial<TxnRequest>): RequestOp => ({
+    request: { $case: 'requestTxn', value: TxnRequest.fromPartial(request) },
+  }),
 };
 
 /** What one watch stream was told. */
@@ -189,8 +248,8 @@ export class WatchTape {
   }
 
   /**
-   * By watch, in order. Events are told one by one: how many come together is the server's choice, and so is the revision in the
-   * header of the message that brings them.
+   * By watch, in order. Events are told one by one: how many come together is the server's choice, and so is the
+   * revision in the header of the message that brings them.
    */
   async tell(): Promise<Plain> {
     await this.quiet();
@@ -200,7 +259,8 @@ export class WatchTape {
       const of = told.get(watchId) ?? [];
       told.set(watchId, of);
       // Here a watch that is too old is told why in words too; there the compact revision has to do.
-      if (rest.canceled && rest.compactRevision > 0) of.push({ canceled: true, compactRevision: `base+${rest.compactRevision - this.#base()}` });
+      if (rest.canceled && rest.compactRevision > 0)
+        of.push({ canceled: true, compactRevision: `base+${rest.compactRevision - this.#base()}` });
       else if (events.length > 0) of.push(...events.map((event) => this.#plain(event)));
       else of.push(this.#plain({ ...rest, revision: header?.revision ?? 0 }));
     }

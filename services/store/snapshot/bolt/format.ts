@@ -1,7 +1,7 @@
 /**
- * The file format of bbolt, etcd's database: pages of one size, each with a header; two meta pages, of which the valid one with the
- * higher transaction counts; buckets as B+ trees of branch and leaf pages; a root bucket whose leaves name the others. All numbers
- * are little endian.
+ * The file format of bbolt, etcd's database: pages of one size, each with a header; two meta pages, of which the valid
+ * one with the higher transaction counts; buckets as B+ trees of branch and leaf pages; a root bucket whose leaves name
+ * the others. All numbers are little endian.
  */
 import { StoreError } from '../../store.js';
 
@@ -28,7 +28,10 @@ export interface BoltMeta {
   readonly transaction: number;
 }
 
-export function writeHeader(page: Buffer, header: { readonly id: number; readonly flags: number; readonly count: number; readonly overflow: number }): void {
+export function writeHeader(
+  page: Buffer,
+  header: { readonly id: number; readonly flags: number; readonly count: number; readonly overflow: number },
+): void {
   page.writeBigUInt64LE(BigInt(header.id), 0);
   page.writeUInt16LE(header.flags, 8);
   page.writeUInt16LE(header.count, 10);
@@ -57,13 +60,19 @@ export function decodeMetaPage(page: Buffer): BoltMeta | undefined {
   if (body.length < META_BYTES || body.readUInt32LE(0) !== MAGIC || body.readUInt32LE(4) !== VERSION) return undefined;
   if (body.readBigUInt64LE(CHECKSUM_AT) !== fnv64(body.subarray(0, CHECKSUM_AT))) return undefined;
   // Where the free pages are listed, if they are, matters to writers alone.
-  return { page_bytes: body.readUInt32LE(8), root: numberAt(body, 16), pages: numberAt(body, 40), transaction: numberAt(body, 48) };
+  return {
+    page_bytes: body.readUInt32LE(8),
+    root: numberAt(body, 16),
+    pages: numberAt(body, 40),
+    transaction: numberAt(body, 48),
+  };
 }
 
 /** A page number, or a count of pages. */
 export function numberAt(bytes: Buffer, offset: number): number {
   const value = bytes.readBigUInt64LE(offset);
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new StoreError('corrupt', 'a page of the database points out of it');
+  if (value > BigInt(Number.MAX_SAFE_INTEGER))
+    throw new StoreError('corrupt', 'a page of the database points out of it');
   return Number(value);
 }
 

@@ -1,7 +1,19 @@
-/** Reads a bbolt database, page by page: memory holds one path from a root to a leaf. Damage is 'corrupt', never an endless walk. */
+/**
+ * Reads a bbolt database, page by page: memory holds one path from a root to a leaf. Damage is 'corrupt', never an
+ * endless walk.
+ */
 import type { FileHandle } from 'node:fs/promises';
 import { StoreError } from '../../store.js';
-import { BUCKET_BYTES, BUCKET_FLAG, decodeMetaPage, ELEMENT_BYTES, HEADER_BYTES, numberAt, PAGE, PAGE_BYTES } from './format.js';
+import {
+  BUCKET_BYTES,
+  BUCKET_FLAG,
+  decodeMetaPage,
+  ELEMENT_BYTES,
+  HEADER_BYTES,
+  numberAt,
+  PAGE,
+  PAGE_BYTES,
+} from './format.js';
 import type { BoltMeta } from './format.js';
 import type { BoltItem } from './writer.js';
 
@@ -90,7 +102,11 @@ function leavesOf(page: Buffer): Leaf[] {
     const middle = start + page.readUInt32LE(at + 8);
     const end = middle + page.readUInt32LE(at + 12);
     if (end > page.length) throw damaged('a leaf');
-    leaves.push({ key: page.subarray(start, middle), value: page.subarray(middle, end), isBucket: (page.readUInt32LE(at) & BUCKET_FLAG) !== 0 });
+    leaves.push({
+      key: page.subarray(start, middle),
+      value: page.subarray(middle, end),
+      isBucket: (page.readUInt32LE(at) & BUCKET_FLAG) !== 0,
+    });
   }
   return leaves;
 }
@@ -98,7 +114,8 @@ function leavesOf(page: Buffer): Leaf[] {
 async function read(file: FileHandle, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(length);
   let done = 0;
-  for (let bytes = -1; done < length && bytes !== 0; done += bytes) ({ bytesRead: bytes } = await file.read(buffer, done, length - done, position + done));
+  for (let bytes = -1; done < length && bytes !== 0; done += bytes)
+    ({ bytesRead: bytes } = await file.read(buffer, done, length - done, position + done));
   return buffer.subarray(0, done);
 }
 

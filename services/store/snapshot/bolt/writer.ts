@@ -1,8 +1,18 @@
 /**
- * Writes a bbolt database from its first byte to its last. The meta pages come first and say where the trees are, so the large
- * bucket's items are gone through twice: once to count pages, once to write them. What is kept meanwhile is the first key of each page.
+ * Writes a bbolt database from its first byte to its last. The meta pages come first and say where the trees are, so
+ * the large bucket's items are gone through twice: once to count pages, once to write them. What is kept meanwhile is
+ * the first key of each page.
  */
-import { BUCKET_BYTES, BUCKET_FLAG, ELEMENT_BYTES, encodeMetaPage, HEADER_BYTES, PAGE, PAGE_BYTES, writeHeader } from './format.js';
+import {
+  BUCKET_BYTES,
+  BUCKET_FLAG,
+  ELEMENT_BYTES,
+  encodeMetaPage,
+  HEADER_BYTES,
+  PAGE,
+  PAGE_BYTES,
+  writeHeader,
+} from './format.js';
 
 export interface BoltItem {
   readonly key: Buffer;
@@ -12,7 +22,9 @@ export interface BoltItem {
 export interface BoltContent {
   /** By name; few items each, in the order of their keys. */
   readonly small: ReadonlyMap<string, readonly BoltItem[]>;
-  /** The one that may be large. `items` may be called twice and gives the same both times, in the order of their keys. */
+  /**
+   * The one that may be large. `items` may be called twice and gives the same both times, in the order of their keys.
+   */
   readonly large: { readonly name: string; items(): AsyncIterable<readonly BoltItem[]> };
 }
 
@@ -44,7 +56,14 @@ export async function* writeBolt({ small, large }: BoltContent): AsyncGenerator<
   yield encodeMetaPage(0, { ...meta, transaction: 0 });
   yield encodeMetaPage(1, { ...meta, transaction: 1 });
   yield leafPage(FREELIST_PAGE, [], PAGE.freelist);
-  yield leafPage(ROOT_PAGE, buckets.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, root }) => ({ key: Buffer.from(name), value: bucketValue(root) })), PAGE.leaf, BUCKET_FLAG);
+  yield leafPage(
+    ROOT_PAGE,
+    buckets
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ name, root }) => ({ key: Buffer.from(name), value: bucketValue(root) })),
+    PAGE.leaf,
+    BUCKET_FLAG,
+  );
   yield* pages;
   const tree = new TreeWriter(next);
   for await (const items of large.items()) for (const item of items) yield* tree.add(item);
