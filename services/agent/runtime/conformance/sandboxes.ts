@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { TestPod, UNKNOWN_ID, rejection, sandboxSpec, until } from './target.js';
 import type { RuntimeTarget } from './target.js';
+import type { RuntimeSnapshot } from '../runtime.js';
 
 export function sandboxesConformance(target: () => RuntimeTarget): void {
   describe('sandboxes', () => {
@@ -94,9 +95,15 @@ function listing(target: () => RuntimeTarget, start: Start): void {
     await pod.ended(await pod.run(['sh', '-c', 'exit 7'], { name: 'task' }));
     await pod.create(['true'], { name: 'waits' });
     const again = await target().reopen();
-    expect(await again.list(pod.spec.uid)).toEqual(await pod.runtime.list(pod.spec.uid));
+    expect(inOrder(await again.list(pod.spec.uid))).toEqual(inOrder(await pod.runtime.list(pod.spec.uid)));
     if (again !== pod.runtime) await again.close();
   });
+}
+
+/** A runtime may list in any order: containerd does. */
+function inOrder({ sandboxes, containers }: RuntimeSnapshot): RuntimeSnapshot {
+  const byId = (a: { readonly id: string }, b: { readonly id: string }) => (a.id < b.id ? -1 : 1);
+  return { sandboxes: sandboxes.toSorted(byId), containers: containers.toSorted(byId) };
 }
 
 function changes(target: () => RuntimeTarget, start: Start): void {
