@@ -56,12 +56,18 @@ async function openContainerd(): Promise<RuntimeTarget> {
   };
 }
 
-describe.skipIf(missing.length > 0 || isInNetns)('in a network namespace of its own', () => {
-  it('containerd conforms', { timeout: 300_000 }, async () => {
-    expect(await runInNetns('services/agent/runtime/cri/conformance.e2e.test.ts')).toBe('');
+const outside = () =>
+  describe.skipIf(missing.length > 0)('in a network namespace of its own', () => {
+    it('containerd conforms', { timeout: 300_000 }, async () => {
+      expect(await runInNetns('services/agent/runtime/cri/conformance.e2e.test.ts')).toBe('');
+    });
   });
-});
 
-describe.skipIf(missing.length > 0 || !isInNetns)('containerd', { timeout: 60_000 }, () => {
-  runtimeConformance('containerd', openContainerd);
-});
+const inside = () =>
+  describe('containerd', { timeout: 60_000 }, () => {
+    runtimeConformance('containerd', openContainerd);
+  });
+
+// The file is run twice: outside it starts itself inside.
+if (isInNetns) inside();
+else outside();
